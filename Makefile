@@ -1,0 +1,58 @@
+# Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test nightly reprocess runs psql lint types unit e2e format lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Without a configured database, commands work on the one that `make demo` built.
+ON_DEMO := $(if $(PGHOST),,$(BIN)/python -m demo run --)
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Run the nightly on an embedded PostgreSQL and a made-up company (AS_OF=2026-11-22 for its last day)
+	@$(BIN)/python -m demo $(if $(AS_OF),--as-of $(AS_OF))
+
+test: $(READY) ## Lint, types, unit, dbt and end-to-end tests
+	@$(MAKE) --no-print-directory lint types
+	@$(BIN)/python -m pytest
+
+nightly: $(READY) ## Collect, consolidate, publish on the configured database (ARGS="--period 2026-09")
+	@$(BIN)/finops nightly $(ARGS)
+
+reprocess: $(READY) ## Work a period out again (PERIOD=2026-09 REASON="…", ARGS="--refetch")
+	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) reprocess --period "$(PERIOD)" --reason "$(REASON)" $(ARGS)
+
+runs: $(READY) ## List the last runs, or show one whole (RUN=4f0c)
+	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) runs $(RUN)
+
+psql: $(READY) ## Open psql on what the demo built (ARGS="-Atc 'select 1'")
+	@$(BIN)/python -m demo psql -- $(ARGS)
+
+lint: $(READY)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+
+types: $(READY)
+	@$(BIN)/mypy
+
+unit: $(READY) ## Only the tests that need no database
+	@$(BIN)/python -m pytest tests/unit
+
+format: $(READY) ## Format Python and SQL
+	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format . ; $(BIN)/sqlfluff fix dbt_project/models dbt_project/tests
+
+lock: $(READY) ## Write requirements.lock again from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --extra dev --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --no-strip-extras --python-version 3.11 -o requirements.lock pyproject.toml
+
+clean: ## Remove the virtual environment and what the demo built
+	rm -rf $(VENV) .finops
+
+$(READY): requirements.lock pyproject.toml
+	@echo "Preparing $(VENV): a minute or two, once"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
