@@ -1,0 +1,1 @@
+"""The loader: extracts what sources have, lands it in PostgreSQL, and runs dbt over it."""

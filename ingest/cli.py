@@ -1,0 +1,183 @@
+"""`finops`: one verb, one function call. Results on stdout, errors on stderr; exit 0 done, 1 failed, 2 misused."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from datetime import date, datetime
+from typing import Any, NoReturn
+
+import click
+
+from ingest import history
+from ingest import nightly as stages
+from ingest import settings as configuration
+from ingest.errors import ConfigurationError, FinopsError
+from ingest.extract import Order
+from ingest.periods import Period, open_periods, parse_range, today
+from ingest.progress import progress_for
+from ingest.redaction import redact
+
+
+class Failure(click.ClickException):
+    """One line on stderr; the traceback with --debug."""
+
+    def __init__(self, error: FinopsError) -> None:
+        super().__init__(redact(str(error), configuration.known_secrets()))
+        vars(self)["exit_code"] = error.exit_code  # click declares it for the class
+
+
+class Commands(click.Group):
+    """Turns our own errors into one line, and everything else into one line too unless --debug is given."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 whatever the command returns
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            if isinstance(error, FinopsError):
+                raise Failure(error) from error
+            unexpected = FinopsError(
+                f"{type(error).__name__}: {' '.join(str(error).split())[:500]} (run again with `finops --debug …` for "
+                "the whole story)"
+            )
+            raise Failure(unexpected) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="finops-module")
+def cli(debug: bool) -> None:  # noqa: FBT001 one flag of the group
+    """Consumption of every source as relevés: one application, one product, one period.
+
+    Example: finops nightly --period 2026-09
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    logging.getLogger("dlt").disabled = not debug  # it would write its own lines between ours
+
+
+def _terminate(*_: object) -> NoReturn:
+    """Kubernetes asks so: leave through the same doors as an error, and the run is closed as FAILED."""
+    sys.exit(143)
+
+
+def _periods(_: click.Context, __: click.Parameter, text: str | None) -> list[Period] | None:
+    try:
+        return None if text is None else parse_range(text)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _day(_: click.Context, __: click.Parameter, value: datetime | None) -> date:
+    day = value.date() if value else today()
+    if day > today():
+        raise click.BadParameter(f"{day} is in the future: the latest day is {today()} (UTC)")
+    return day
+
+
+AS_OF = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=_day,
+    help="The day (UTC) that the run is for; today by default.",
+)
+SOURCE = click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; repeatable.")
+ACCEPT_SHRINK = click.option(
+    "--accept-shrink", is_flag=True, help="Take windows that came back empty or much smaller than before."
+)
+
+
+@cli.command("nightly")
+@click.option("--period", callback=_periods, metavar="YYYY-MM[..YYYY-MM]", help="Instead of the open months.")
+@AS_OF
+@SOURCE
+@ACCEPT_SHRINK
+def nightly_command(
+    period: list[Period] | None,
+    as_of: date,
+    sources: tuple[str, ...],
+    accept_shrink: bool,  # noqa: FBT001
+) -> None:
+    """Collect, consolidate, publish: what the CronJob runs.
+
+    Without --period: the current month, and the previous one for the first 5 days.
+
+    Example: finops nightly --period 2026-09..2026-11 --source gitlab.storage
+    """
+    settings = configuration.load()
+    _check_sources(sources, settings)
+    order = Order(period or open_periods(as_of), as_of, sources=sources, accept_shrink=accept_shrink)
+    with progress_for(configuration.known_secrets()) as progress:
+        result = stages.nightly(settings, order, progress)
+    _report(result)
+
+
+@cli.command("reprocess")
+@click.option("--period", callback=_periods, required=True, metavar="YYYY-MM[..YYYY-MM]", help="What to publish again.")
+@click.option("--reason", required=True, help="Why; it is kept with the run.")
+@click.option("--refetch", is_flag=True, help="Extract again what the sources can give again, rather than use raw.")
+@AS_OF
+@SOURCE
+@ACCEPT_SHRINK
+def reprocess_command(  # noqa: PLR0913, PLR0917 one option, one argument
+    period: list[Period],
+    reason: str,
+    refetch: bool,  # noqa: FBT001
+    as_of: date,
+    sources: tuple[str, ...],
+    accept_shrink: bool,  # noqa: FBT001
+) -> None:
+    """Work out periods again, with today's prices, rates and rules; other periods are not touched.
+
+    Example: finops reprocess --period 2026-09 --reason "price of nvme was missing"
+    """
+    settings = configuration.load() if refetch else None
+    order = Order(period, as_of, refetch=refetch, sources=sources, accept_shrink=accept_shrink)
+    if settings:
+        _check_sources(sources, settings)
+    with progress_for(configuration.known_secrets()) as progress:
+        result = stages.reprocess(settings, order, reason, progress)
+    _report(result)
+
+
+@cli.command("runs")
+@click.argument("run_id", required=False)
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many runs to list.")
+def runs_command(run_id: str | None, limit: int) -> None:
+    """List the last runs, or show one whole: its steps, extractions and reconciliations.
+
+    Example: finops runs 4f0c  (the beginning of an id is enough)
+    """
+    if run_id:
+        history.show(run_id)
+    else:
+        history.list_runs(limit)
+
+
+def _check_sources(names: tuple[str, ...], settings: configuration.Settings) -> None:
+    known = [configured.source.name for configured in settings.sources]
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(f"--source {name} is not configured; these are: {', '.join(known)}")
+
+
+def _report(result: stages.Result) -> None:
+    """What to know at the end; exit 1 unless everything was published."""
+    if not result.failures:
+        click.echo(f"SUCCESS: run {result.run_id}. See it with: finops runs {result.run_id[:8]}")
+        return
+    secrets = configuration.known_secrets()
+    for failure in result.failures:
+        click.echo(f"Error: {redact(failure, secrets)}", err=True)
+    click.echo(f"FAILED: run {result.run_id}. What it did: finops runs {result.run_id[:8]}", err=True)
+    raise click.exceptions.Exit(1)
+
+
+def main() -> None:
+    """The `finops` command."""
+    cli.main(prog_name="finops")

@@ -1,0 +1,172 @@
+"""Stage 1: one component a domain, each source on its own. What fails in one does not stop the others."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pyarrow as pa
+
+from ingest import mongo, rest
+from ingest.documents import Record
+from ingest.focus import Export, Totals, control_totals
+from ingest.landing import document_tables, land, stamped
+from ingest.ledger import Accepted, Outcome, accepted, decide, extraction
+from ingest.periods import Period, today
+from ingest.progress import Progress
+from ingest.runs import Run
+from ingest.settings import ConfiguredSource, Limits, Settings
+from ingest.sources import DOMAINS, SOURCES, FocusSource, HttpSource, MongoSource, Window
+
+ONE_DAY = timedelta(days=1)
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked of stage 1.
+
+    Attributes:
+        periods: the months to extract.
+        as_of: the day of the run (UTC): meters are read up to the day before, inventories up to this day.
+        refetch: extract again every window that a source can give again, not only what is missing or recent.
+        sources: only these; empty: all.
+        accept_shrink: take windows that came back empty or much smaller.
+    """
+
+    periods: Sequence[Period]
+    as_of: date
+    refetch: bool = False
+    sources: Sequence[str] = ()
+    accept_shrink: bool = False
+
+
+def extract_all(run: Run, settings: Settings, order: Order, progress: Progress) -> list[str]:
+    """Run the four components; the names of the sources that failed."""
+    on = {configured.source.name for configured in settings.sources}
+    for source in SOURCES:
+        if source.name not in on and not order.sources:
+            run.skip("extract", source.name, f"off: sources.{source.service} is not configured")
+    return [name for domain in DOMAINS for name in _component(domain, run, settings, order, progress)]
+
+
+def _component(domain: str, run: Run, settings: Settings, order: Order, progress: Progress) -> list[str]:
+    failed = []
+    for configured in settings.sources:
+        source = configured.source
+        if source.domain != domain or (order.sources and source.name not in order.sources):
+            continue
+        failures_before = len(run.failures)
+        with progress.source(source.name) as line, run.step("extract", source.name) as step:
+            step.rows = _extract(run, configured, settings.limits, order, line.advance)
+        if len(run.failures) > failures_before:
+            failed.append(source.name)
+            progress.failed(source.name, run.failures[-1])
+    return failed
+
+
+def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, advance: Advance) -> int:
+    if isinstance(configured.source, FocusSource):
+        return _extract_bill(run, configured, limits, order, advance)
+    known = accepted(run.connection, configured.source)
+    windows = plan_windows(configured, known, limits, order)
+    if not windows:
+        return 0
+    read = mongo.records if isinstance(configured.source, MongoSource) else rest.records
+    counts: Counter[date] = Counter()
+
+    def counted() -> Iterator[Record]:
+        for record in read(configured, limits, windows):
+            counts[record.window_date] += 1
+            yield record
+
+    with extraction(run, configured.source, windows):
+        _land_if_any(configured, document_tables(configured.source, run.run_id, counted()), advance)
+        outcomes = [
+            Outcome(window, count, {str(Period.of(window.start)): {"records": str(count)}})
+            for window in windows
+            for count in (counts[window.start],)
+        ]
+        decide(run, configured.source, outcomes, limits, accept_shrink=order.accept_shrink)
+    return counts.total()
+
+
+def plan_windows(
+    configured: ConfiguredSource, known: Mapping[date, Accepted], limits: Limits, order: Order
+) -> list[Window]:
+    """The days to extract: of the ordered months, those that are missing, and the last few again."""
+    source = configured.source
+    last = order.as_of if source.measure == "inventory" else order.as_of - ONE_DAY
+    if not gives_past(configured):
+        # what a source says of today can't be said of another day
+        wanted = Period.of(order.as_of) in order.periods and order.as_of == today() and not order.refetch
+        return [Window(order.as_of, order.as_of + ONE_DAY)] if wanted else []
+    recent = last - timedelta(days=limits.lookback_days)
+    return [
+        Window(day, day + ONE_DAY)
+        for period in order.periods
+        for day in period.days()
+        if day <= last and (order.refetch or day not in known or day > recent)
+    ]
+
+
+def gives_past(configured: ConfiguredSource) -> bool:
+    """Whether a source can be asked for a past day: a dated dump, a meter, or an archive addressed by `{day}`."""
+    if isinstance(configured.source, MongoSource):
+        return "snapshot_field" in configured.options
+    if isinstance(configured.source, HttpSource):
+        return configured.source.gives_past or "{day}" in configured.options.get("params", "")
+    return True
+
+
+def _extract_bill(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, advance: Advance) -> int:
+    source = configured.source
+    export = Export(configured, order.periods)
+    totals = export.count()
+    wanted = wanted_bills(totals, accepted(run.connection, source), order.periods)
+    windows = [Window(first, Period(first).next.first) for first in wanted]
+
+    def tables() -> Iterator[pa.Table]:
+        for window_dates, table in export.batches(wanted, limits.mask_fields):
+            yield stamped(source, run.run_id, window_dates, table)
+
+    with extraction(run, source, windows):
+        _land_if_any(configured, tables(), advance)
+        outcomes = [_bill(window, totals) for window in windows]
+        decide(run, source, outcomes, limits, accept_shrink=order.accept_shrink)
+    return sum(outcome.records for outcome in outcomes)
+
+
+def wanted_bills(totals: Totals, known: Mapping[date, Accepted], periods: Sequence[Period]) -> list[date]:
+    """The billing periods to land: those ordered, those whose bill changed, new ones with charges of the order."""
+    ordered = {period.first for period in periods}
+    changed = {
+        first
+        for first, window in totals.items()
+        if first in known and known[first].control_totals != control_totals(window)
+    }
+    touching = {first for first, window in totals.items() if first not in known and ordered & set(window)}
+    return sorted(ordered | changed | touching)
+
+
+def _bill(window: Window, totals: Totals) -> Outcome:
+    found = control_totals(totals.get(window.start, {}))
+    return Outcome(window, sum(int(month["records"]) for month in found.values()), found)
+
+
+def _land_if_any(configured: ConfiguredSource, tables: Iterator[pa.Table], advance: Advance) -> None:
+    """Land the tables that have rows: dlt can't load an empty one."""
+
+    def with_rows() -> Iterator[pa.Table]:
+        for table in tables:
+            if table.num_rows:
+                advance(table.num_rows)
+                yield table
+
+    source = with_rows()
+    if (first := next(source, None)) is not None:
+        land(configured.source, itertools.chain([first], source))

@@ -1,0 +1,205 @@
+"""The ledger of extractions: which window of which source was landed by which run, and whether it counts.
+
+A window counts once its extraction is COMPLETE. All windows of a source in a run stand or fall together: a refused one
+leaves the source as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import cast
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from ingest.database import Connection
+from ingest.errors import SourceError
+from ingest.periods import Period
+from ingest.runs import Run, describe
+from ingest.settings import Limits
+from ingest.sources import Source, Window
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The extraction of a window that counts now."""
+
+    records: int
+    control_totals: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an extraction brought for a window; `control_totals` by `YYYY-MM`, counted at the source."""
+
+    window: Window
+    records: int
+    control_totals: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def accepted(connection: Connection, source: Source) -> dict[date, Accepted]:
+    """The windows of a source that count, by their first day."""
+    rows = connection.execute(
+        "select window_date, record_count, control_totals from finops.etl_accepted where source = %s", (source.name,)
+    )
+    return {
+        cast("date", row["window_date"]): Accepted(
+            cast("int", row["record_count"]), cast("Mapping[str, Mapping[str, str]]", row["control_totals"])
+        )
+        for row in rows
+    }
+
+
+@contextmanager
+def extraction(run: Run, source: Source, windows: Sequence[Window]) -> Iterator[None]:
+    """Open an extraction of each window; if the block fails, they all say so."""
+    with run.connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into finops.etl_extractions (run_id, domain, source, measure, window_date, window_end)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            [(run.run_id, source.domain, source.name, source.measure, window.start, window.end) for window in windows],
+        )
+    try:
+        yield
+    except BaseException as error:
+        run.connection.execute(
+            "update finops.etl_extractions set status = 'FAILED', error = %s, ended_at = clock_timestamp()"
+            " where run_id = %s and source = %s and status = 'RUNNING'",
+            (describe(error), run.run_id, source.name),
+        )
+        raise
+
+
+def decide(run: Run, source: Source, outcomes: Sequence[Outcome], limits: Limits, *, accept_shrink: bool) -> None:
+    """Accept what was landed, or refuse it.
+
+    Raises:
+        SourceError: when a window came back empty or much smaller than the one that counts, or all came back empty.
+    """
+    before = accepted(run.connection, source)
+    refusal = None if accept_shrink else _refusal(source, outcomes, before, limits)
+    with run.connection.transaction(), run.connection.cursor() as cursor:
+        cursor.executemany(
+            "update finops.etl_extractions set status = %s, record_count = %s, control_totals = %s, periods = %s,"
+            " error = %s, ended_at = clock_timestamp() where run_id = %s and source = %s and window_date = %s",
+            [
+                (
+                    "REFUSED" if refusal else "COMPLETE" if outcome.records or accept_shrink else "EMPTY",
+                    outcome.records,
+                    Jsonb(outcome.control_totals),
+                    _touched(outcome, before.get(outcome.window.start)),
+                    refusal,
+                    run.run_id,
+                    source.name,
+                    outcome.window.start,
+                )
+                for outcome in outcomes
+            ],
+        )
+    if refusal:
+        raise SourceError(refusal)
+
+
+def _refusal(
+    source: Source, outcomes: Sequence[Outcome], before: Mapping[date, Accepted], limits: Limits
+) -> str | None:
+    remedy = "what was published stays; if this is right, run again with --accept-shrink"
+    for outcome in outcomes:
+        known = before.get(outcome.window.start)
+        if known and outcome.records < known.records * (1 - limits.max_shrink):
+            return (
+                f"{source.name}: {outcome.window.start} came back with {outcome.records} records where "
+                f"{known.records} are accepted, more than {limits.max_shrink:.0%} fewer: {remedy}"
+            )
+    if not any(outcome.records for outcome in outcomes):
+        span = f"{outcomes[0].window.start} to {outcomes[-1].window.start}"
+        return f"{source.name}: no record came back for {span}: {remedy}"
+    return None
+
+
+def _touched(outcome: Outcome, before: Accepted | None) -> list[date]:
+    """The periods that a window has a say in now, or had: one that it left has to be emptied."""
+    months = {*outcome.control_totals, *(before.control_totals if before else ())}
+    return sorted({Period.parse(month).first for month in months})
+
+
+def plan_due_scopes(run: Run, failed_sources: Sequence[str]) -> list[Period]:
+    """Ask dbt to publish what is extracted and not published yet, except for the sources that failed in this run."""
+    run.connection.execute(
+        "insert into finops.etl_reconciliations (run_id, source, period)"
+        " select %s, source, period from finops.etl_due_scopes where source <> all(%s)",
+        (run.run_id, list(failed_sources)),
+    )
+    return _planned(run)
+
+
+def plan_scopes(run: Run, periods: Sequence[Period], sources: Sequence[str], failed: Sequence[str]) -> list[Period]:
+    """Ask dbt to publish these periods again, of all sources or of some."""
+    run.connection.execute(
+        "insert into finops.etl_reconciliations (run_id, source, period)"
+        " select %s, source, period from finops.etl_known_scopes"
+        " where period = any(%s) and (%s or source = any(%s)) and source <> all(%s)",
+        (run.run_id, [period.first for period in periods], not sources, list(sources), list(failed)),
+    )
+    return _planned(run)
+
+
+def _planned(run: Run) -> list[Period]:
+    rows = run.connection.execute(
+        "select distinct period from finops.etl_reconciliations where run_id = %s order by period", (run.run_id,)
+    )
+    return [Period(cast("date", row["period"])) for row in rows]
+
+
+def released_lines(run: Run) -> int:
+    """The usage lines that the run has put into relevés."""
+    row = run.connection.execute(
+        "select coalesce(sum(lines_released), 0)::bigint as lines from finops.etl_reconciliations"
+        " where run_id = %s and status = 'PUBLISHED'",
+        (run.run_id,),
+    ).fetchone()
+    return cast("int", row["lines"]) if row else 0
+
+
+def blocked(run: Run) -> list[str]:
+    """The scopes that did not reconcile in this run, in words."""
+    rows = run.connection.execute(
+        "select source, to_char(period, 'YYYY-MM') as month, records_landed, records_released, records_rejected,"
+        " records_duplicate, amount_landed, amount_released, amount_rejected"
+        " from finops.etl_reconciliations where run_id = %s and status = 'BLOCKED' order by source, period",
+        (run.run_id,),
+    )
+    return [
+        "{source} {month} does not reconcile and keeps its previous relevés: {records_landed} records landed, "
+        "{records_released} in relevés + {records_rejected} rejected + {records_duplicate} duplicates; amount "
+        "{amount_landed} landed, {amount_released} in relevés + {amount_rejected} rejected".format_map(row)
+        for row in rows
+    ]
+
+
+def purge(run: Run, tables: Mapping[str, str], keep_days: Decimal | int) -> int:
+    """Delete raw versions superseded, or never counted, more than `keep_days` days ago; how many rows that was."""
+    rows = run.connection.execute(
+        "select extraction_id, run_id::text, source, window_date from finops.etl_extractions as old"
+        " where purged_at is null and ended_at < now() - make_interval(days => %s) and not exists ("
+        "   select from finops.etl_accepted as kept where kept.extraction_id = old.extraction_id)",
+        (int(keep_days),),
+    ).fetchall()
+    purged = 0
+    for row in rows:
+        schema, table = tables.get(str(row["source"]), "raw_public_cloud.focus").split(".")
+        with run.connection.transaction():
+            purged += run.connection.execute(
+                sql.SQL("delete from {} where run_id = %s and source = %s and window_date = %s").format(
+                    sql.Identifier(schema, table)
+                ),
+                (row["run_id"], row["source"], row["window_date"]),
+            ).rowcount
+            run.connection.execute(
+                "update finops.etl_extractions set purged_at = now() where extraction_id = %s", (row["extraction_id"],)
+            )
+    return purged

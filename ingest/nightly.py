@@ -1,0 +1,96 @@
+"""The five stages: open the run, extract, consolidate, refresh the aggregates, close.
+
+Stages 2 and 3 are one dbt build: the aggregates are refreshed by its last hook, in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest import ledger, transform
+from ingest.database import Connection, connect, prepare
+from ingest.errors import FinopsError
+from ingest.extract import Order, extract_all
+from ingest.progress import Progress
+from ingest.runs import Kind, Run, open_run
+from ingest.settings import Settings, dbt_project
+from ingest.sources import SOURCES
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended; an empty `failures` means that everything was published."""
+
+    run_id: str
+    failures: Sequence[str]
+
+
+def nightly(settings: Settings, order: Order, progress: Progress) -> Result:
+    """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
+    project = dbt_project()
+    with _prepared() as connection, open_run(connection, "nightly", order.periods, None) as run:
+        _begin(progress, run, "nightly", order)
+        failed = extract_all(run, settings, order, progress)
+        ledger.plan_due_scopes(run, failed)
+        _consolidate(run, project, progress)
+        _purge(run, settings, progress)
+    return Result(run.run_id, run.failures)
+
+
+def reprocess(settings: Settings | None, order: Order, reason: str, progress: Progress) -> Result:
+    """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
+    project = dbt_project()
+    with _prepared() as connection, open_run(connection, "reprocess", order.periods, reason) as run:
+        _begin(progress, run, "reprocess", order)
+        failed = extract_all(run, settings, order, progress) if settings else []
+        if not ledger.plan_scopes(run, order.periods, order.sources, failed) and not run.failures:
+            months = f"{order.periods[0]} to {order.periods[-1]}"
+            of_sources = f" of {', '.join(order.sources)}" if order.sources else ""
+            run.failures.append(
+                f"nothing{of_sources} was ever landed for {months}: extract it with `finops nightly --period`, or see "
+                "`finops runs` for what there is"
+            )
+        else:
+            _consolidate(run, project, progress)
+    return Result(run.run_id, run.failures)
+
+
+def _prepared() -> Connection:
+    connection = connect()
+    try:
+        prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin(progress: Progress, run: Run, kind: Kind, order: Order) -> None:
+    months = ",".join(str(period) for period in order.periods)
+    progress.event("run", kind=kind, run_id=run.run_id, periods=months, as_of=order.as_of)
+
+
+def _consolidate(run: Run, project: Path, progress: Progress) -> None:
+    """Stages 2 and 3; what did not reconcile is told scope by scope, rather than by the name of dbt's test."""
+    failures_before = len(run.failures)
+    with progress.stage("consolidate and refresh") as advance, run.step("consolidate") as step:
+        try:
+            transform.build(project, run.run_id, advance)
+        except FinopsError as error:
+            if reasons := ledger.blocked(run):
+                raise FinopsError("; ".join(reasons)) from error
+            raise
+        finally:
+            step.rows = ledger.released_lines(run)
+    for failure in run.failures[failures_before:]:
+        progress.failed("consolidate", failure)
+
+
+def _purge(run: Run, settings: Settings, progress: Progress) -> None:
+    tables = {source.name: f"raw_{source.domain}.{source.table}" for source in SOURCES}
+    with run.step("purge") as step:
+        step.rows = ledger.purge(run, tables, settings.limits.keep_superseded_days)
+        if step.rows:
+            progress.event("purged", rows=step.rows)

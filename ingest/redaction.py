@@ -1,0 +1,39 @@
+"""What must never be printed: passwords, tokens, keys. Everything that the loader says goes through `redact`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+# Greedy up to the last @: a password with a stray / or @ breaks the address, and must not be shown for it.
+_PASSWORD = re.compile(r"://[^:/?#@]*:(.+)@")
+
+
+def redact(text: str, secrets: Sequence[str]) -> str:
+    """The text without the secrets, which come longest first."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def secrets_of(options: Mapping[str, str]) -> Iterator[str]:
+    """The secrets among the options of a source, whether or not the options make sense."""
+    if token := options.get("token"):
+        yield token
+    if password := _PASSWORD.search(options.get("uri", options.get("url", ""))):
+        yield password[1]
+    try:
+        storage = json.loads(options.get("storage_options", "{}"))
+    except json.JSONDecodeError:
+        yield options["storage_options"]
+    else:
+        yield from _texts(storage)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a bucket's options, at any depth: keys, and names that are no harm to hide."""
+    if isinstance(value, str) and value:
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(item)

@@ -1,0 +1,255 @@
+-- What the loader owns: the runs, the ledger of extractions, the rejects, and the raw tables that dlt appends to.
+-- Idempotent: applied at the start of every run. Everything else in the database belongs to dbt.
+
+create schema if not exists finops;
+create schema if not exists raw_open_legacy;
+create schema if not exists raw_private_cloud;
+create schema if not exists raw_public_cloud;
+create schema if not exists raw_native;
+
+create table if not exists finops.etl_runs (
+    run_id uuid primary key,
+    kind text not null check (kind in ('nightly', 'reprocess', 'adhoc')),
+    start_time timestamptz not null default clock_timestamp(),
+    end_time timestamptz,
+    status text not null default 'RUNNING' check (status in ('RUNNING', 'SUCCESS', 'FAILED')),
+    volume_processed bigint not null default 0,
+    periods date[] not null,
+    reason text,
+    error text,
+    started_by text not null
+);
+create index if not exists etl_runs_start_time on finops.etl_runs (start_time);
+
+create table if not exists finops.etl_steps (
+    step_id bigint generated always as identity primary key,
+    run_id uuid not null references finops.etl_runs,
+    step text not null,
+    source text,
+    start_time timestamptz not null default clock_timestamp(),
+    end_time timestamptz,
+    status text not null default 'RUNNING'
+    check (status in ('RUNNING', 'SUCCESS', 'FAILED', 'SKIPPED')),
+    row_count bigint,
+    error text
+);
+create index if not exists etl_steps_run_id on finops.etl_steps (run_id);
+
+-- The ledger. A window is visible to dbt only through its latest COMPLETE row, so that what was half loaded,
+-- refused or failed is never seen. control_totals is counted at the source, before anything is landed:
+-- {"2026-09": {"records": 12, "EffectiveCost": "1.5", …}}, one key a period that the window touches.
+create table if not exists finops.etl_extractions (
+    extraction_id bigint generated always as identity primary key,
+    run_id uuid not null references finops.etl_runs,
+    domain text not null,
+    source text not null,
+    measure text not null check (measure in ('inventory', 'metered', 'billed')),
+    window_date date not null,
+    window_end date not null,
+    started_at timestamptz not null default clock_timestamp(),
+    ended_at timestamptz,
+    status text not null default 'RUNNING'
+    check (status in ('RUNNING', 'COMPLETE', 'EMPTY', 'REFUSED', 'FAILED')),
+    record_count bigint not null default 0,
+    periods date[] not null default '{}',
+    control_totals jsonb not null default '{}',
+    error text,
+    purged_at timestamptz,
+    unique (run_id, source, window_date)
+);
+create index if not exists etl_extractions_window
+on finops.etl_extractions (source, window_date, extraction_id) where status = 'COMPLETE';
+
+-- One row per run and (source, period) that the run has to publish; filled in by dbt as it does.
+create table if not exists finops.etl_reconciliations (
+    run_id uuid not null references finops.etl_runs,
+    source text not null,
+    period date not null,
+    status text not null default 'PENDING' check (status in ('PENDING', 'PUBLISHED', 'BLOCKED')),
+    records_landed bigint,
+    records_released bigint,
+    records_rejected bigint,
+    records_duplicate bigint,
+    lines_released bigint,
+    lines_in_releves bigint,
+    amount_landed numeric,
+    amount_released numeric,
+    amount_rejected numeric,
+    decided_at timestamptz,
+    primary key (run_id, source, period)
+);
+create index if not exists etl_reconciliations_scope on finops.etl_reconciliations (source, period, decided_at);
+
+create table if not exists finops.rejected_usage (
+    run_id uuid not null,
+    domain text not null,
+    source text not null,
+    period date not null,
+    usage_date date not null,
+    extraction_run_id text not null,
+    window_date date not null,
+    record_id text not null,
+    application_id text not null,
+    product_id text,
+    reason text not null,
+    detail text,
+    quantity numeric,
+    unit text,
+    amount numeric,
+    currency text,
+    created_at timestamptz not null default now()
+);
+create index if not exists rejected_usage_scope on finops.rejected_usage (period, source);
+
+-- Documents and API items: one JSON document a row, whole.
+do $$
+declare
+    raw_table text;
+begin
+    foreach raw_table in array array[
+        'raw_open_legacy.cmdb_vm', 'raw_open_legacy.cmdb_disk', 'raw_open_legacy.cmdb_legacy_storage',
+        'raw_private_cloud.openstack_usage', 'raw_private_cloud.cloudkitty_usage',
+        'raw_private_cloud.kubernetes_allocation',
+        'raw_native.gitlab_storage', 'raw_native.artifactory_storage', 'raw_native.cube_usage'
+    ]
+    loop
+        execute format(
+            'create table if not exists %s (
+                record_id text not null, source text not null, window_date date not null,
+                run_id text not null, loaded_at timestamptz not null, payload json not null)',
+            raw_table
+        );
+        execute format(
+            'create index if not exists %s on %s (run_id, window_date)',
+            split_part(raw_table, '.', 2) || '_window', raw_table
+        );
+    end loop;
+end
+$$;
+
+-- Billing lines: typed columns; what has no column of its own, or does not fit it, stays in other_columns.
+create table if not exists raw_public_cloud.focus (
+    record_id text not null,
+    source text not null,
+    window_date date not null,
+    run_id text not null,
+    loaded_at timestamptz not null,
+    billed_cost numeric,
+    effective_cost numeric,
+    list_cost numeric,
+    contracted_cost numeric,
+    list_unit_price numeric,
+    contracted_unit_price numeric,
+    consumed_quantity numeric,
+    pricing_quantity numeric,
+    billing_period_start timestamptz,
+    billing_period_end timestamptz,
+    charge_period_start timestamptz,
+    charge_period_end timestamptz,
+    billing_account_id text,
+    billing_account_name text,
+    billing_currency text,
+    charge_category text,
+    charge_class text,
+    charge_description text,
+    charge_frequency text,
+    commitment_discount_id text,
+    commitment_discount_status text,
+    consumed_unit text,
+    invoice_issuer_name text,
+    pricing_category text,
+    pricing_unit text,
+    provider_name text,
+    publisher_name text,
+    region_id text,
+    resource_id text,
+    resource_name text,
+    resource_type text,
+    service_category text,
+    service_name text,
+    sku_id text,
+    sku_price_id text,
+    sub_account_id text,
+    sub_account_name text,
+    tags json,
+    other_columns json
+);
+create index if not exists focus_window on raw_public_cloud.focus (run_id, window_date);
+
+-- The version of each window that counts.
+create or replace view finops.etl_accepted as
+select distinct on (source, window_date)
+    extraction_id,
+    run_id,
+    domain,
+    source,
+    measure,
+    window_date,
+    window_end,
+    ended_at,
+    record_count,
+    periods,
+    control_totals
+from finops.etl_extractions
+where status = 'COMPLETE'
+order by source, window_date, extraction_id desc;
+
+-- Every (source, period) that has something to say: landed, or published once and to be emptied.
+create or replace view finops.etl_known_scopes as
+select
+    source,
+    unnest(periods) as period
+from finops.etl_accepted
+union
+select
+    source,
+    period
+from finops.etl_reconciliations
+where status = 'PUBLISHED';
+
+-- What was extracted since it was last published: normally this run's own windows, and whatever a run that died,
+-- or was blocked, left behind.
+create or replace view finops.etl_due_scopes as
+select distinct
+    landed.source,
+    landed.period
+from (
+    select
+        source,
+        ended_at,
+        unnest(periods) as period
+    from finops.etl_extractions
+    where status = 'COMPLETE'
+) as landed
+left join lateral (
+    select max(published.decided_at) as decided_at
+    from finops.etl_reconciliations as published
+    where
+        published.source = landed.source
+        and published.period = landed.period
+        and published.status = 'PUBLISHED'
+) as last_publication on true
+where landed.ended_at > coalesce(last_publication.decided_at, '-infinity');
+
+-- Called by whoever holds the lock: a run that still says RUNNING then has no process any more.
+create or replace function finops.fail_dead_runs(found_by uuid) returns void language sql as $$
+    update finops.etl_extractions
+    set status = 'FAILED', ended_at = clock_timestamp(), error = 'the process died'
+    where status = 'RUNNING' and run_id <> found_by;
+    update finops.etl_steps
+    set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died'
+    where status = 'RUNNING' and run_id <> found_by;
+    update finops.etl_runs
+    set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died: found by run ' || found_by
+    where status = 'RUNNING' and run_id <> found_by;
+$$;
+
+-- For the data test of application rules: a pattern that does not compile is an answer, not an error.
+create or replace function finops.is_regex(pattern text) returns boolean language plpgsql immutable as $$
+begin
+    perform '' ~ pattern;
+    return true;
+exception when invalid_regular_expression then
+    return false;
+end
+$$;

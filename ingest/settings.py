@@ -1,0 +1,257 @@
+"""What a company sets, read in one place: dlt's configuration for the sources, libpq's variables for PostgreSQL.
+
+dlt looks a key up in the environment (`SOURCES__CMDB__URI` for `sources.cmdb.uri`), then in `.dlt/secrets.toml`, then
+in `.dlt/config.toml`. A source whose address is not set is off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dlt
+
+from ingest.errors import ConfigurationError
+from ingest.redaction import secrets_of
+from ingest.sources import SOURCES, HttpSource, MongoSource, Source, focus_source
+
+MASKED_FIELDS = (
+    "password",
+    "passwd",
+    "admin_password",
+    "secret",
+    "token",
+    "api_key",
+    "private_key",
+    "runners_token",
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One key of the configuration, for the README and the test that compares the two."""
+
+    key: str
+    meaning: str
+    default: str = ""
+
+
+SETTINGS = (
+    Setting("sources.cmdb.uri", "MongoDB URI of the CMDB, credentials included (a secret)"),
+    Setting("sources.cmdb.database", "Its database", "cmdb"),
+    Setting("sources.cmdb.vm", "Collection of virtual machines", "vms"),
+    Setting("sources.cmdb.disk", "Collection of disks", "disks"),
+    Setting("sources.cmdb.legacy_storage", "Collection of legacy storage", "legacy_storage"),
+    Setting(
+        "sources.cmdb.snapshot_field",
+        "Date field of a dated dump; empty: a collection holds only today's state",
+    ),
+    Setting("sources.cmdb.filter", "Extended JSON filter added to every query", "{}"),
+    Setting("sources.cmdb.projection", "Extended JSON projection; empty: whole documents", "{}"),
+    Setting("sources.cmdb.batch_size", "Documents a batch of the cursor", "1000"),
+    Setting("sources.<service>.url", "Address of openstack, cloudkitty, opencost, gitlab, artifactory or cube"),
+    Setting("sources.<service>.token", "Its token (a secret)"),
+    Setting("sources.<service>.params", "JSON of more query parameters; `{day}` asks for one day's state", "{}"),
+    Setting("sources.cube.query", "JSON of Cube's query, with `{day}` in its dateRange"),
+    Setting("sources.focus.<name>.url", "Folder or bucket URL of FOCUS exports; `{period}` stands for YYYY-MM"),
+    Setting("sources.focus.<name>.storage_options", "JSON of fsspec options for the bucket (a secret)", "{}"),
+    Setting("ingest.lookback_days", "Days that a nightly extracts again", "3"),
+    Setting("ingest.max_shrink", "Largest share by which a window may shrink", "0.5"),
+    Setting("ingest.mask_fields", "JSON list of field names whose values never land", json.dumps(MASKED_FIELDS)),
+    Setting("ingest.keep_superseded_days", "Days before superseded raw versions are purged", "30"),
+    Setting("ingest.dbt_project", "Folder of the dbt project, for a company's own copy", "dbt_project"),
+    Setting("ingest.http_timeout", "Seconds that an HTTP source may stay silent", "60"),
+    Setting("ingest.http_attempts", "Attempts at an HTTP request", "5"),
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What holds for every source."""
+
+    lookback_days: int
+    max_shrink: Decimal
+    mask_fields: frozenset[str]
+    keep_superseded_days: int
+    http_timeout: int
+    http_attempts: int
+
+
+@dataclass(frozen=True)
+class ConfiguredSource:
+    """A source and what is set for it, its secrets among it."""
+
+    source: Source
+    options: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the loader needs to know; the database is in database.py."""
+
+    sources: tuple[ConfiguredSource, ...]
+    limits: Limits
+
+
+def load() -> Settings:
+    """Read the configuration.
+
+    Raises:
+        ConfigurationError: for a value that is not of its kind, and when no source is configured at all.
+    """
+    configured = _configured()
+    if not configured:
+        raise ConfigurationError(
+            "no source is configured: set at least one, for example SOURCES__CMDB__URI or [sources.gitlab] url in "
+            ".dlt/config.toml (README, 'Point it at your sources'), or try `make demo`, which runs the same nightly on "
+            "an embedded PostgreSQL and a made-up company"
+        )
+    for found in configured:
+        _check(found.source, found.options)
+    return Settings(tuple(configured), _limits())
+
+
+def known_secrets() -> tuple[str, ...]:
+    """Every value that must never be printed, longest first, of sources that make sense and of those that don't."""
+    found = {secret for source in _configured() for secret in secrets_of(source.options)}
+    found.add(os.environ.get("PGPASSWORD", ""))
+    return tuple(sorted(found - {""}, key=len, reverse=True))
+
+
+def dbt_project() -> Path:
+    """The dbt project that runs build: the repository's own, or a company's copy with its reference data.
+
+    Raises:
+        ConfigurationError: when the folder holds no dbt project.
+    """
+    text = _value("ingest.dbt_project")
+    folder = Path(text).resolve() if text else Path(__file__).resolve().parents[1] / "dbt_project"
+    if not (folder / "dbt_project.yml").exists():
+        raise ConfigurationError(
+            f"ingest.dbt_project '{folder}' holds no dbt_project.yml: set it to a dbt project's folder"
+        )
+    return folder
+
+
+def _configured() -> list[ConfiguredSource]:
+    """The sources that have an address, or that a file names, as they are set."""
+    found = []
+    for source in SOURCES:
+        keys: tuple[str, ...] = ("url", "token", "params", "query")
+        if isinstance(source, MongoSource):
+            keys = ("uri", "database", "snapshot_field", "filter", "projection", "batch_size")
+        options = _options(source, keys)
+        if isinstance(source, MongoSource):
+            options["collection"] = _value(f"sources.{source.name}") or source.collection
+        if options.get("uri") or options.get("url"):
+            found.append(ConfiguredSource(source, options))
+    exports = [focus_source(name) for name in _focus_names()]
+    return found + [ConfiguredSource(export, _options(export, ("url", "storage_options"))) for export in exports]
+
+
+def _options(source: Source, keys: Sequence[str]) -> dict[str, str]:
+    return {key: value for key in keys if (value := _value(f"sources.{source.service}.{key}"))}
+
+
+def _focus_names() -> list[str]:
+    names = {
+        match[1].lower() for key in os.environ if (match := re.fullmatch(r"SOURCES__FOCUS__([A-Z0-9_]+?)__URL", key))
+    }
+    for provider in (dlt.config, dlt.secrets):
+        section: object = provider.get("sources.focus")
+        names |= set(section) if isinstance(section, dict) else set()
+    return sorted(names)
+
+
+def _check(source: Source, options: Mapping[str, str]) -> None:
+    section = f"sources.{source.service}"
+    if "url" not in options and "uri" not in options:
+        raise ConfigurationError(f"{section}.url is not set: it is the folder of the exports")
+    for key in ("params", "query", "filter", "projection", "storage_options"):
+        _check_object(f"{section}.{key}", options.get(key, "{}"))
+    if isinstance(source, HttpSource) and not _is_http(options["url"]):
+        raise ConfigurationError(f"{section}.url '{options['url']}' is no HTTP address: write https://host/path")
+    if source.service == "cube" and "query" not in options:
+        raise ConfigurationError("sources.cube.query is not set: it is the JSON query that Cube is asked (README)")
+    if "batch_size" in options:
+        _whole(f"{section}.batch_size", at_least=1)
+
+
+def _check_object(key: str, text: str) -> None:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(f"{key} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{key} is not a JSON object: {text}")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _limits() -> Limits:
+    return Limits(
+        lookback_days=_whole("ingest.lookback_days"),
+        max_shrink=_share("ingest.max_shrink"),
+        mask_fields=frozenset(name.lower() for name in _names("ingest.mask_fields")),
+        keep_superseded_days=_whole("ingest.keep_superseded_days"),
+        http_timeout=_whole("ingest.http_timeout", at_least=1),
+        http_attempts=_whole("ingest.http_attempts", at_least=1),
+    )
+
+
+def _value(key: str) -> str | None:
+    """A configured value as text; a TOML table or list as JSON."""
+    value: object = dlt.secrets.get(key)
+    if value is None:
+        value = dlt.config.get(key)
+    if value is None:
+        return None
+    # a mounted secret often ends in a line break
+    return json.dumps(value) if isinstance(value, dict | list) else str(value).strip() or None
+
+
+def _default(key: str) -> str:
+    return next(setting.default for setting in SETTINGS if setting.key == key)
+
+
+def _whole(key: str, at_least: int = 0) -> int:
+    text = _value(key) or _default(key)
+    if not text.isdecimal() or int(text) < at_least:
+        raise ConfigurationError(
+            f"{key} '{text}' is not a whole number from {at_least} up: write for example {_default(key)}"
+        )
+    return int(text)
+
+
+def _share(key: str) -> Decimal:
+    text = _value(key) or _default(key)
+    try:
+        share = Decimal(text)
+    except InvalidOperation:
+        share = Decimal(-1)
+    if not share.is_finite() or not 0 <= share <= 1:
+        raise ConfigurationError(f"{key} '{text}' is not a share: write a number from 0 to 1, for example 0.5")
+    return share
+
+
+def _names(key: str) -> list[str]:
+    text = _value(key) or _default(key)
+    try:
+        names = json.loads(text)
+    except json.JSONDecodeError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(f"{key} '{text}' is not a JSON list of names")
+    return names

@@ -1,0 +1,80 @@
+"""Stages 2 and 3: dbt, in this process, through its programmatic entry point.
+
+dbt writes to the terminal and reads the environment: both are kept here.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ingest.errors import FinopsError
+
+SHOWN_FAILURES = 3
+PROFILE_EXAMPLE = Path(__file__).resolve().parents[1] / "profiles.yml.example"
+
+
+def build(project: Path, run_id: str, advance: Callable[[int, int], None]) -> None:
+    """Build reference data, views, the fact and the aggregates for a run that is open, with their data tests.
+
+    Raises:
+        FinopsError: with what dbt says of each node that failed.
+    """
+    with _profiles_directory(project) as profiles, _run_named(run_id):
+        where = ["--project-dir", str(project), "--profiles-dir", profiles]
+        _invoke(["build", "--exclude-resource-type", "unit_test", *where], advance)
+
+
+def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> None:
+    # Imported late: dbt takes seconds, and `finops --help` should not.
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    def watch(event: object) -> None:
+        data = getattr(event, "data", None)
+        total = getattr(data, "total", None) or getattr(data, "num_models", None)
+        if total and getattr(getattr(event, "info", None), "name", "").endswith("Result"):
+            advance(getattr(data, "index", 0), total)
+
+    result = dbtRunner(callbacks=[watch]).invoke(["--log-level", "none", "--no-use-colors", *arguments])
+    if result.exception is not None:
+        raise FinopsError(f"dbt: {_one_line(str(result.exception))}")
+    if not result.success:
+        failures = list(_failures(result.result))
+        more = f"; and {len(failures) - SHOWN_FAILURES} more" if len(failures) > SHOWN_FAILURES else ""
+        raise FinopsError("dbt: " + "; ".join(failures[:SHOWN_FAILURES]) + more)
+
+
+def _failures(results: object) -> Iterator[str]:
+    for result in getattr(results, "results", []):
+        if str(result.status) in ("error", "fail", "runtime error"):
+            name = getattr(result.node, "name", "hook")
+            yield f"{name}: {_one_line(result.message or str(result.status))}"
+
+
+def _one_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines)[:600]
+
+
+@contextmanager
+def _profiles_directory(project: Path) -> Iterator[str]:
+    """The project's own profiles.yml where there is one, else the example, which reads libpq's variables."""
+    if (project / "profiles.yml").exists():
+        yield str(project)
+        return
+    with tempfile.TemporaryDirectory(prefix="finops-") as directory:
+        (Path(directory) / "profiles.yml").write_bytes(PROFILE_EXAMPLE.read_bytes())
+        yield directory
+
+
+@contextmanager
+def _run_named(run_id: str) -> Iterator[None]:
+    """The run that the dbt project belongs to while it builds: see macros/runs.sql."""
+    os.environ["FINOPS_RUN_ID"] = run_id
+    try:
+        yield
+    finally:
+        del os.environ["FINOPS_RUN_ID"]

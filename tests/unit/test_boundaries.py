@@ -1,0 +1,183 @@
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+INGEST = sorted((ROOT / "ingest").glob("*.py"))
+API = sorted((ROOT / "api").rglob("*.py"))
+MODELS = ROOT / "dbt_project" / "models"
+SEEDS = {path.stem for path in (ROOT / "dbt_project" / "seeds").glob("*.csv")}
+
+# Refuses connections and name look-ups, then imports every module that is named.
+IMPORT_ALL = """
+import importlib, sys
+
+def refuse(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        raise RuntimeError(f"{event}{args}")
+
+sys.addaudithook(refuse)
+sys.path.insert(0, sys.argv[1])
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+"""
+
+
+def name_of(path: Path) -> str:
+    """A path from the project's folder, for a test's name."""
+    return str(path.relative_to(ROOT))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The full names that a module imports: `from a import b` is `a.b`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def importers(*names: str) -> set[str]:
+    """The modules of the loader and the API that import one of these packages, or something in it."""
+    return {
+        name_of(path)
+        for path in (*INGEST, *API)
+        if any(f"{found}.".startswith(f"{name}.") for found in imported(path) for name in names)
+    }
+
+
+def runs_a_pipeline(node: ast.AST) -> bool:
+    """Whether this is `dlt.pipeline` or `dlt.run`."""
+    return isinstance(node, ast.Attribute) and ast.unparse(node) in ("dlt.pipeline", "dlt.run")
+
+
+def read_by(model: Path, call: str) -> set[tuple[str, ...]]:
+    """The quoted arguments of a model's `ref` or `source` calls."""
+    sql = re.sub(r"\{#.*?#\}", "", model.read_text(), flags=re.DOTALL)
+    calls: list[str] = re.findall(rf"\b{call}\(([^)]*)\)", sql)
+    return {tuple(re.findall(r"['\"]([^'\"]+)['\"]", arguments)) for arguments in calls}
+
+
+def models(folder: str) -> list[Path]:
+    """The models of a layer."""
+    return sorted((MODELS / folder).rglob("*.sql"))
+
+
+def refs(model: Path) -> set[str]:
+    """The models and seeds that a model reads."""
+    return {arguments[-1] for arguments in read_by(model, "ref")}
+
+
+def of_layers(*folders: str) -> set[str]:
+    """The names of these layers' models."""
+    return {model.stem for folder in folders for model in models(folder)}
+
+
+def each_model(folder: str) -> pytest.MarkDecorator:
+    """Runs a test for each model of a layer."""
+    return pytest.mark.parametrize("model", models(folder), ids=name_of)
+
+
+# Python
+
+
+def test_mongodb_is_one_module_s_business() -> None:
+    assert importers("pymongo", "gridfs", "motor") == {"ingest/mongo.py"}
+
+
+def test_http_is_one_module_s_business() -> None:
+    assert importers("requests", "urllib3", "urllib.request", "http.client", "httpx", "dlt.sources") == {
+        "ingest/rest.py"
+    }
+
+
+def test_dlt_s_pipeline_is_one_module_s_business() -> None:
+    users = {name_of(path) for path in INGEST if any(map(runs_a_pipeline, ast.walk(ast.parse(path.read_text()))))}
+    assert users | importers("dlt.pipeline", "dlt.destinations") == {"ingest/landing.py"}
+
+
+def test_dlt_is_known_to_configuration_and_transport_alone() -> None:
+    assert importers("dlt") == {"ingest/landing.py", "ingest/rest.py", "ingest/settings.py"}
+
+
+def test_dbt_is_one_module_s_business() -> None:
+    assert importers("dbt") == {"ingest/transform.py"}
+
+
+@pytest.mark.parametrize("path", INGEST, ids=name_of)
+def test_the_loader_knows_neither_the_api_nor_the_demonstration(path: Path) -> None:
+    assert {name.partition(".")[0] for name in imported(path)} & {"api", "demo", "bench", "tests"} == set()
+
+
+def test_the_api_knows_neither_the_loader_nor_the_demonstration() -> None:
+    known = {name.partition(".")[0] for path in API for name in imported(path)}
+    assert known & {"ingest", "demo", "bench", "tests"} == set()
+
+
+def test_nothing_imported_is_named_as_dbt_s_plugins_are() -> None:
+    named = {name for path in (*INGEST, *API) for name in imported(path) if name.startswith("dbt_")}
+    assert named == set()
+
+
+def test_no_module_of_ours_is_named_as_dbt_s_plugins_are() -> None:
+    modules = {path.name for path in ROOT.glob("dbt_*.py")} | {
+        path.parent.name for path in ROOT.glob("dbt_*/__init__.py")
+    }
+    assert modules == set()
+
+
+def test_importing_the_loader_needs_no_environment_and_no_network(tmp_path: Path) -> None:
+    modules = [f"ingest.{path.stem}".removesuffix(".__init__") for path in INGEST]
+    command = [sys.executable, "-c", IMPORT_ALL, str(ROOT), *modules]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# dbt
+
+
+@pytest.mark.parametrize("folder", ["staging", "intermediate", "marts", "aggregates"])
+def test_a_layer_has_models(folder: str) -> None:
+    assert models(folder)
+
+
+@each_model("staging")
+def test_staging_reads_raw_tables_only(model: Path) -> None:
+    schemas = {arguments[0].partition("_")[0] for arguments in read_by(model, "source")}
+    assert (schemas, refs(model)) == ({"raw"}, set())
+
+
+@each_model("intermediate")
+def test_intermediate_reads_no_raw_table(model: Path) -> None:
+    assert {arguments[0] for arguments in read_by(model, "source")} <= {"finops"}
+
+
+@each_model("intermediate")
+def test_intermediate_reads_staging_intermediate_and_reference_data(model: Path) -> None:
+    assert refs(model) <= of_layers("staging", "intermediate") | SEEDS
+
+
+@each_model("marts")
+def test_a_mart_reads_no_source(model: Path) -> None:
+    assert read_by(model, "source") == set()
+
+
+@each_model("marts")
+def test_a_mart_reads_intermediate_models_and_reference_data(model: Path) -> None:
+    assert refs(model) <= of_layers("intermediate") | SEEDS
+
+
+@each_model("aggregates")
+def test_an_aggregate_reads_marts_only(model: Path) -> None:
+    assert (read_by(model, "source"), refs(model) - of_layers("marts")) == (set(), set())
+
+
+@pytest.mark.parametrize("model", sorted(MODELS.rglob("*.sql")), ids=name_of)
+def test_a_model_reads_no_table_by_its_name(model: Path) -> None:
+    sql = re.sub(r"\{#.*?#\}|--[^\n]*", "", model.read_text(), flags=re.DOTALL)
+    assert re.findall(r"\b(?:raw_\w+|finops)\.\w+\b(?!\s*\()", sql) == []

@@ -1,0 +1,218 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from ingest.extract import Order, gives_past, plan_windows, wanted_bills
+from ingest.focus import Totals, control_totals
+from ingest.ledger import Accepted
+from ingest.periods import Period, today
+from ingest.settings import ConfiguredSource
+from ingest.sources import (
+    ARTIFACTORY_STORAGE,
+    CLOUDKITTY_USAGE,
+    CMDB_VM,
+    CUBE_USAGE,
+    GITLAB_STORAGE,
+    KUBERNETES_ALLOCATION,
+    OPENSTACK_USAGE,
+    Source,
+    Window,
+    focus_source,
+)
+
+from .limits import LIMITS
+
+AUGUST, SEPTEMBER, OCTOBER = (Period.parse(f"2026-{month:02}") for month in (8, 9, 10))
+DATED_DUMP = ConfiguredSource(CMDB_VM, {"uri": "mongodb://cmdb", "collection": "vms", "snapshot_field": "day"})
+METER = ConfiguredSource(OPENSTACK_USAGE, {"url": "https://nova"})
+TODAY_ONLY = ConfiguredSource(GITLAB_STORAGE, {"url": "https://gitlab"})
+NOTHING: Mapping[date, Accepted] = {}
+
+
+def september(*days: int) -> list[date]:
+    """These days of September 2026."""
+    return [date(2026, 9, day) for day in days]
+
+
+def accepted(days: Sequence[date]) -> dict[date, Accepted]:
+    """A ledger in which these days count."""
+    return {day: Accepted(10, {}) for day in days}
+
+
+def planned(
+    configured: ConfiguredSource, known: Mapping[date, Accepted], order: Order, lookback_days: int = 3
+) -> list[date]:
+    """The first days of the planned windows."""
+    limits = replace(LIMITS, lookback_days=lookback_days)
+    return [window.start for window in plan_windows(configured, known, limits, order)]
+
+
+def order(day: int, refetch: bool = False) -> Order:  # noqa: FBT001, FBT002 one flag, named where it is used
+    """September 2026, as of this day of it."""
+    return Order([SEPTEMBER], date(2026, 9, day), refetch=refetch)
+
+
+# Days
+
+
+def test_a_window_is_one_day() -> None:
+    first, *_ = plan_windows(DATED_DUMP, NOTHING, LIMITS, order(30))
+    assert first == Window(date(2026, 9, 1), date(2026, 9, 2))
+
+
+def test_every_day_that_is_missing_is_extracted() -> None:
+    known = accepted(september(1, 2, 4, 6, 7, 8))
+    assert planned(DATED_DUMP, known, order(8), lookback_days=0) == september(3, 5)
+
+
+def test_the_last_days_are_extracted_again() -> None:
+    assert planned(DATED_DUMP, accepted(september(*range(1, 31))), order(20)) == september(18, 19, 20)
+
+
+def test_without_lookback_nothing_is_extracted_again() -> None:
+    assert planned(DATED_DUMP, accepted(september(*range(1, 31))), order(20), lookback_days=0) == []
+
+
+def test_an_inventory_is_read_up_to_the_day_of_the_run() -> None:
+    assert planned(DATED_DUMP, NOTHING, order(4)) == september(1, 2, 3, 4)
+
+
+def test_a_meter_is_read_up_to_the_day_before_the_run() -> None:
+    assert planned(METER, NOTHING, order(4)) == september(1, 2, 3)
+
+
+def test_a_meter_has_nothing_to_say_of_a_month_that_begins() -> None:
+    assert planned(METER, NOTHING, order(1)) == []
+
+
+def test_a_meter_s_last_days_are_extracted_again() -> None:
+    assert planned(METER, accepted(september(*range(1, 31))), order(20)) == september(17, 18, 19)
+
+
+def test_days_of_the_future_are_not_extracted() -> None:
+    assert planned(DATED_DUMP, NOTHING, Order([OCTOBER], date(2026, 9, 30))) == []
+
+
+def test_a_past_month_is_extracted_whole_where_it_is_missing() -> None:
+    assert len(planned(METER, NOTHING, Order([AUGUST], date(2026, 10, 15)))) == 31
+
+
+def test_a_past_month_that_is_known_is_left_alone() -> None:
+    known = accepted([date(2026, 8, 1) + timedelta(days=day) for day in range(31)])
+    assert planned(METER, known, Order([AUGUST], date(2026, 10, 15))) == []
+
+
+def test_the_lookback_reaches_into_the_previous_month_if_it_is_ordered() -> None:
+    days = [date(2026, 8, 1) + timedelta(days=day) for day in range(35)]
+    found = planned(DATED_DUMP, accepted(days), Order([AUGUST, SEPTEMBER], date(2026, 9, 2)))
+    assert found == [date(2026, 8, 31), date(2026, 9, 1), date(2026, 9, 2)]
+
+
+def test_refetch_extracts_every_day_again() -> None:
+    known = accepted(september(*range(1, 31)))
+    assert planned(DATED_DUMP, known, order(30, refetch=True)) == september(*range(1, 31))
+
+
+def test_refetch_stops_at_the_day_of_the_run() -> None:
+    assert planned(METER, NOTHING, order(4, refetch=True)) == september(1, 2, 3)
+
+
+# Sources that know only today
+
+
+def test_what_knows_only_today_is_asked_for_today() -> None:
+    day = today()
+    found = plan_windows(TODAY_ONLY, NOTHING, LIMITS, Order([Period.of(day)], day))
+    assert found == [Window(day, day + timedelta(days=1))]
+
+
+def test_what_knows_only_today_is_asked_again_in_a_second_run() -> None:
+    day = today()
+    assert planned(TODAY_ONLY, accepted([day]), Order([Period.of(day)], day)) == [day]
+
+
+def test_what_knows_only_today_is_not_asked_for_another_day() -> None:
+    day = today() - timedelta(days=1)
+    assert planned(TODAY_ONLY, NOTHING, Order([Period.of(day)], day)) == []
+
+
+def test_what_knows_only_today_is_not_asked_for_another_month() -> None:
+    day = today()
+    assert planned(TODAY_ONLY, NOTHING, Order([Period.of(day).next], day)) == []
+
+
+def test_refetch_keeps_what_can_not_be_given_again() -> None:
+    day = today()
+    assert planned(TODAY_ONLY, NOTHING, Order([Period.of(day)], day, refetch=True)) == []
+
+
+def test_a_storage_that_is_archived_by_day_is_asked_for_every_day() -> None:
+    archived = replace(TODAY_ONLY, options={"url": "https://gitlab", "params": '{"at": "{day}"}'})
+    assert planned(archived, NOTHING, order(3)) == september(1, 2, 3)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [OPENSTACK_USAGE, CLOUDKITTY_USAGE, KUBERNETES_ALLOCATION, CUBE_USAGE, focus_source("aws")],
+    ids=lambda source: source.name,
+)
+def test_a_meter_and_a_bill_give_the_past(source: Source) -> None:
+    assert gives_past(ConfiguredSource(source, {"url": "https://x"}))
+
+
+@pytest.mark.parametrize("source", [GITLAB_STORAGE, ARTIFACTORY_STORAGE, CMDB_VM], ids=lambda source: source.name)
+def test_a_storage_and_an_undated_collection_do_not(source: Source) -> None:
+    assert not gives_past(ConfiguredSource(source, {"url": "https://x", "params": '{"membership": "true"}'}))
+
+
+def test_a_dated_dump_gives_the_past() -> None:
+    assert gives_past(DATED_DUMP)
+
+
+# Bills
+
+
+def bill(cost: str, *months: Period) -> dict[date, dict[str, Decimal]]:
+    """A billing period with one line in each of these months of charge."""
+    return {month.first: {"records": Decimal(1), "EffectiveCost": Decimal(cost)} for month in months}
+
+
+def ledger(totals: Totals) -> dict[date, Accepted]:
+    """A ledger in which these bills count."""
+    return {first: Accepted(1, control_totals(window)) for first, window in totals.items()}
+
+
+def test_the_ordered_bills_are_wanted_even_where_the_files_have_none() -> None:
+    assert wanted_bills({}, NOTHING, [OCTOBER, SEPTEMBER]) == [SEPTEMBER.first, OCTOBER.first]
+
+
+def test_an_ordered_bill_is_wanted_though_nothing_changed() -> None:
+    totals = {SEPTEMBER.first: bill("1.00", SEPTEMBER)}
+    assert wanted_bills(totals, ledger(totals), [SEPTEMBER]) == [SEPTEMBER.first]
+
+
+def test_another_bill_that_did_not_change_is_left_alone() -> None:
+    totals = {AUGUST.first: bill("1.00", AUGUST, SEPTEMBER)}
+    assert wanted_bills(totals, ledger(totals), [SEPTEMBER]) == [SEPTEMBER.first]
+
+
+def test_another_bill_is_wanted_when_it_changed() -> None:
+    before, now = ({AUGUST.first: bill(cost, AUGUST)} for cost in ("1.00", "1.01"))
+    assert wanted_bills(now, ledger(before), [SEPTEMBER]) == [AUGUST.first, SEPTEMBER.first]
+
+
+def test_a_bill_is_wanted_when_only_the_month_of_a_charge_changed() -> None:
+    before, now = ({AUGUST.first: bill("1.00", month)} for month in (AUGUST, SEPTEMBER))
+    assert wanted_bills(now, ledger(before), [OCTOBER]) == [AUGUST.first, OCTOBER.first]
+
+
+def test_a_new_bill_with_charges_of_the_order_is_wanted() -> None:
+    totals = {OCTOBER.first: bill("-3.00", SEPTEMBER, OCTOBER)}
+    assert wanted_bills(totals, NOTHING, [SEPTEMBER]) == [SEPTEMBER.first, OCTOBER.first]
+
+
+def test_a_new_bill_without_charges_of_the_order_waits_for_its_own() -> None:
+    assert wanted_bills({OCTOBER.first: bill("1.00", OCTOBER)}, NOTHING, [SEPTEMBER]) == [SEPTEMBER.first]

@@ -1,0 +1,289 @@
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import simplejson
+
+from ingest.focus_columns import DECIMAL, INSTANT, KNOWN, REQUIRED, decimals, instants, snake_case, tags, texts, typed
+
+NOTHING_MASKED: frozenset[str] = frozenset()
+SEPTEMBER = datetime(2026, 9, 1, tzinfo=UTC)
+
+
+def decimal_of(text: str) -> tuple[Decimal | None, str | None]:
+    """What a text becomes, and what is kept of it because it does not fit."""
+    values, misfits = decimals(pa.array([text]))
+    return values[0].as_py(), misfits.get(0)
+
+
+def instant_of(text: str) -> tuple[datetime | None, str | None]:
+    """What a text becomes, and what is kept of it because it does not fit."""
+    values, misfits = instants(pa.array([text]))
+    return values[0].as_py(), misfits.get(0)
+
+
+def tags_of(text: str) -> tuple[Any, str | None]:
+    """What a text becomes, and what is kept of it because it is no object."""
+    values, misfits = tags(pa.array([text]), NOTHING_MASKED)
+    found = values[0].as_py()
+    return None if found is None else simplejson.loads(found, use_decimal=True), misfits.get(0)
+
+
+def other_columns(table: pa.Table) -> list[Any]:
+    """What a batch keeps beside its columns, numbers exact."""
+    found = typed(table, NOTHING_MASKED)["other_columns"].to_pylist()
+    return [None if kept is None else simplejson.loads(kept, use_decimal=True) for kept in found]
+
+
+# Decimals
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("20.52022672899", "20.52022672899"),
+        ("-85.4321", "-85.4321"),
+        ("0", "0"),
+        ("+5", "5"),
+        (".5", "0.5"),
+        ("5.", "5"),
+        (" 5 ", "5"),
+        ("1e-7", "0.0000001"),
+        ("1.5E+3", "1500"),
+        ("999999999999999999.99999999999999999999", "999999999999999999.99999999999999999999"),
+        ("0.00000000000000000001", "0.00000000000000000001"),
+        ("1.50000000000000000000000000000000", "1.5"),
+    ],
+)
+def test_a_number_that_fits_is_exact(text: str, value: str) -> None:
+    assert decimal_of(text) == (Decimal(value), None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1000000000000000000",
+        "0.000000000000000000001",
+        "1e18",
+        "123456789012.1234567890123456789012345",
+        "-1.123456789012345678901234567890123456789",
+        "1E+99",
+    ],
+)
+def test_a_number_too_wide_is_kept_to_the_letter(text: str) -> None:
+    assert decimal_of(text) == (None, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1,234.5", "NaN", "1_0", "Infinity", "-inf", "12 USD", "0x10", "-", "1e", "١", "1.2.3"]
+)
+def test_a_text_that_is_no_number_is_kept_to_the_letter(text: str) -> None:
+    assert decimal_of(text) == (None, text)
+
+
+@pytest.mark.parametrize("text", ["", "NULL", "null"])
+def test_a_blank_number_is_a_null_and_not_a_misfit(text: str) -> None:
+    assert decimal_of(text) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["1", " 1", "1e005", "1e5", "5.", "0.1000", "NaN", "1,5", "", "1E+30"])
+def test_a_number_is_read_the_same_whatever_its_neighbours(text: str) -> None:
+    values, misfits = decimals(pa.array([text, "n/a"]))
+    assert (values[0].as_py(), misfits.get(0)) == decimal_of(text)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([Decimal("1.10"), None], pa.decimal128(38, 30)),
+        pa.array([Decimal("1.10"), None], pa.decimal256(60, 30)),
+        pa.array([1.1, None]),
+        pa.array(["1.10", None], pa.large_string()),
+        pa.array(["1.10", "NULL"]).dictionary_encode(),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_a_number_is_exact_whatever_type_the_file_gives_it(column: pa.Array) -> None:
+    values, misfits = decimals(column)
+    assert (values.to_pylist(), misfits) == ([Decimal("1.1"), None], {})
+
+
+def test_a_decimal_column_too_wide_is_kept_to_the_letter() -> None:
+    _, misfits = decimals(pa.array([Decimal("0.1234567890123456789012345")], pa.decimal128(38, 25)))
+    assert misfits == {0: "0.1234567890123456789012345"}
+
+
+def test_a_nan_in_a_float_column_is_a_misfit_and_no_blank() -> None:
+    assert decimals(pa.array([float("nan"), 1.5]))[1] == {0: "nan"}
+
+
+def test_decimals_have_the_raw_table_s_type() -> None:
+    assert decimals(pa.array(["1", "zz"]))[0].type == DECIMAL
+
+
+# Instants
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2026-09-01T00:00:00Z", SEPTEMBER),
+        ("2026-09-01T00:00:00+00:00", SEPTEMBER),
+        ("2026-09-01T02:00:00+02:00", SEPTEMBER),
+        ("2026-08-31T20:00:00-0400", SEPTEMBER),
+        ("2026-09-01T00:00Z", SEPTEMBER),
+        ("2026-09-01T13:05:07.123456Z", SEPTEMBER.replace(hour=13, minute=5, second=7, microsecond=123456)),
+    ],
+)
+def test_an_instant_with_a_zone_is_the_same_instant_in_utc(text: str, value: datetime) -> None:
+    assert instant_of(text) == (value, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-09-01", "2026-09-01 00:00:00", "2026-09-01T00:00:00", "2026-09-01T00:00:00.000"]
+)
+def test_an_instant_without_a_zone_is_utc(text: str) -> None:
+    assert instant_of(text) == (SEPTEMBER, None)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "01/09/2026", "2026-02-30T00:00:00Z", "1788220800"])
+def test_an_unreadable_instant_is_kept_to_the_letter(text: str) -> None:
+    assert instant_of(text) == (None, text)
+
+
+@pytest.mark.parametrize("text", ["", "NULL", "null"])
+def test_a_blank_instant_is_a_null_and_not_a_misfit(text: str) -> None:
+    assert instant_of(text) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-09-01", "2026-09-01T02:00:00+02:00", "2026-09-01T00:00Z", "2026-09-01T00:00:00.123456789Z", "2026-09"],
+)
+def test_an_instant_is_read_the_same_whatever_its_neighbours(text: str) -> None:
+    values, misfits = instants(pa.array([text, "yesterday"]))
+    assert (values[0].as_py(), misfits.get(0)) == instant_of(text)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([SEPTEMBER.replace(tzinfo=None)], pa.timestamp("ms")),
+        pa.array([SEPTEMBER], pa.timestamp("ns", "UTC")),
+        pa.array([SEPTEMBER.astimezone(timezone(timedelta(hours=2)))], pa.timestamp("us", "+02:00")),
+        pa.array([date(2026, 9, 1)]),
+        pa.array(["2026-09-01"]).dictionary_encode(),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_an_instant_is_the_same_whatever_type_the_file_gives_it(column: pa.Array) -> None:
+    assert instants(column)[0].to_pylist() == [SEPTEMBER]
+
+
+def test_nanoseconds_are_cut_in_a_timestamp_as_they_are_in_a_text() -> None:
+    text = "2026-09-01T00:00:00.123456789Z"
+    column = pa.array([1788220800123456789], pa.timestamp("ns", "UTC"))
+    assert instants(column)[0].cast(INSTANT).to_pylist() == [instant_of(text)[0]]
+
+
+# Tags
+
+
+def test_tags_are_a_json_object() -> None:
+    assert tags_of('{"application": "shop", " owner": "team é"}') == ({"application": "shop", " owner": "team é"}, None)
+
+
+def test_tags_keep_numbers_and_nested_values_exactly() -> None:
+    assert tags_of('{"cost": 2590.4216766357421234567, "list": [1, null, ""]}') == (
+        {"cost": Decimal("2590.4216766357421234567"), "list": [1, None, ""]},
+        None,
+    )
+
+
+def test_no_tags_are_an_empty_object_where_the_bill_says_so() -> None:
+    assert tags_of("{}") == ({}, None)
+
+
+@pytest.mark.parametrize("text", ["", "NULL", "null"])
+def test_blank_tags_are_a_null_and_not_a_misfit(text: str) -> None:
+    assert tags_of(text) == (None, None)
+
+
+@pytest.mark.parametrize("text", ["application=shop", "[1]", '"shop"', '{"a": ', "7"])
+def test_tags_that_are_no_object_are_kept_to_the_letter(text: str) -> None:
+    assert tags_of(text) == (None, text)
+
+
+def test_the_map_type_of_parquet_is_an_object() -> None:
+    column = pa.array([[("application", "shop"), ("owner", None)], None, []], pa.map_(pa.string(), pa.string()))
+    assert tags(column, NOTHING_MASKED)[0].to_pylist() == ['{"application": "shop", "owner": null}', None, "{}"]
+
+
+def test_the_struct_type_of_parquet_is_an_object_of_what_is_set() -> None:
+    column = pa.array([{"application": "shop", "owner": None}, None])
+    assert tags(column, NOTHING_MASKED)[0].to_pylist() == ['{"application": "shop"}', None]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(['{"Token": "s3cret"}']),
+        pa.array([[("Token", "s3cret")]], pa.map_(pa.string(), pa.string())),
+        pa.array([{"Token": "s3cret"}]),
+    ],
+    ids=["text", "map", "struct"],
+)
+def test_a_masked_tag_does_not_land(column: pa.Array) -> None:
+    assert tags(column, frozenset({"token"}))[0].to_pylist() == ['{"Token": "***"}']
+
+
+# Texts, and what has no column
+
+
+def test_the_blanks_of_csv_are_nulls() -> None:
+    assert texts(pa.array(["", "NULL", "null", None])).to_pylist() == [None] * 4
+
+
+def test_a_text_that_only_looks_blank_is_kept() -> None:
+    assert texts(pa.array([" ", "Null", "none", "0"])).to_pylist() == [" ", "Null", "none", "0"]
+
+
+def test_a_nul_in_a_text_becomes_the_replacement_character() -> None:
+    assert typed(pa.table({"ServiceName": ["a\0b"]}), NOTHING_MASKED)["service_name"].to_pylist() == ["a\ufffdb"]
+
+
+def test_unknown_columns_are_kept_verbatim() -> None:
+    table = pa.table({"x_Discounts": ["", "NULL", '{"a": 1.10}'], "BilledCost": ["1", "2", "3"]})
+    assert other_columns(table) == [{"x_Discounts": ""}, {"x_Discounts": "NULL"}, {"x_Discounts": '{"a": 1.10}'}]
+
+
+def test_unknown_columns_keep_the_numbers_of_parquet() -> None:
+    table = pa.table({"x_Rate": pa.array([Decimal("0.10")], pa.decimal128(10, 2)), "x_Id": [2**53 + 1]})
+    assert other_columns(table) == [{"x_Rate": Decimal("0.10"), "x_Id": 2**53 + 1}]
+
+
+def test_unknown_nulls_take_no_place() -> None:
+    assert other_columns(pa.table({"x_Note": pa.array([None, "a"])})) == [None, {"x_Note": "a"}]
+
+
+def test_a_masked_unknown_column_does_not_land() -> None:
+    found = typed(pa.table({"x_Note": ["a"], "Secret": ["s3cret"]}), frozenset({"secret"}))["other_columns"]
+    assert json.loads(found[0].as_py()) == {"x_Note": "a", "Secret": "***"}
+
+
+def test_misfits_are_kept_beside_their_column_s_null() -> None:
+    table = pa.table({"BilledCost": ["1,234.5", "2"], "ChargePeriodStart": ["soon", "2026-09-01"], "Tags": ["a=b", ""]})
+    assert other_columns(table) == [{"BilledCost": "1,234.5", "ChargePeriodStart": "soon", "Tags": "a=b"}, None]
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_a_known_column_has_a_place_of_its_own(name: str) -> None:
+    columns = typed(pa.table({name: pa.array([None], pa.string())}), NOTHING_MASKED)
+    assert (list(columns), columns["other_columns"].to_pylist()) == ([snake_case(name), "other_columns"], [None])
+
+
+def test_a_required_column_has_a_place_of_its_own() -> None:
+    assert set(REQUIRED) <= KNOWN

@@ -1,0 +1,288 @@
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+from ingest.errors import ConfigurationError
+from ingest.settings import SETTINGS, ConfiguredSource, known_secrets, load
+
+GITLAB = {"SOURCES__GITLAB__URL": "https://gitlab.example.com"}
+CUBE_WITHOUT_QUERY = {"SOURCES__CUBE__URL": "https://cube.example.com"}
+CMDB = {"SOURCES__CMDB__URI": "mongodb://finops:cmdb-s3cret@cmdb-1.example.com:27017,cmdb-2.example.com/?tls=true"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """An empty project folder, the only place where dlt looks for files."""
+    context = Container()[PluggableRunContext]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        patch.setenv("DLT_PROJECT_DIR", str(tmp_path))
+        patch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+        patch.setenv("HOME", str(tmp_path / "home"))
+        context.reload_providers()
+        yield tmp_path
+    context.reload_providers()
+
+
+def configured(**variables: str) -> list[ConfiguredSource]:
+    """The sources that these environment variables turn on."""
+    os.environ.update(variables)  # conftest.py puts the environment back
+    return list(load().sources)
+
+
+def refusal(**variables: str) -> str:
+    """What is said of these environment variables."""
+    with pytest.raises(ConfigurationError) as failure:
+        configured(**variables)
+    return str(failure.value)
+
+
+def secrets(**variables: str) -> tuple[str, ...]:
+    """What is hidden with these environment variables."""
+    os.environ.update(variables)
+    return known_secrets()
+
+
+# Which sources are on
+
+
+def test_nothing_configured_says_what_to_set_and_that_there_is_a_demo() -> None:
+    said = refusal()
+    assert ("SOURCES__CMDB__URI" in said, "make demo" in said) == (True, True)
+
+
+def test_a_source_is_on_when_its_address_is_set() -> None:
+    assert [(found.source.name, found.options["url"]) for found in configured(**GITLAB)] == [
+        ("gitlab.storage", "https://gitlab.example.com")
+    ]
+
+
+def test_a_token_alone_turns_nothing_on() -> None:
+    assert "no source is configured" in refusal(SOURCES__GITLAB__TOKEN="glpat-1")
+
+
+def test_an_empty_address_turns_nothing_on() -> None:
+    assert "no source is configured" in refusal(SOURCES__GITLAB__URL="")
+
+
+def test_the_cmdb_s_address_turns_its_three_collections_on() -> None:
+    assert [(found.source.name, found.options["collection"]) for found in configured(**CMDB)] == [
+        ("cmdb.vm", "vms"),
+        ("cmdb.disk", "disks"),
+        ("cmdb.legacy_storage", "legacy_storage"),
+    ]
+
+
+def test_a_collection_can_have_another_name() -> None:
+    found = configured(**CMDB, SOURCES__CMDB__DISK="volumes_v2")
+    assert [source.options["collection"] for source in found] == ["vms", "volumes_v2", "legacy_storage"]
+
+
+def test_a_service_s_options_are_read_with_it() -> None:
+    found = configured(**GITLAB, SOURCES__GITLAB__TOKEN="glpat-1", SOURCES__GITLAB__PARAMS='{"membership": true}')
+    assert dict(found[0].options) == {
+        "url": "https://gitlab.example.com",
+        "token": "glpat-1",
+        "params": '{"membership": true}',
+    }
+
+
+@pytest.mark.parametrize("token", ["12345", "true", "0123e5", "1.10"])
+def test_a_token_that_looks_like_a_number_is_kept_to_the_letter(token: str) -> None:
+    assert configured(**GITLAB, SOURCES__GITLAB__TOKEN=token)[0].options["token"] == token
+
+
+def test_the_line_break_at_the_end_of_a_mounted_secret_is_no_part_of_it() -> None:
+    assert configured(**GITLAB, SOURCES__GITLAB__TOKEN="glpat-1\n")[0].options["token"] == "glpat-1"
+
+
+def test_focus_exports_are_found_by_their_names_in_the_environment() -> None:
+    found = configured(SOURCES__FOCUS__AWS_PROD__URL="s3://bills/{period}", SOURCES__FOCUS__AZURE__URL="/bills/azure")
+    assert [(source.source.name, source.options["url"]) for source in found] == [
+        ("focus.aws_prod", "s3://bills/{period}"),
+        ("focus.azure", "/bills/azure"),
+    ]
+
+
+def test_focus_exports_are_bills_of_the_public_cloud() -> None:
+    source = configured(SOURCES__FOCUS__AZURE__URL="/bills/azure")[0].source
+    assert (source.domain, source.measure, source.table) == ("public_cloud", "billed", "focus")
+
+
+def test_files_configure_what_the_environment_does_not(folder: Path) -> None:
+    (folder / ".dlt").mkdir()
+    (folder / ".dlt" / "config.toml").write_text(
+        '[sources.gitlab]\nurl = "https://gitlab.example.com"\n[sources.focus.azure]\nurl = "/bills/azure"\n'
+    )
+    (folder / ".dlt" / "secrets.toml").write_text('[sources.gitlab]\ntoken = "glpat-1"\n')
+    Container()[PluggableRunContext].reload_providers()
+    assert [dict(found.options) for found in configured()] == [
+        {"url": "https://gitlab.example.com", "token": "glpat-1"},
+        {"url": "/bills/azure"},
+    ]
+
+
+def test_the_environment_wins_over_a_file(folder: Path) -> None:
+    (folder / ".dlt").mkdir()
+    (folder / ".dlt" / "config.toml").write_text('[sources.gitlab]\nurl = "https://from.a.file"\n')
+    Container()[PluggableRunContext].reload_providers()
+    assert [found.options["url"] for found in configured(**GITLAB)] == ["https://gitlab.example.com"]
+
+
+def test_tables_of_a_file_are_read_as_json(folder: Path) -> None:
+    (folder / ".dlt").mkdir()
+    (folder / ".dlt" / "config.toml").write_text(
+        '[sources.gitlab]\nurl = "https://x"\nparams = { membership = true }\n'
+    )
+    Container()[PluggableRunContext].reload_providers()
+    assert configured()[0].options["params"] == '{"membership": true}'
+
+
+# What makes no sense
+
+
+@pytest.mark.parametrize("text", ["{x", "nonsense", '{"a": 1} {'])
+def test_a_setting_that_is_no_json_is_named(text: str) -> None:
+    assert refusal(**GITLAB, SOURCES__GITLAB__PARAMS=text).startswith("sources.gitlab.params is not JSON")
+
+
+@pytest.mark.parametrize("text", ["[1]", "7", '"text"', "null"])
+def test_a_setting_that_is_no_json_object_is_named(text: str) -> None:
+    said = refusal(**GITLAB, SOURCES__GITLAB__PARAMS=text)
+    assert said == f"sources.gitlab.params is not a JSON object: {text}"
+
+
+def test_options_of_a_bucket_that_are_no_json_are_named() -> None:
+    said = refusal(SOURCES__FOCUS__AWS__URL="s3://bills", SOURCES__FOCUS__AWS__STORAGE_OPTIONS="key=1")
+    assert said.startswith("sources.focus.aws.storage_options is not JSON")
+
+
+@pytest.mark.parametrize(
+    "url", ["gitlab.example.com", "ftp://gitlab.example.com", "//gitlab", "https://[gitlab", "https:///api"]
+)
+def test_an_address_that_is_not_http_is_named(url: str) -> None:
+    assert refusal(SOURCES__GITLAB__URL=url).startswith(f"sources.gitlab.url '{url}' is no HTTP address")
+
+
+def test_cube_without_a_query_says_what_is_missing() -> None:
+    assert refusal(**CUBE_WITHOUT_QUERY).startswith("sources.cube.query is not set")
+
+
+@pytest.mark.parametrize("key", ["lookback_days", "keep_superseded_days", "http_timeout", "http_attempts"])
+@pytest.mark.parametrize("text", ["x", "-1", "1.5", "²"])
+def test_a_number_of_days_or_seconds_is_a_whole_number(key: str, text: str) -> None:
+    said = refusal(**GITLAB, **{f"INGEST__{key.upper()}": text})
+    assert said.startswith(f"ingest.{key} '{text}' is not a whole number")
+
+
+def test_a_timeout_of_nothing_is_refused() -> None:
+    assert "ingest.http_timeout '0'" in refusal(**GITLAB, INGEST__HTTP_TIMEOUT="0")
+
+
+@pytest.mark.parametrize("text", ["half", "1.5", "-0.1", "50%", "NaN", "sNaN", "Infinity"])
+def test_a_share_is_from_0_to_1(text: str) -> None:
+    assert refusal(**GITLAB, INGEST__MAX_SHRINK=text).startswith(f"ingest.max_shrink '{text}' is not a share")
+
+
+@pytest.mark.parametrize("text", ["password", "[1]", '{"a": 1}', '"password"'])
+def test_masked_names_are_a_list_of_names(text: str) -> None:
+    said = refusal(**GITLAB, INGEST__MASK_FIELDS=text)
+    assert said == f"ingest.mask_fields '{text}' is not a JSON list of names"
+
+
+def test_a_batch_size_is_a_whole_number() -> None:
+    assert "sources.cmdb.batch_size 'many'" in refusal(**CMDB, SOURCES__CMDB__BATCH_SIZE="many")
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    "key", ["lookback_days", "max_shrink", "keep_superseded_days", "http_timeout", "http_attempts"]
+)
+def test_a_limit_that_is_not_set_is_the_documented_default(key: str) -> None:
+    configured(**GITLAB)
+    documented = next(known.default for known in SETTINGS if known.key == f"ingest.{key}")
+    assert str(getattr(load().limits, key)) == documented
+
+
+def test_a_limit_that_is_empty_is_the_default() -> None:
+    configured(**GITLAB, INGEST__LOOKBACK_DAYS="")
+    assert load().limits.lookback_days == 3
+
+
+def test_a_share_is_exact() -> None:
+    configured(**GITLAB, INGEST__MAX_SHRINK="0.1")
+    assert load().limits.max_shrink == Decimal("0.1")
+
+
+def test_masked_names_are_compared_without_case() -> None:
+    configured(**GITLAB, INGEST__MASK_FIELDS='["ApiKey", "PIN"]')
+    assert load().limits.mask_fields == {"apikey", "pin"}
+
+
+def test_passwords_are_masked_without_being_asked_for() -> None:
+    configured(**GITLAB)
+    assert {"password", "token", "secret"} <= load().limits.mask_fields
+
+
+# What is never printed
+
+
+def test_a_token_is_a_secret() -> None:
+    assert secrets(**GITLAB, SOURCES__GITLAB__TOKEN="glpat-1") == ("glpat-1",)
+
+
+def test_the_password_in_an_address_is_a_secret_and_its_hosts_are_not() -> None:
+    assert secrets(**CMDB) == ("cmdb-s3cret",)
+
+
+def test_the_password_of_the_database_is_a_secret() -> None:
+    assert secrets(PGPASSWORD="pg-s3cret", PGHOST="db", PGUSER="finops") == ("pg-s3cret",)
+
+
+def test_the_keys_of_a_bucket_are_secrets() -> None:
+    options = '{"key": "AKIA7", "secret": "s3cret-1"}'
+    found = secrets(SOURCES__FOCUS__AWS__URL="s3://bills", SOURCES__FOCUS__AWS__STORAGE_OPTIONS=options)
+    assert {"AKIA7", "s3cret-1"} <= set(found)
+
+
+def test_the_nested_keys_of_a_bucket_are_secrets() -> None:
+    options = '{"client_kwargs": {"aws_secret_access_key": "s3cret-1"}}'
+    found = secrets(SOURCES__FOCUS__AWS__URL="s3://bills", SOURCES__FOCUS__AWS__STORAGE_OPTIONS=options)
+    assert "s3cret-1" in found
+
+
+def test_a_switch_of_a_bucket_is_no_secret() -> None:
+    found = secrets(SOURCES__FOCUS__AWS__URL="s3://bills", SOURCES__FOCUS__AWS__STORAGE_OPTIONS='{"anon": true}')
+    assert found == ()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        CUBE_WITHOUT_QUERY,
+        {"SOURCES__ARTIFACTORY__URL": "nonsense"},
+        {"SOURCES__ARTIFACTORY__URL": "https://[nonsense"},
+        {"SOURCES__FOCUS__AWS__URL": "s3://bills", "SOURCES__FOCUS__AWS__STORAGE_OPTIONS": "{"},
+    ],
+    ids=["no query", "no address", "bad address", "no JSON"],
+)
+def test_one_broken_source_does_not_uncover_the_others_secrets(broken: dict[str, str]) -> None:
+    assert "glpat-1" in secrets(**GITLAB, SOURCES__GITLAB__TOKEN="glpat-1", **broken)
+
+
+def test_a_secret_that_holds_another_is_hidden_first() -> None:
+    assert secrets(**GITLAB, SOURCES__GITLAB__TOKEN="s3cret", PGPASSWORD="s3cret-and-more") == (
+        "s3cret-and-more",
+        "s3cret",
+    )
+
+
+def test_nothing_configured_is_nothing_to_hide() -> None:
+    assert secrets() == ()
