@@ -1,0 +1,23 @@
+{#- The aggregates are refreshed together at the end of a run (below), never one by one: readers must not see two disagree. -#}
+{% macro postgres__refresh_materialized_view(relation) %}
+    select 'refreshed by refresh_aggregates at the end of the run'
+{% endmacro %}
+
+{% macro refresh_aggregates(results) %}
+    {%- if not writes_fact() -%}{{ return('') }}{%- endif -%}
+    {%- set fact = results | selectattr('node.unique_id', 'equalto', 'model.finops.fact_releve') | first -%}
+    {%- if not fact or fact.status != 'success' -%}{{ return('') }}{%- endif -%}
+    begin;
+    {% if is_own_run() -%}
+    select pg_advisory_xact_lock({{ lock_number() }});
+    {% endif -%}
+    create temporary table refresh_start on commit drop as select clock_timestamp() as at;
+    {% for node in graph.nodes.values() | selectattr('config.materialized', 'equalto', 'materialized_view') -%}
+    {%- if load_relation(api.Relation.create(node.database, node.schema, node.alias)) -%}
+    refresh materialized view concurrently "{{ node.schema }}"."{{ node.alias }}";
+    {% endif -%}
+    {%- endfor -%}
+    insert into finops.etl_steps (run_id, step, start_time, end_time, status)
+    select '{{ current_run_id() }}', 'refresh', at, clock_timestamp(), 'SUCCESS' from refresh_start;
+    commit;
+{% endmacro %}

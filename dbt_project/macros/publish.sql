@@ -1,0 +1,168 @@
+{#-
+How relevés are replaced. fact_releve is always incremental: its empty table is made from its own contract before the
+first build, so that a first build is checked and published like any other.
+
+1. stage_usage_lines, a pre-hook: values the usage lines of the run's (source, period) scopes once, in a temporary table;
+2. fact_releve's own query turns those into relevés, in dbt's temporary table;
+3. replace_scope, the incremental strategy: reconciles each scope, then replaces the relevés and the rejects of those that
+   reconcile, and leaves the others as they were. All three are one transaction.
+-#}
+
+{% macro create_fact_if_missing() %}
+    {%- set node = graph.nodes['model.finops.fact_releve'] -%}
+    {%- set fact = api.Relation.create(node.database, node.schema, node.alias, type='table') -%}
+    {%- if adapter.get_relation(node.database, node.schema, node.alias) -%}{{ return('') }}{%- endif -%}
+    {%- set columns = [] -%}
+    {%- for column in node.columns.values() -%}
+        {%- set required = column.constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+        {%- do columns.append(adapter.quote(column.name) ~ ' ' ~ column.data_type ~ (' not null' if required else '')) -%}
+    {%- endfor -%}
+    {%- do run_query("begin; create table " ~ fact ~ " (" ~ columns | join(', ') ~ "); commit;") -%}
+    {%- for index in node.config.indexes -%}
+        {%- do run_query("begin; " ~ get_create_index_sql(fact, index) ~ "; commit;") -%}
+    {%- endfor -%}
+    {%- do adapter.cache_added(fact) -%}
+{% endmacro %}
+
+{% macro scopes_of_run() %}
+    finops.etl_reconciliations where run_id = '{{ current_run_id() }}'
+{%- endmacro %}
+
+{% macro stage_usage_lines() %}
+    {%- if not (execute and flags.WHICH in ('build', 'run')) -%}{{ return('') }}{%- endif -%}
+    {%- if is_own_run() -%}
+        {%- set held = run_query("select pg_try_advisory_xact_lock(" ~ lock_number() ~ ")").columns[0][0] -%}
+        {%- set open = run_query(
+            "select count(*) from finops.etl_runs where status = 'RUNNING' and run_id = '" ~ invocation_id ~ "'"
+        ).columns[0][0] -%}
+        {%- if not held or not open -%}
+            {{ exceptions.raise_compiler_error("another run began to write meanwhile: run this again when it has ended") }}
+        {%- endif -%}
+    {%- endif -%}
+    {%- set scopes = run_query("select source, period from " ~ scopes_of_run() ~ " order by period, source") -%}
+    create temporary table scoped_usage on commit drop as
+    select valued.*
+    from {{ ref('int_usage_valued') }} as valued
+    {% if scopes | length == 0 -%}
+    where false;
+    {%- else -%}
+    {#- Literals, so that the planner knows the periods when it scans the raw tables. #}
+    where
+        valued.period in ('{{ scopes.columns['period'].values() | unique | join("', '") }}')
+        and valued.source in ('{{ scopes.columns['source'].values() | unique | join("', '") }}')
+        and (valued.source, valued.period) in (select source, period from {{ scopes_of_run() }});
+    {%- endif %}
+    analyze scoped_usage;
+{% endmacro %}
+
+{% macro get_incremental_replace_scope_sql(arguments) %}
+    {%- set fact = arguments['target_relation'] -%}
+    {%- set releves = arguments['temp_relation'] -%}
+    {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    {%- set published -%}
+        select source, period from {{ scopes_of_run() }} and status = 'PUBLISHED'
+    {%- endset -%}
+    with records as (
+        select
+            source,
+            period,
+            usage_date,
+            extraction_run_id,
+            record_id,
+            record_copy,
+            bool_or(is_duplicate) as is_duplicate,
+            bool_or(reject_reason is not null) as is_rejected,
+            count(*) filter (where not is_duplicate and reject_reason is null) as released_line_count,
+            sum(source_cost) filter (where not is_duplicate) as amount,
+            sum(source_cost) filter (where not is_duplicate and reject_reason is not null) as amount_rejected
+        from scoped_usage
+        group by 1, 2, 3, 4, 5, 6
+    ),
+
+    accounted as (
+        select
+            source,
+            period,
+            count(*) filter (where is_duplicate) as records_duplicate,
+            count(*) filter (where is_rejected and not is_duplicate) as records_rejected,
+            count(*) filter (where not is_rejected and not is_duplicate) as records_released,
+            sum(released_line_count) as lines_released,
+            sum(amount) as amount,
+            sum(amount_rejected) as amount_rejected
+        from records
+        group by 1, 2
+    ),
+
+    aggregated as (
+        select
+            source,
+            period,
+            sum(line_count) as line_count,
+            sum(source_cost) as amount
+        from {{ releves }}
+        group by 1, 2
+    ),
+
+    figures as (
+        select
+            scope.source,
+            scope.period,
+            coalesce(landed.records, 0) as records_landed,
+            coalesce(accounted.records_released, 0) as records_released,
+            coalesce(accounted.records_rejected, 0) as records_rejected,
+            coalesce(accounted.records_duplicate, 0) as records_duplicate,
+            coalesce(accounted.lines_released, 0) as lines_released,
+            coalesce(aggregated.line_count, 0) as lines_in_releves,
+            coalesce(landed.billed_amount, accounted.amount, 0) as amount_landed,
+            coalesce(aggregated.amount, 0) as amount_released,
+            coalesce(accounted.amount_rejected, 0) as amount_rejected
+        from finops.etl_reconciliations as scope
+        left join {{ ref('int_records_landed') }} as landed
+            on scope.source = landed.source and scope.period = landed.period
+        left join accounted on scope.source = accounted.source and scope.period = accounted.period
+        left join aggregated on scope.source = aggregated.source and scope.period = aggregated.period
+        where scope.run_id = '{{ current_run_id() }}'
+    )
+
+    update finops.etl_reconciliations as scope
+    set
+        status = case
+            when
+                figures.records_landed
+                = figures.records_released + figures.records_rejected + figures.records_duplicate
+                and figures.amount_landed = figures.amount_released + figures.amount_rejected
+                and figures.lines_released = figures.lines_in_releves
+                then 'PUBLISHED'
+            else 'BLOCKED'
+        end,
+        records_landed = figures.records_landed,
+        records_released = figures.records_released,
+        records_rejected = figures.records_rejected,
+        records_duplicate = figures.records_duplicate,
+        lines_released = figures.lines_released,
+        lines_in_releves = figures.lines_in_releves,
+        amount_landed = figures.amount_landed,
+        amount_released = figures.amount_released,
+        amount_rejected = figures.amount_rejected,
+        decided_at = clock_timestamp()
+    from figures
+    where
+        scope.run_id = '{{ current_run_id() }}'
+        and scope.source = figures.source
+        and scope.period = figures.period;
+
+    delete from {{ fact }} where (source, period) in ({{ published }});
+    insert into {{ fact }} ({{ columns }})
+    select {{ columns }} from {{ releves }} where (source, period) in ({{ published }});
+
+    delete from finops.rejected_usage where (source, period) in ({{ published }});
+    insert into finops.rejected_usage (
+        run_id, domain, source, period, usage_date, extraction_run_id, window_date, record_id,
+        application_id, product_id, reason, detail, quantity, unit, amount, currency
+    )
+    select
+        '{{ current_run_id() }}', domain, source, period, usage_date, extraction_run_id, window_date, record_id,
+        application_id, product_id, reject_reason, reject_detail, quantity, unit, source_cost, source_currency
+    from scoped_usage
+    where reject_reason is not null and not is_duplicate and (source, period) in ({{ published }});
+{% endmacro %}

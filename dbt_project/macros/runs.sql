@@ -1,0 +1,93 @@
+{#- A nightly or a reprocess opens its run itself and names it here; by hand, dbt's invocation is the run. -#}
+{% macro current_run_id() %}{{ return(env_var('FINOPS_RUN_ID', invocation_id)) }}{% endmacro %}
+
+{% macro is_own_run() %}{{ return(env_var('FINOPS_RUN_ID', '') == '') }}{% endmacro %}
+
+{#- Only what writes the fact is a run: not a test, a docs build or a seed alone. -#}
+{% macro writes_fact() %}
+    {{ return(execute and flags.WHICH in ('build', 'run') and 'model.finops.fact_releve' in selected_resources) }}
+{% endmacro %}
+
+{#- The lock that every run holds while it writes: see ingest/runs.py, which takes the same number. -#}
+{% macro lock_number() %}{{ return(7061746) }}{% endmacro %}
+
+{#-
+Opens the run of a dbt invocation made by hand. dbt gives each hook and model a connection of its own, so a session
+lock can't span them: the lock is looked at here, and held by the transactions that write (publish, refresh).
+-#}
+{% macro open_run() %}
+    {%- if not writes_fact() -%}{{ return('') }}{%- endif -%}
+    {%- do create_fact_if_missing() -%}
+    {%- if not is_own_run() -%}{{ return('') }}{%- endif -%}
+    {%- if not run_query("select pg_try_advisory_xact_lock(" ~ lock_number() ~ ")").columns[0][0] -%}
+        {%- set holder = run_query(
+            "select kind || ' ' || run_id || ', started ' || start_time || ' by ' || started_by
+            from finops.etl_runs where status = 'RUNNING' order by start_time desc limit 1"
+        ) -%}
+        {{ exceptions.raise_compiler_error(
+            "another run is writing (" ~ (holder.columns[0][0] if holder | length else "unknown")
+            ~ "): wait until it ends, then run this again"
+        ) }}
+    {%- endif -%}
+    {%- set periods = requested_periods() -%}
+    begin;
+    select finops.fail_dead_runs('{{ invocation_id }}');
+    insert into finops.etl_runs (run_id, kind, periods, reason, started_by)
+    values (
+        '{{ invocation_id }}', 'adhoc', array[{{ "'" ~ periods | join("', '") ~ "'" if periods }}]::date[],
+        'dbt {{ flags.WHICH }}', current_user
+    );
+    {% if periods %}
+    insert into finops.etl_reconciliations (run_id, source, period)
+    select '{{ invocation_id }}'::uuid, source, period
+    from finops.etl_known_scopes
+    where period in ('{{ periods | join("', '") }}');
+    {% else %}
+    insert into finops.etl_reconciliations (run_id, source, period)
+    select '{{ invocation_id }}'::uuid, source, period
+    from finops.etl_due_scopes;
+    update finops.etl_runs
+    set periods = array(
+        select distinct period
+        from finops.etl_reconciliations
+        where run_id = '{{ invocation_id }}'
+        order by period
+    )
+    where run_id = '{{ invocation_id }}';
+    {% endif %}
+    insert into finops.etl_steps (run_id, step) values ('{{ invocation_id }}', 'consolidate');
+    commit;
+{% endmacro %}
+
+{% macro close_run(results) %}
+    {%- if not (writes_fact() and is_own_run()) -%}{{ return('') }}{%- endif -%}
+    {%- set failures = [] -%}
+    {%- for result in results if result.status in ('error', 'fail', 'runtime error') -%}
+        {%- do failures.append(result.node.name ~ ': ' ~ (result.message or result.status)) -%}
+    {%- endfor -%}
+    {%- set fact = results | selectattr('node.unique_id', 'equalto', 'model.finops.fact_releve') | first -%}
+    {%- if not failures and (not fact or fact.status != 'success') -%}
+        {%- do failures.append('fact_releve was not built') -%}
+    {%- endif -%}
+    {%- set status = 'FAILED' if failures else 'SUCCESS' -%}
+    begin;
+    update finops.etl_steps
+    set status = '{{ status }}', end_time = clock_timestamp(), row_count = (
+        select sum(lines_released)
+        from finops.etl_reconciliations
+        where run_id = '{{ invocation_id }}'
+    )
+    where run_id = '{{ invocation_id }}' and step = 'consolidate';
+    update finops.etl_runs
+    set
+        status = '{{ status }}',
+        end_time = clock_timestamp(),
+        error = {{ dbt.string_literal(dbt.escape_single_quotes(failures | join('; '))) if failures else 'null' }},
+        volume_processed = coalesce((
+            select sum(records_landed)
+            from finops.etl_reconciliations
+            where run_id = '{{ invocation_id }}' and status = 'PUBLISHED'
+        ), 0)
+    where run_id = '{{ invocation_id }}' and status = 'RUNNING';
+    commit;
+{% endmacro %}

@@ -1,0 +1,23 @@
+{{ config(indexes=[{'columns': ['quarter', 'application_id', 'currency'], 'unique': true}]) }}
+
+with releves as (
+
+    select * from {{ ref('fact_releve') }}
+
+),
+
+costs as (
+
+    select
+        cast(date_trunc('quarter', cast(period as timestamp)) as date) as quarter,
+        application_id,
+        currency,
+        sum(total_cost) as total_cost,
+        sum(total_cost) filter (where is_estimated) as estimated_cost,
+        count(*) as releve_count
+    from releves
+    group by quarter, application_id, currency
+
+)
+
+select * from costs

@@ -1,0 +1,23 @@
+{{ config(indexes=[{'columns': ['period', 'family', 'currency'], 'unique': true}]) }}
+
+with releves as (
+
+    select * from {{ ref('fact_releve') }}
+
+),
+
+costs as (
+
+    select
+        period,
+        family,
+        currency,
+        sum(total_cost) as total_cost,
+        sum(total_cost) filter (where is_estimated) as estimated_cost,
+        count(*) as releve_count
+    from releves
+    group by period, family, currency
+
+)
+
+select * from costs

@@ -1,0 +1,71 @@
+-- Bills: the cost is the bill's own; the quantity is what was consumed, else what was priced, with its unit.
+{% set tag_keys = "'" ~ var('application_tag_keys') | join("', '") | lower ~ "'" -%}
+with windows as (
+
+    select * from {{ ref('int_windows') }}
+
+),
+
+charges as (
+
+    select * from {{ ref('stg_focus__charges') }}
+
+),
+
+usage as (
+
+    select
+        windows.domain,
+        windows.source,
+        windows.period,
+        coalesce(charges.charge_date, charges.window_date) as usage_date,
+        charges.extraction_run_id,
+        charges.window_date,
+        charges.record_id,
+        tag.application_code,
+        charges.sub_account_id,
+        charges.sub_account_name,
+        charges.resource_id,
+        charges.resource_name,
+        charges.provider_name,
+        charges.service_name,
+        charges.service_category,
+        charges.sku_id,
+        coalesce(charges.consumed_quantity, charges.pricing_quantity) as quantity,
+        case
+            when charges.consumed_quantity is not null then charges.consumed_unit else charges.pricing_unit
+        end as unit,
+        charges.cost,
+        charges.billing_currency,
+        case
+            when charges.cost is null or charges.charge_date is null or charges.billing_currency is null
+                then 'UNPARSABLE'
+        end as defect,
+        case
+            when charges.cost is null
+                then '{{ var("focus_cost_column") }} ' || coalesce('''' || charges.cost_text || '''', 'missing')
+            when charges.charge_date is null then 'ChargePeriodStart is missing or unreadable'
+            when charges.billing_currency is null then 'BillingCurrency is missing'
+        end as defect_detail
+    from windows
+    inner join charges
+        on
+            windows.source = charges.source
+            and windows.extraction_run_id = charges.extraction_run_id
+            and windows.window_date = charges.window_date
+            and windows.period
+            = cast(date_trunc('month', cast(coalesce(charges.charge_date, charges.window_date) as timestamp)) as date)
+    left join lateral (
+        select {{ trimmed('tags.value') }} as application_code
+        from json_each_text(charges.tags) as tags
+        where
+            {{ trimmed('tags.value') }} is not null
+            and lower(trim(tags.key)) in ({{ tag_keys }})
+        order by
+            array_position(array[{{ tag_keys }}], lower(trim(tags.key))), tags.key
+        limit 1
+    ) as tag on true
+
+)
+
+select * from usage

@@ -1,0 +1,44 @@
+with windows as (
+
+    select * from {{ ref('int_windows') }}
+
+),
+
+points as (
+
+    select * from {{ ref('stg_cloudkitty__points') }}
+
+),
+
+metered as (
+
+    select
+        windows.domain,
+        windows.source,
+        windows.period,
+        windows.window_end,
+        points.extraction_run_id,
+        points.window_date,
+        points.record_id,
+        points.record_hash,
+        points.point_number as line_number,
+        cast(points.usage_started_at at time zone 'UTC' as date) as usage_date,
+        cast(null as text) as application_code,
+        points.project_id as sub_account_id,
+        cast(null as text) as sub_account_name,
+        points.resource_id,
+        points.resource_name,
+        'cloudkitty.' || points.metric as product_ref,
+        points.quantity,
+        points.unit,
+        points.quantity_text
+    from windows
+    inner join points
+        on
+            windows.source = points.source
+            and windows.extraction_run_id = points.extraction_run_id
+            and windows.window_date = points.window_date
+
+)
+
+select * from metered

@@ -1,0 +1,43 @@
+with days as (
+
+    select * from {{ ref('int_inventory_days') }}
+
+),
+
+disks as (
+
+    select * from {{ ref('stg_cmdb__disks') }}
+
+),
+
+capacity as (
+
+    select
+        days.domain,
+        days.source,
+        days.period,
+        days.usage_date,
+        days.is_estimated,
+        disks.extraction_run_id,
+        disks.window_date,
+        disks.record_id,
+        disks.record_hash,
+        disks.application_code,
+        cast(null as text) as sub_account_id,
+        disks.vm_name as sub_account_name,
+        cast(null as text) as resource_id,
+        disks.disk_name as resource_name,
+        'disk.' || coalesce(disks.tier, 'unknown') || '_gib' as product_ref,
+        disks.size_gib as capacity,
+        'GiB-month' as unit,
+        disks.size_gib_text as capacity_text
+    from days
+    inner join disks
+        on
+            days.source = disks.source
+            and days.extraction_run_id = disks.extraction_run_id
+            and days.window_date = disks.window_date
+
+)
+
+select * from capacity

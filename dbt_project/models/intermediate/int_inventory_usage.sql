@@ -1,0 +1,109 @@
+-- Inventory: a day's quantity is the capacity in place ÷ the days of its month, in unit-months.
+with capacity as (
+
+    select
+        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
+        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, capacity, unit, capacity_text
+    from {{ ref('int_vm_capacity') }}
+
+    union all
+
+    select
+        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
+        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, capacity, unit, capacity_text
+    from {{ ref('int_disk_capacity') }}
+
+    union all
+
+    select
+        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
+        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, capacity, unit, capacity_text
+    from {{ ref('int_legacy_volume_capacity') }}
+
+    union all
+
+    select
+        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
+        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, capacity, unit, capacity_text
+    from {{ ref('int_gitlab_capacity') }}
+
+    union all
+
+    select
+        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
+        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, capacity, unit, capacity_text
+    from {{ ref('int_artifactory_capacity') }}
+
+),
+
+copies as (
+
+    select
+        *,
+        row_number() over (partition by source, period, usage_date, record_id, product_ref, record_hash)
+            as equal_copy,
+        min(record_hash) over (partition by source, period, usage_date, record_id)
+        <> max(record_hash) over (partition by source, period, usage_date, record_id) as has_conflict
+    from capacity
+
+),
+
+numbered as (
+
+    select
+        *,
+        -- of the record, not of the line: two contents of one record may be of two products
+        dense_rank() over (partition by source, period, usage_date, record_id order by record_hash, equal_copy)
+            as record_copy
+    from copies
+
+),
+
+usage as (
+
+    select
+        domain,
+        source,
+        period,
+        usage_date,
+        is_estimated,
+        extraction_run_id,
+        window_date,
+        record_id,
+        record_copy,
+        record_copy > 1 and not has_conflict as is_duplicate,
+        application_code,
+        sub_account_id,
+        sub_account_name,
+        resource_id,
+        resource_name,
+        product_ref,
+        -- the only rounding there is: the division carried to 20 decimals, then 12, half away from zero
+        round(
+            round(
+                (capacity * 1.00000000000000000000)
+                / (cast(period + interval '1 month' as date) - period),
+                20
+            ),
+            12
+        ) as quantity,
+        unit,
+        case
+            when has_conflict then 'CONFLICTING_RECORD'
+            when capacity is null or capacity < 0 then 'UNPARSABLE'
+        end as defect,
+        case
+            when has_conflict then 'the same record id came with different contents'
+            when capacity is null then 'capacity ' || coalesce('''' || capacity_text || '''', 'missing')
+            when capacity < 0 then 'capacity ''' || capacity_text || ''' is negative'
+        end as defect_detail
+    from numbered
+
+)
+
+select * from usage

@@ -1,0 +1,43 @@
+with days as (
+
+    select * from {{ ref('int_inventory_days') }}
+
+),
+
+volumes as (
+
+    select * from {{ ref('stg_cmdb__legacy_volumes') }}
+
+),
+
+capacity as (
+
+    select
+        days.domain,
+        days.source,
+        days.period,
+        days.usage_date,
+        days.is_estimated,
+        volumes.extraction_run_id,
+        volumes.window_date,
+        volumes.record_id,
+        volumes.record_hash,
+        volumes.application_code,
+        cast(null as text) as sub_account_id,
+        cast(null as text) as sub_account_name,
+        cast(null as text) as resource_id,
+        volumes.volume_name as resource_name,
+        'legacy_storage.' || coalesce(volumes.kind, 'unknown') || '_gib' as product_ref,
+        volumes.used_gib as capacity,
+        'GiB-month' as unit,
+        volumes.used_gib_text as capacity_text
+    from days
+    inner join volumes
+        on
+            days.source = volumes.source
+            and days.extraction_run_id = volumes.extraction_run_id
+            and days.window_date = volumes.window_date
+
+)
+
+select * from capacity

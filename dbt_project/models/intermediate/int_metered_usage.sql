@@ -1,0 +1,88 @@
+-- Meters: a period's quantity is the sum of the meter, by the UTC day of its timestamp.
+with metered as (
+
+    select
+        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
+        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, quantity, unit, quantity_text
+    from {{ ref('int_openstack_meter') }}
+
+    union all
+
+    select
+        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
+        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, quantity, unit, quantity_text
+    from {{ ref('int_cloudkitty_meter') }}
+
+    union all
+
+    select
+        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
+        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, quantity, unit, quantity_text
+    from {{ ref('int_kubernetes_meter') }}
+
+    union all
+
+    select
+        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
+        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, quantity, unit, quantity_text
+    from {{ ref('int_cube_meter') }}
+
+),
+
+numbered as (
+
+    select
+        *,
+        row_number() over (
+            partition by source, period, window_date, record_id, product_ref, line_number order by record_hash
+        ) as record_copy,
+        min(record_hash) over (partition by source, period, window_date, record_id)
+        <> max(record_hash) over (partition by source, period, window_date, record_id) as has_conflict
+    from metered
+
+),
+
+usage as (
+
+    select
+        domain,
+        source,
+        period,
+        -- a reading from outside its window is rejected below, on a day of the window
+        case
+            when usage_date >= window_date and usage_date < window_end then usage_date else window_date
+        end as usage_date,
+        extraction_run_id,
+        window_date,
+        record_id,
+        record_copy,
+        record_copy > 1 and not has_conflict as is_duplicate,
+        application_code,
+        sub_account_id,
+        sub_account_name,
+        resource_id,
+        resource_name,
+        product_ref,
+        quantity,
+        unit,
+        case
+            when has_conflict then 'CONFLICTING_RECORD'
+            when quantity is null or usage_date is null or quantity < 0 then 'UNPARSABLE'
+            when usage_date < window_date or usage_date >= window_end then 'OUT_OF_WINDOW'
+        end as defect,
+        case
+            when has_conflict then 'the same record id came with different contents'
+            when quantity is null then 'quantity ' || coalesce('''' || quantity_text || '''', 'missing')
+            when quantity < 0 then 'quantity ''' || quantity_text || ''' is negative'
+            when usage_date is null then 'its timestamp is missing or unreadable'
+            when usage_date < window_date or usage_date >= window_end then 'its timestamp says ' || usage_date
+        end as defect_detail
+    from numbered
+
+)
+
+select * from usage

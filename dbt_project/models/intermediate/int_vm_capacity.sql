@@ -1,0 +1,48 @@
+with days as (
+
+    select * from {{ ref('int_inventory_days') }}
+
+),
+
+vms as (
+
+    select * from {{ ref('stg_cmdb__vms') }}
+
+),
+
+capacity as (
+
+    select
+        days.domain,
+        days.source,
+        days.period,
+        days.usage_date,
+        days.is_estimated,
+        vms.extraction_run_id,
+        vms.window_date,
+        vms.record_id,
+        vms.record_hash,
+        vms.application_code,
+        cast(null as text) as sub_account_id,
+        vms.cluster_name as sub_account_name,
+        cast(null as text) as resource_id,
+        vms.vm_name as resource_name,
+        component.product_ref,
+        component.capacity,
+        component.unit,
+        component.capacity_text
+    from days
+    inner join vms
+        on
+            days.source = vms.source
+            and days.extraction_run_id = vms.extraction_run_id
+            and days.window_date = vms.window_date
+    cross join lateral (
+        values
+        ('vm.vcpu', vms.vcpu, 'vCPU-month', vms.vcpu_text),
+        ('vm.ram_gib', vms.ram_gib, 'GiB-month', vms.ram_gib_text)
+    ) as component (product_ref, capacity, unit, capacity_text)
+
+)
+
+select * from capacity

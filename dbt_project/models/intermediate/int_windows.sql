@@ -1,0 +1,26 @@
+-- The period filter of a run enters here: from the ledger, which is small, to the raw tables by (run, window).
+with accepted as (
+
+    select * from {{ source('finops', 'etl_accepted') }}
+
+),
+
+periods as (
+
+    select
+        accepted.domain,
+        accepted.source,
+        accepted.measure,
+        cast(accepted.run_id as text) as extraction_run_id,
+        accepted.window_date,
+        accepted.window_end,
+        accepted.record_count,
+        accepted.control_totals,
+        touched.period
+    from accepted
+    cross join lateral unnest(accepted.periods) as touched (period)
+    where accepted.measure in ('metered', 'billed')
+
+)
+
+select * from periods

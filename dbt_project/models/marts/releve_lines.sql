@@ -1,0 +1,36 @@
+{{ config(materialized='view') }}
+
+with valued as (
+
+    select * from {{ ref('int_usage_valued') }}
+
+),
+
+released as (
+
+    select
+        {{ releve_id() }} as releve_id,
+        period,
+        source,
+        application_id,
+        product_id,
+        usage_date,
+        extraction_run_id,
+        window_date,
+        record_id,
+        application_code,
+        quantity,
+        unit,
+        unit_price,
+        source_cost,
+        source_currency,
+        fx_rate,
+        total_cost,
+        currency,
+        is_estimated
+    from valued
+    where reject_reason is null and not is_duplicate
+
+)
+
+select * from released

@@ -1,0 +1,24 @@
+select
+    -- where it comes from
+    source.source,
+    source.run_id as extraction_run_id,
+    source.window_date,
+    source.record_id,
+    md5(cast(source.payload as text)) as record_hash,
+
+    -- who
+    repository."repoKey" as repository_key,
+    repository."projectKey" as project_key,
+
+    -- how much: bytes where this version of Artifactory gives them, else the text, "59.77 GB"
+    {{ to_numeric('repository."usedSpaceInBytes"') }} as used_bytes,
+    {{ to_numeric("substring(replace(repository.\"usedSpace\", ',', '') from '^\\s*(-?[0-9.]+)')") }} as used_value,
+    lower(substring(repository."usedSpace" from '([A-Za-z]+)\s*(\(.*)?$')) as used_unit,
+    coalesce(repository."usedSpaceInBytes", repository."usedSpace") as used_text
+from {{ source('raw_native', 'artifactory_storage') }} as source
+cross join lateral json_to_record(source.payload) as repository (
+    "repoKey" text,
+    "projectKey" text,
+    "usedSpace" text,
+    "usedSpaceInBytes" text
+)

@@ -1,0 +1,40 @@
+select
+    -- where it comes from
+    source.source,
+    source.run_id as extraction_run_id,
+    source.window_date,
+    source.record_id,
+
+    -- who
+    source.tags,
+    source.sub_account_id,
+    source.sub_account_name,
+    source.resource_id,
+    source.resource_name,
+
+    -- what
+    source.provider_name,
+    source.service_name,
+    source.service_category,
+    source.sku_id,
+    source.charge_category,
+
+    -- when: a charge belongs to the UTC day on which its charge period starts
+    cast(source.charge_period_start at time zone 'UTC' as date) as charge_date,
+
+    -- how much: a number that its typed column could not hold exactly is kept as text beside it
+    coalesce(
+        source.consumed_quantity, {{ to_numeric("source.other_columns ->> 'ConsumedQuantity'") }}
+    ) as consumed_quantity,
+    source.consumed_unit,
+    coalesce(
+        source.pricing_quantity, {{ to_numeric("source.other_columns ->> 'PricingQuantity'") }}
+    ) as pricing_quantity,
+    source.pricing_unit,
+    {% set cost_column = var('focus_cost_column') | replace('_', ' ') | title | replace(' ', '') -%}
+    coalesce(
+        source.{{ var('focus_cost_column') }}, {{ to_numeric("source.other_columns ->> '" ~ cost_column ~ "'") }}
+    ) as cost,
+    source.other_columns ->> '{{ cost_column }}' as cost_text,
+    source.billing_currency
+from {{ source('raw_public_cloud', 'focus') }} as source

@@ -1,0 +1,31 @@
+{% set size = "case when project.statistics is not null then coalesce(project.statistics ->> '%s', '0') end" -%}
+select
+    -- where it comes from
+    source.source,
+    source.run_id as extraction_run_id,
+    source.window_date,
+    source.record_id,
+    md5(cast(source.payload as text)) as record_hash,
+
+    -- who
+    project.path_with_namespace as project_path,
+    project.namespace ->> 'full_path' as namespace_path,
+
+    -- how much, in bytes: a kind that GitLab does not count is none, one that is no number stays unknown;
+    -- storage_size is not the sum of its parts, and is not read
+    {{ to_numeric("project.statistics ->> 'repository_size'") }} as repository_bytes,
+    {{ to_numeric(size % 'wiki_size') }} as wiki_bytes,
+    {{ to_numeric(size % 'snippets_size') }} as snippets_bytes,
+    {{ to_numeric(size % 'uploads_size') }} as uploads_bytes,
+    {{ to_numeric(size % 'lfs_objects_size') }} as lfs_bytes,
+    {{ to_numeric(size % 'job_artifacts_size') }} as job_artifacts_bytes,
+    {{ to_numeric(size % 'pipeline_artifacts_size') }} as pipeline_artifacts_bytes,
+    {{ to_numeric(size % 'packages_size') }} as packages_bytes,
+    {{ to_numeric(size % 'container_registry_size') }} as registry_bytes,
+    cast(project.statistics as text) as statistics_text
+from {{ source('raw_native', 'gitlab_storage') }} as source
+cross join lateral json_to_record(source.payload) as project (
+    path_with_namespace text,
+    namespace json,
+    statistics json
+)
