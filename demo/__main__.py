@@ -1,0 +1,169 @@
+"""`python -m demo`: the whole pipeline on the made-up company, then what came out of it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from types import FrameType
+
+import click
+import psycopg
+from rich.console import Console
+
+from demo import anchor, bills, cmdb, period, postgres, report, services, settings
+
+ROOT = Path(__file__).parents[1]
+PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@click.group(invoke_without_command=True)
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Last day shown; today at the first run.")
+@click.pass_context
+def main(context: click.Context, as_of: datetime | None) -> None:
+    """Collect three months of a made-up company's consumption and print what it cost.
+
+    Everything stays in .finops (FINOPS_HOME says where that is; the project's folder by default), so that a
+    second run gives the same totals. Delete .finops to start again.
+
+    Example: python -m demo --as-of 2026-11-22
+    """
+    signal.signal(signal.SIGTERM, _exit_on_terminate)
+    _forget_variables("PG", "SOURCES__")
+    if context.invoked_subcommand is None:
+        context.exit(_demonstrate(as_of.date() if as_of else None))
+
+
+@main.command(context_settings=PASSED_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the demonstration's database.
+
+    Example: python -m demo psql -- -c 'select * from finops.etl_runs'
+    """
+    if not (_folder() / "postgres").exists():
+        raise click.ClickException("there is no database yet: run `make demo` first.")
+    sys.exit(_run([str(postgres.psql_path()), *arguments]))
+
+
+@main.command(context_settings=PASSED_ON)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
+def run(command: tuple[str, ...]) -> None:
+    """Run a command on the demonstration's database.
+
+    Example: python -m demo run -- finops runs
+    """
+    sys.exit(_run(command))
+
+
+def _folder() -> Path:
+    return Path(os.environ.get("FINOPS_HOME", ROOT)).resolve() / ".finops"
+
+
+def _exit_on_terminate(_signal: int, _frame: FrameType | None) -> None:
+    """End by an exception, so that what was started is stopped."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _forget_variables(*prefixes: str) -> None:
+    """The developer's own database and sources must have no part in the demonstration."""
+    for name in [name for name in os.environ if name.startswith(prefixes)]:
+        del os.environ[name]
+
+
+def _demonstrate(asked: date | None) -> int:
+    """Run the pipeline and report; returns the pipeline's exit code."""
+    folder = _folder()
+    try:
+        as_of = anchor.settle(folder, asked)
+    except anchor.AnchorError as error:
+        raise click.UsageError(str(error)) from error
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    first = period.days(as_of)[0]
+    console.print(f"A made-up company from {first} to {as_of}, kept in {folder}", soft_wrap=True)
+    with _database(folder), _company(folder, as_of) as configuration:
+        os.environ.update(configuration)
+        earlier = _latest_run()
+        code = _nightly(as_of)
+        _report(earlier, console)
+    return code
+
+
+@contextmanager
+def _database(folder: Path) -> Iterator[postgres.Embedded]:
+    """The embedded server, with libpq's variables set to it."""
+    try:
+        with postgres.server(folder / "postgres") as embedded:
+            os.environ.update(embedded.environment())
+            yield embedded
+    except postgres.EmbeddedPostgresError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def _company(folder: Path, as_of: date) -> Iterator[dict[str, str]]:
+    """The company's systems, running; yields the pipeline's configuration for them."""
+    shown = period.days(as_of)
+    bills.write(folder / "bills", shown)
+    with (
+        tempfile.TemporaryDirectory(prefix="finops-cmdb-") as directory,
+        cmdb.serve(Path(directory)) as mongo_uri,
+        services.serve(as_of) as services_url,
+    ):
+        cmdb.fill(mongo_uri, shown)
+        yield settings.pipeline(mongo_uri, services_url, folder / "bills")
+
+
+def _nightly(as_of: date) -> int:
+    """Run the pipeline as `finops nightly` does; returns its exit code."""
+    from ingest.cli import cli  # noqa: PLC0415 - psql and run need none of it, nor its second of imports
+
+    arguments = ["nightly", "--period", period.period_range(as_of), "--as-of", as_of.isoformat()]
+    try:
+        code = cli.main(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except SystemExit as error:
+        code = error.code
+    return code if isinstance(code, int) else int(code is not None)
+
+
+def _latest_run() -> str | None:
+    with psycopg.connect() as connection:
+        return report.latest_run(connection)
+
+
+def _report(earlier: str | None, console: Console) -> None:
+    """Show the run that was just made; none was, where the pipeline refused to start."""
+    run_id = _latest_run()
+    if run_id is None or run_id == earlier:
+        return
+    with psycopg.connect() as connection:
+        report.show(connection, run_id, console)
+
+
+def _run(command: Sequence[str]) -> int:
+    """Run a command beside the server; this environment's programs, then the server's, come first."""
+    with _database(_folder()):
+        first = [str(Path(sys.executable).parent), str(postgres.binaries())]
+        os.environ["PATH"] = os.pathsep.join([*first, os.environ.get("PATH", os.defpath)])
+        if shutil.which(command[0]) is None:
+            raise click.ClickException(f"{command[0]} is not a command.")
+        # Ctrl-C is the command's to answer (psql cancels a query): it gets it from the terminal too.
+        signal.signal(signal.SIGINT, lambda _signal, _frame: None)
+        with subprocess.Popen(command) as child:  # noqa: S603 - the operator's own command
+            try:
+                return child.wait()
+            except SystemExit:
+                child.terminate()
+                raise
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m demo")

@@ -1,0 +1,101 @@
+"""The CMDB: a MongoDB wire server that holds one dated dump a day of VMs, disks and legacy storage.
+
+The documents have what real dumps have: their own `_id`, decimals of two kinds in one field, a password that
+must not travel further, codes typed by hand, a size that is not a number, and a day that was never dumped.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from bson import Decimal128, ObjectId
+from pymongo import MongoClient
+from secantus import SecantusDBServer
+
+from demo.company import VMS, VOLUMES, Vm, Volume
+from demo.period import day_without_dump
+from demo.variation import grown
+
+DATABASE = "cmdb"
+BATCH = 1000
+
+Document = dict[str, Any]
+
+
+@contextmanager
+def serve(directory: Path) -> Iterator[str]:
+    """Serve MongoDB's wire protocol from `directory` on a free loopback port; yields the URI."""
+    with SecantusDBServer(storage_path=str(directory), replica_set_name=None) as server:
+        yield server.uri
+
+
+def fill(uri: str, days: Sequence[date]) -> int:
+    """Write the dumps of `days` into the server at `uri`; returns the number of documents written."""
+    written = 0
+    client: MongoClient[Document] = MongoClient(uri)
+    with client:
+        database = client[DATABASE]
+        for name, documents in dumps(days).items():
+            database[name].create_index("snapshot_date")
+            while batch := list(islice(documents, BATCH)):
+                database[name].insert_many(batch, ordered=False)
+                written += len(batch)
+    return written
+
+
+def dumps(days: Sequence[date]) -> dict[str, Iterator[Document]]:
+    """The documents of each collection, for every day of `days` but the one without a dump."""
+    dumped = [day for day in days if day != day_without_dump(days)]
+    return {
+        "vms": (_vm(vm, day) for day in dumped for vm in VMS if vm.since <= day),
+        "disks": (disk for day in dumped for vm in VMS if vm.since <= day for disk in _disks(vm, day)),
+        "legacy_storage": (_volume(volume, day) for day in dumped for volume in VOLUMES),
+    }
+
+
+def _dated(collection: str, name: str, day: date) -> Document:
+    """What every document starts with; the `_id` is the same when the same dump is written again."""
+    digest = hashlib.sha256(f"{collection}/{name}/{day.isoformat()}".encode()).digest()
+    midnight = datetime.combine(day, time(), UTC)
+    return {"_id": ObjectId(digest[:12]), "snapshot_date": midnight, "name": name}
+
+
+def _vm(vm: Vm, day: date) -> Document:
+    return _dated("vms", vm.name, day) | {
+        "application": vm.application,
+        "cluster": vm.cluster,
+        "vcpu": vm.vcpu,
+        "ram_gib": Decimal128(vm.ram_gib),
+        "status": vm.status,
+        "os": vm.os,
+        "admin_password": f"not-a-real-secret-of-{vm.name}",
+    }
+
+
+def _disks(vm: Vm, day: date) -> Iterator[Document]:
+    for number, (tier, size_gib) in enumerate(vm.disks):
+        yield _dated("disks", f"{vm.name}-d{number}", day) | {
+            "vm": vm.name,
+            "application": vm.application,
+            "tier": tier,
+            "size_gib": _int_or_decimal(Decimal(size_gib)),
+        }
+
+
+def _int_or_decimal(size: Decimal) -> int | Decimal128:
+    """The inventory tool writes whole sizes as integers, and only the others as decimals."""
+    return int(size) if size == size.to_integral_value() else Decimal128(size)
+
+
+def _volume(volume: Volume, day: date) -> Document:
+    used = "n/a" if volume.used_gib is None else round(grown(volume.name, volume.used_gib, day), 3)
+    return _dated("legacy_storage", volume.name, day) | {
+        "kind": volume.kind,
+        "application": volume.application,
+        "used_gib": used,
+    }

@@ -1,0 +1,197 @@
+"""What a run left in the database, for a person to read: tables of the relevés, the costs and the rejects.
+
+Amounts come out of PostgreSQL as decimals and are rounded here only, where somebody reads them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Row = tuple[Any, ...]
+
+# Every figure is of the run's periods; a run that names none shows all.
+BY_SOURCE = """
+    select source, count(*), sum(line_count), sum(total_cost), currency
+    from finops.fact_releve
+    where period = any(coalesce(%(periods)s::date[], array[period]))
+    group by source, currency order by source, currency
+"""
+BY_DOMAIN = """
+    select domain, currency, period, sum(total_cost)
+    from finops.mv_cost_domain_period
+    where period = any(coalesce(%(periods)s::date[], array[period]))
+    group by domain, currency, period order by domain, currency, period
+"""
+BY_APPLICATION = """
+    select application_id, currency, sum(total_cost),
+        sum(total_cost) / nullif(sum(sum(total_cost)) over (partition by currency), 0)
+    from finops.mv_cost_app_month
+    where period = any(coalesce(%(periods)s::date[], array[period]))
+    group by application_id, currency order by 3 desc, 1 limit 5
+"""
+REJECTED = """
+    select reason, source, count(*), sum(quantity), unit, sum(amount), currency
+    from finops.rejected_usage
+    where period = any(coalesce(%(periods)s::date[], array[period]))
+    group by reason, source, unit, currency order by reason, source, unit
+"""
+ESTIMATED = """
+    select currency, coalesce(sum(total_cost) filter (where is_estimated), 0), sum(total_cost)
+    from finops.fact_releve
+    where period = any(coalesce(%(periods)s::date[], array[period]))
+    group by currency order by currency
+"""
+RUN = """
+    select run_id::text as run_id, kind, status, start_time, end_time, volume_processed, periods, error
+    from finops.etl_runs where run_id::text = %s
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A line of finops.etl_runs."""
+
+    run_id: str
+    kind: str
+    status: str
+    start_time: datetime
+    end_time: datetime | None
+    volume_processed: int | None
+    periods: list[date] | None
+    error: str | None
+
+
+def latest_run(connection: psycopg.Connection) -> str | None:
+    """The last run started, None where the pipeline never opened one."""
+    if not _exists(connection, "finops.etl_runs"):
+        return None
+    latest = "select run_id::text from finops.etl_runs order by start_time desc limit 1"
+    row = connection.execute(latest).fetchone()
+    return str(row[0]) if row else None
+
+
+def show(connection: psycopg.Connection, run_id: str, console: Console) -> None:
+    """Print a run, what it published and what it could not, and what to type next."""
+    run = _run(connection, run_id)
+    periods = {"periods": run.periods or None}
+
+    def rows(query: str) -> list[Row]:
+        return connection.execute(query, periods).fetchall()
+
+    console.print(_run_table(run))
+    if not _exists(connection, "finops.mv_cost_app_month"):
+        console.print("Nothing was published.")
+        return
+    console.print(_source_table(rows(BY_SOURCE)))
+    console.print(_domain_table(rows(BY_DOMAIN)))
+    console.print(_application_table(rows(BY_APPLICATION)))
+    console.print(_rejected_table(rows(REJECTED)))
+    for currency, estimated, total in rows(ESTIMATED):
+        console.print(
+            f"Relevés with an estimated day, for want of a dump that day: {_share(estimated, total)} of the cost in "
+            f"{currency}",
+            soft_wrap=True,
+        )
+    console.print(_next_steps(run), soft_wrap=True, markup=False, highlight=False)
+
+
+def _exists(connection: psycopg.Connection, relation: str) -> bool:
+    return connection.execute("select to_regclass(%s)", [relation]).fetchone() != (None,)
+
+
+def _run(connection: psycopg.Connection, run_id: str) -> Run:
+    with connection.cursor(row_factory=class_row(Run)) as cursor:
+        found = cursor.execute(RUN, [run_id]).fetchone()
+    if found is None:
+        raise LookupError(f"finops.etl_runs has no run {run_id}")
+    return found
+
+
+def _run_table(run: Run) -> Table:
+    table = Table(title=f"Run {run.run_id}", title_justify="left", show_header=False)
+    duration = f"{(run.end_time - run.start_time).total_seconds():,.1f} s" if run.end_time else "running"
+    table.add_row("Kind", run.kind)
+    table.add_row("Status", f"[{'green' if run.status == 'SUCCESS' else 'red'}]{run.status}[/]")
+    table.add_row("Periods", ", ".join(f"{month:%Y-%m}" for month in run.periods or []))
+    table.add_row("Duration", duration)
+    table.add_row("Volume", f"{run.volume_processed or 0:,} records")
+    if run.error:
+        table.add_row("Error", escape(run.error))
+    return table
+
+
+def _table(title: str, texts: Sequence[str], figures: Sequence[str]) -> Table:
+    """A table whose first columns are text and whose last are figures, aligned on the right."""
+    table = Table(title=title, title_justify="left")
+    for name in texts:
+        table.add_column(name)
+    for name in figures:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _source_table(rows: Iterable[Row]) -> Table:
+    table = _table("Relevés by source", ["Source"], ["Relevés", "Lines", "Cost"])
+    for source, releves, records, cost, currency in rows:
+        table.add_row(source, f"{releves:,}", f"{records:,}", _money(cost, currency))
+    return table
+
+
+def _domain_table(rows: Sequence[Row]) -> Table:
+    months = sorted({month for _, _, month, _ in rows})
+    table = _table("Cost by domain", ["Domain"], [*(f"{month:%Y-%m}" for month in months), "Total"])
+    costs = {(domain, currency, month): cost for domain, currency, month, cost in rows}
+    for domain, currency in dict.fromkeys((row[0], row[1]) for row in rows):
+        line = [costs.get((domain, currency, month), Decimal(0)) for month in months]
+        table.add_row(domain, *(_money(cost, currency) for cost in [*line, sum(line)]))
+    table.add_section()
+    for currency in sorted({row[1] for row in rows}):
+        line = [sum(row[3] for row in rows if row[1:3] == (currency, month)) for month in months]
+        table.add_row("Total", *(_money(cost, currency) for cost in [*line, sum(line)]), style="bold")
+    return table
+
+
+def _application_table(rows: Iterable[Row]) -> Table:
+    table = _table("The dearest applications", ["Application"], ["Cost", "Share"])
+    for application, currency, cost, share in rows:
+        table.add_row(application, _money(cost, currency), _share(share, Decimal(1)))
+    return table
+
+
+def _rejected_table(rows: Sequence[Row]) -> Table:
+    title = "Rejected: kept aside with the reason, never counted as zero" if rows else "Nothing was rejected"
+    table = _table(title, ["Reason", "Source"], ["Lines", "Quantity", "Amount"])
+    for reason, source, lines, quantity, unit, amount, currency in rows:
+        held = f"{quantity:,.2f} {unit or ''}".strip() if quantity is not None else "unknown"
+        table.add_row(reason, source, f"{lines:,}", held, _money(amount, currency))
+    return table
+
+
+def _money(amount: Decimal | int | None, currency: str | None) -> str:
+    """Two decimals, thousands apart, and the currency; `unknown` where there is no amount to show."""
+    return "unknown" if amount is None else f"{Decimal(amount):,.2f} {currency or ''}".strip()
+
+
+def _share(part: Decimal | None, whole: Decimal) -> str:
+    return "–" if part is None or not whole else f"{100 * part / whole:,.1f} %"
+
+
+def _next_steps(run: Run) -> str:
+    month = f"{max(run.periods):%Y-%m}" if run.periods else "YYYY-MM"
+    return "\n".join(
+        [
+            "Next:",
+            "  make psql",
+            """  make psql ARGS="-c 'select * from finops.fact_releve limit 5'\"""",
+            f"  make runs RUN={run.run_id[:8]}",
+            f'  make reprocess PERIOD={month} REASON="a price came late"',
+        ]
+    )

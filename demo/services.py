@@ -1,0 +1,111 @@
+"""The company's HTTP services, on one loopback port: GitLab, Artifactory, Cube, Nova and OpenCost.
+
+One server for five products keeps the demonstration to one thread pool; each has its own prefix and its own
+token, as it would have its own host.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+from demo.meter_services import allocation, load, tenant_usage
+from demo.query import Answer, BadRequestError, Query
+from demo.storage_services import projects, storage_info
+
+GITLAB_TOKEN = "glpat-demo-0001"
+ARTIFACTORY_TOKEN = "artifactory-demo-0002"
+CUBE_TOKEN = "cube-demo-0003"
+OPENSTACK_TOKEN = "openstack-demo-0004"
+OPENCOST_TOKEN = "opencost-demo-0005"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A path that is served: the header that must carry its token, and what answers."""
+
+    header: str
+    secret: str
+    answer: Callable[[Query], Answer]
+
+
+def _endpoints() -> dict[str, Endpoint]:
+    return {
+        "/gitlab/api/v4/projects": _bearer(GITLAB_TOKEN, projects),
+        "/artifactory/api/storageinfo": _bearer(ARTIFACTORY_TOKEN, storage_info),
+        "/cube/cubejs-api/v1/load": _bearer(CUBE_TOKEN, partial(load, slow=set())),
+        "/nova/v2.1/os-simple-tenant-usage": Endpoint("X-Auth-Token", OPENSTACK_TOKEN, tenant_usage),
+        "/opencost/allocation": _bearer(OPENCOST_TOKEN, allocation),
+    }
+
+
+def _bearer(token: str, answer: Callable[[Query], Answer]) -> Endpoint:
+    return Endpoint("Authorization", f"Bearer {token}", answer)
+
+
+class _Server(ThreadingHTTPServer):
+    """A server that ends with its program, without waiting for clients that keep their connection."""
+
+    daemon_threads = True
+
+    def __init__(self, as_of: date) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.as_of = as_of
+        self.endpoints = _endpoints()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection, kept alive; Nagle's delay is off, or every answer would wait 40 ms for an ACK."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Answer a request in JSON, whatever happens to it."""
+        answer = self._answer()
+        body = json.dumps(answer.document).encode()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _answer(self) -> Answer:
+        parts = urlsplit(self.path)
+        endpoint = self.server.endpoints.get(parts.path)
+        if endpoint is None:
+            return Answer({"message": "404 Not Found"}, status=404)
+        if self.headers.get(endpoint.header) != endpoint.secret:
+            return Answer({"message": "401 Unauthorized"}, status=401)
+        params = dict(parse_qsl(parts.query, keep_blank_values=True))
+        try:
+            return endpoint.answer(Query(self.server.url + parts.path, params, self.server.as_of))
+        except BadRequestError as error:
+            return Answer({"message": f"400 Bad request: {error}"}, status=400)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's signature
+        """Say nothing: the terminal is the pipeline's."""
+
+
+@contextmanager
+def serve(as_of: date) -> Iterator[str]:
+    """Serve the company's APIs on a free loopback port, as on the day `as_of`; yields the address."""
+    server = _Server(as_of)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server.url
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

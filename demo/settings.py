@@ -1,0 +1,43 @@
+"""How the pipeline is told about the made-up company: by the variables that an operator would set.
+
+These are dlt's names (`SOURCES__GITLAB__URL`), so that the demonstration exercises the configuration that
+production uses.
+"""
+
+import json
+from pathlib import Path
+
+from demo import services
+from demo.cmdb import DATABASE
+from demo.meter_services import DIMENSION, MEASURE, TIME
+
+AT_THE_DAY = json.dumps({"at": "{day}"})
+
+
+def pipeline(mongo_uri: str, services_url: str, bills: Path) -> dict[str, str]:
+    """The configuration of every source, by environment variable."""
+    return {
+        "SOURCES__CMDB__URI": mongo_uri,
+        "SOURCES__CMDB__DATABASE": DATABASE,
+        "SOURCES__CMDB__SNAPSHOT_FIELD": "snapshot_date",
+        "SOURCES__GITLAB__URL": f"{services_url}/gitlab",
+        "SOURCES__GITLAB__TOKEN": services.GITLAB_TOKEN,
+        "SOURCES__GITLAB__PARAMS": AT_THE_DAY,
+        "SOURCES__ARTIFACTORY__URL": f"{services_url}/artifactory",
+        "SOURCES__ARTIFACTORY__TOKEN": services.ARTIFACTORY_TOKEN,
+        "SOURCES__ARTIFACTORY__PARAMS": AT_THE_DAY,
+        "SOURCES__CUBE__URL": f"{services_url}/cube",
+        "SOURCES__CUBE__TOKEN": services.CUBE_TOKEN,
+        "SOURCES__CUBE__QUERY": _queries_of_a_day(),
+        "SOURCES__OPENSTACK__URL": f"{services_url}/nova/v2.1",
+        "SOURCES__OPENSTACK__TOKEN": services.OPENSTACK_TOKEN,
+        "SOURCES__OPENCOST__URL": f"{services_url}/opencost",
+        "SOURCES__OPENCOST__TOKEN": services.OPENCOST_TOKEN,
+        "SOURCES__FOCUS__AWS__URL": str(bills / "aws"),
+        "SOURCES__FOCUS__AZURE__URL": str(bills / "azure"),
+    }
+
+
+def _queries_of_a_day() -> str:
+    day = {"dimension": TIME, "granularity": "day", "dateRange": ["{day}", "{day}"]}
+    return json.dumps({"measures": [MEASURE], "dimensions": [DIMENSION], "timeDimensions": [day]})
