@@ -1,0 +1,96 @@
+"""`make demo` and `make psql`, as a person runs them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import ROOT
+
+TOTALS = (
+    "select period, domain, sum(total_cost), count(*), md5(string_agg(id::text, ',' order by id))"
+    " from finops.fact_releve group by 1, 2 order by 1, 2"
+)
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """Where .finops goes; short, for the sake of the unix socket."""
+    with tempfile.TemporaryDirectory(prefix="finops-home-") as folder:
+        yield Path(folder)
+
+
+def demo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m demo …`, with nothing of this test's environment but the path."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "FINOPS_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-m", "demo", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> subprocess.CompletedProcess[str]:
+    """The first run of the demo."""
+    return demo(home, "--as-of", "2026-11-22")
+
+
+def test_the_demo_prints_what_a_person_wants_to_see(first: subprocess.CompletedProcess[str]) -> None:
+    assert first.returncode == 0, first.stderr
+    for expected in ("SUCCESS", "Relevés by source", "Cost by domain", "The dearest applications", "NO_PRICE", "Next:"):
+        assert expected in first.stdout
+
+
+def test_the_readme_shows_the_demos_real_output(first: subprocess.CompletedProcess[str]) -> None:
+    readme = (ROOT / "README.md").read_text()
+    figures = [line for line in first.stdout.splitlines() if "EUR" in line and line.startswith("│")]
+    assert len(figures) > 15
+    assert [line for line in figures if line not in readme] == []
+
+
+@pytest.mark.usefixtures("first")
+def test_running_the_demo_again_changes_no_total(home: Path) -> None:
+    before = demo(home, "psql", "--", "-Atc", TOTALS).stdout
+    assert len(before.splitlines()) == 12
+    assert demo(home).returncode == 0
+    assert demo(home, "psql", "--", "-Atc", TOTALS).stdout == before
+
+
+@pytest.mark.usefixtures("first")
+def test_every_source_of_the_demo_reconciles_and_none_is_missing(home: Path) -> None:
+    query = "select string_agg(distinct source, ',' order by source), count(*) filter (where status <> 'PUBLISHED')"
+    shown = demo(home, "psql", "--", "-Atc", f"{query} from finops.etl_reconciliations").stdout
+    assert shown == (
+        "artifactory.storage,cmdb.disk,cmdb.legacy_storage,cmdb.vm,cube.usage,focus.aws,focus.azure,"
+        "gitlab.storage,kubernetes.allocation,openstack.usage|0\n"
+    )
+
+
+def test_ctrl_c_leaves_no_process_behind(home: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "FINOPS_HOME": str(home)}
+    command = [sys.executable, "-m", "demo"]
+    child = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert child.stderr is not None
+    child.stderr.readline()  # the run has begun
+    os.killpg(child.pid, signal.SIGINT)
+    child.communicate(timeout=60)
+    assert child.returncode != 0
+    time.sleep(0.5)
+    assert [
+        process.pid for process in psutil.process_iter(["cmdline"]) if str(home) in str(process.info["cmdline"])
+    ] == []

@@ -1,0 +1,95 @@
+"""The README says what there is: a command, setting or model that it does not name fails here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from ingest.cli import cli
+from ingest.settings import SETTINGS
+from tests.conftest import ROOT
+from tests.e2e.finops import Database, charge, finops, write_bill
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODELS = sorted(path.stem for path in (ROOT / "dbt_project" / "models").rglob("*.sql"))
+
+
+def test_every_command_is_in_the_readme() -> None:
+    assert [name for name in cli.commands if f"finops {name}" not in README] == []
+
+
+def test_every_option_of_a_command_has_help() -> None:
+    options = [
+        option for command in cli.commands.values() for option in command.params if isinstance(option, click.Option)
+    ]
+    assert [option.name for option in options if not option.help] == []
+
+
+def test_every_command_has_an_example() -> None:
+    assert [name for name, command in cli.commands.items() if "Example: finops" not in (command.help or "")] == []
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    rows = [
+        f"| `{setting.key}` | {setting.meaning} | " + (f"`{setting.default}` |" if setting.default else " |")
+        for setting in SETTINGS
+    ]
+    assert [row for row in rows if row not in README] == []
+
+
+def test_every_setting_that_the_loader_reads_is_listed() -> None:
+    source = (ROOT / "ingest" / "settings.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'_(?:whole|share|names|value)\("(ingest\.[a-z_]+)"\)', source))
+    assert read
+    assert read - {setting.key for setting in SETTINGS} == set()
+
+
+def test_every_variable_of_the_dbt_project_is_in_the_readme() -> None:
+    project = yaml.safe_load((ROOT / "dbt_project" / "dbt_project.yml").read_text(encoding="utf-8"))
+    assert [name for name in project["vars"] if f"`{name}`" not in README] == []
+
+
+def test_every_model_is_in_the_readme() -> None:
+    assert len(MODELS) > 30
+    assert [model for model in MODELS if f"`{model}`" not in README] == []
+
+
+def test_every_model_macro_and_seed_has_a_description() -> None:
+    described = set()
+    for path in (ROOT / "dbt_project").rglob("*.yml"):
+        if "target" in path.parts or path.name == "dbt_project.yml":
+            continue
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for kind in ("models", "macros", "seeds"):
+            described |= {entry["name"] for entry in content.get(kind, []) if entry.get("description")}
+    macros = re.findall(
+        r"{%-? macro (\w+)", "".join(path.read_text() for path in (ROOT / "dbt_project/macros").glob("*.sql"))
+    )
+    seeds = [path.stem for path in (ROOT / "dbt_project" / "seeds").glob("*.csv")]
+    assert {*MODELS, *macros, *seeds} - described == set()
+
+
+def test_every_folder_is_in_the_tree() -> None:
+    tracked = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.rglob("*.*"))}
+    ours = {name for name in tracked if not name.startswith(".") and not name.endswith((".egg-info", "build", "logs"))}
+    assert [name for name in sorted(ours) if f"| `{name}/` |" not in README] == []
+
+
+def test_every_make_target_has_help() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    promised = set(re.findall(r"(?:`|^    )make ([a-z]+)", README, re.MULTILINE))
+    helped = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+    assert promised - helped == set()
+
+
+def test_the_readmes_lineage_query_runs(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bill(tmp_path / "bills", "10.csv", [charge("1", "2026-10-02")])
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
+    assert finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20") == 0
+    query = re.search(r"```sql\n(.*?)```", README, re.DOTALL)
+    assert query is not None
+    assert database.execute(query[1].encode()).fetchall() == []

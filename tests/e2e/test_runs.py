@@ -1,0 +1,181 @@
+"""Runs, their lock, and what `finops runs` says of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, releves, scalar, total, wait_until, write_bill
+
+NIGHTLY = [FINOPS, "nightly", "--period", "2026-10", "--as-of", "2026-11-20"]
+
+
+@pytest.fixture(autouse=True)
+def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A good export."""
+    write_bill(tmp_path / "bills", "10.csv", [charge("4.40", "2026-10-02"), charge("1", "2026-09-02")])
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
+    return tmp_path / "bills"
+
+
+def dbt(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run dbt as a person does, from the project's folder, with the example profile copied as it is."""
+    shutil.copy(ROOT / "profiles.yml.example", project / "profiles.yml")
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("dbt")), *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the dbt project."""
+    copy = tmp_path / "dbt_project"
+    ignored = shutil.ignore_patterns("target", "logs", "profiles.yml")
+    shutil.copytree(ROOT / "dbt_project", copy, ignore=ignored)
+    return copy
+
+
+def test_a_nightly_goes_through_its_stages(database: Database) -> None:
+    finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
+    steps = database.execute(
+        "select step, status, count(*) from finops.etl_steps group by 1, 2 order by min(step_id)"
+    ).fetchall()
+    assert steps == [
+        ("extract", "SKIPPED", 9),
+        ("extract", "SUCCESS", 1),
+        ("consolidate", "SUCCESS", 1),
+        ("refresh", "SUCCESS", 1),
+        ("purge", "SUCCESS", 1),
+    ]
+    run = last_run(database)
+    assert (run["kind"], run["status"], run["volume_processed"]) == ("nightly", "SUCCESS", 1)
+
+
+def test_a_source_that_is_not_configured_is_off_and_the_run_says_so(database: Database) -> None:
+    finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
+    why = scalar(database, "select error from finops.etl_steps where source = 'gitlab.storage'")
+    assert why == "off: sources.gitlab is not configured"
+
+
+def test_a_second_run_says_who_holds_the_lock_and_exits_1(
+    database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    database.execute(
+        "insert into finops.etl_runs (run_id, kind, periods, started_by) values"
+        " ('22222222-2222-2222-2222-222222222222', 'nightly', '{}', 'the night shift')"
+    )
+    with psycopg.connect(autocommit=True) as other:
+        other.execute("select pg_advisory_lock(7061746)")
+        assert finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20") == 1
+    assert "nightly 22222222-2222-2222-2222-222222222222" in capfd.readouterr().err
+    assert last_run(database)["status"] == "RUNNING"
+
+
+def test_dbt_by_hand_waits_for_its_turn_too(database: Database, project: Path) -> None:
+    finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
+    with psycopg.connect(autocommit=True) as other:
+        other.execute("select pg_advisory_lock(7061746)")
+        refused = dbt(project, "build", "--select", "fact_releve", "--vars", "period: 2026-10")
+    assert refused.returncode != 0
+    assert "another run is writing" in refused.stdout
+    assert scalar(database, "select count(*) from finops.etl_runs where kind = 'adhoc'") == 0
+
+
+def test_a_run_whose_process_died_is_closed_by_the_next_one(database: Database) -> None:
+    with psycopg.connect() as blocker:
+        blocker.execute("select from finops_reference.prices")
+        child = subprocess.Popen(NIGHTLY, stderr=subprocess.DEVNULL)
+        wait_until(database, "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock'")
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+    wait_until(database, "select pg_try_advisory_lock(7061746) and pg_advisory_unlock(7061746)")
+    dead = last_run(database)
+    assert dead["status"] == "RUNNING"
+    assert finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20") == 0
+    error = scalar(database, "select error from finops.etl_runs where run_id = %s", dead["run_id"])
+    assert error == f"the process died: found by run {last_run(database)['run_id']}"
+
+
+def test_dbt_by_hand_reprocesses_a_period_as_a_run_of_its_own(database: Database, project: Path) -> None:
+    finops("nightly", "--period", "2026-09..2026-10", "--as-of", "2026-11-20")
+    september, october = releves(database, "2026-09"), "select * from finops.fact_releve where period = '2026-10-01'"
+    before = database.execute(october).fetchall()
+    database.execute("delete from finops.fact_releve where period = '2026-09-01'")
+    built = dbt(project, "build", "--select", "fact_releve", "--vars", "period: 2026-09")
+    assert built.returncode == 0, built.stdout
+    assert releves(database, "2026-09") == september
+    assert database.execute(october).fetchall() == before
+    run = last_run(database)
+    assert (run["kind"], run["status"], [str(period) for period in run["periods"]]) == (
+        "adhoc",
+        "SUCCESS",
+        ["2026-09-01"],
+    )
+    assert scalar(database, "select sum(total_cost) from finops.mv_cost_domain_period") == Decimal("5.40")
+
+
+def test_dbt_by_hand_refuses_a_month_that_does_not_exist(database: Database, project: Path) -> None:
+    refused = dbt(project, "build", "--select", "fact_releve", "--vars", "period: 2026-13")
+    assert refused.returncode != 0
+    assert "period '2026-13' is not a month" in refused.stdout
+    assert scalar(database, "select count(*) from finops.etl_runs") == 0
+
+
+def test_a_full_refresh_by_hand_drops_nothing(database: Database, project: Path) -> None:
+    finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
+    before = releves(database)
+    built = dbt(project, "build", "--exclude-resource-type", "unit_test", "--full-refresh")
+    assert built.returncode == 0, built.stdout
+    assert releves(database) == before
+    assert scalar(database, "select sum(total_cost) from finops.mv_cost_app_month") == total(database)
+
+
+def test_readers_are_not_blocked_and_never_see_two_aggregates_disagree(database: Database) -> None:
+    finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
+    child = subprocess.Popen(
+        [FINOPS, "reprocess", "--period", "2026-10", "--reason", "a test"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    seen = set()
+    database.execute("set lock_timeout = '2s'")
+    while child.poll() is None:
+        seen.add(
+            database.execute(
+                "select (select sum(total_cost) from finops.mv_cost_app_month),"
+                " (select sum(total_cost) from finops.mv_cost_group_period),"
+                " (select sum(total_cost) from finops.mv_cost_app_quarter)"
+            ).fetchone()
+        )
+    assert child.returncode == 0
+    assert seen == {(Decimal("4.40"), Decimal("4.40"), Decimal("4.40"))}
+
+
+def test_runs_lists_the_last_ones_and_shows_one_whole(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
+    run_id = str(last_run(database)["run_id"])
+    assert finops("runs") == 0
+    assert run_id[:8] in capfd.readouterr().out
+    assert finops("runs", run_id[:8]) == 0
+    shown = capfd.readouterr().out
+    assert "Reconciliation" in shown
+    assert "PUBLISHED" in shown
+
+
+def test_a_run_that_does_not_exist_is_a_misuse(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    assert finops("runs", "ffff") == 2
+    assert "no run begins with 'ffff'" in capfd.readouterr().err
+    assert scalar(database, "select count(*) from finops.etl_runs") == 0
