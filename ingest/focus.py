@@ -30,8 +30,8 @@ from ingest.focus_columns import COSTS, REQUIRED, decimals, instants, number, ty
 from ingest.periods import Period
 from ingest.settings import ConfiguredSource
 
-# About 20,000 lines of CSV at a time: bigger blocks cost memory and gain nothing.
-BLOCK_BYTES = 16 * 1024 * 1024
+# About 5,000 lines of CSV at a time: bigger blocks cost memory and gain nothing.
+BLOCK_BYTES = 4 * 1024 * 1024
 BATCH_ROWS = 20_000
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 # Sums of a bill have more digits than Python's default 28.

@@ -85,6 +85,9 @@ def land(source: Source, tables: Iterable[pa.Table]) -> None:
     """
     dlt.config["runtime.dlthub_telemetry"] = False
     dlt.config["load.workers"] = 2
+    # the memory of a load grows with the size of a file, not with their number
+    dlt.config["data_writer.file_max_items"] = 100_000
+    dlt.config["data_writer.file_max_bytes"] = 64 * 1024 * 1024
     resource = dlt.resource(iter(tables), name=source.table, columns=_json_hints(source))
     with tempfile.TemporaryDirectory(prefix="finops-") as directory:
         pipeline = dlt.pipeline(

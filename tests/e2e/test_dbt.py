@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from dbt.artifacts.resources import NodeType
 from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
 
@@ -20,7 +19,7 @@ def dbt(tmp_path: Path, *arguments: str) -> dict[str, str]:
     where = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(tmp_path)]
     outcome = dbtRunner().invoke(["--quiet", *arguments, *where])
     assert isinstance(outcome.result, RunExecutionResult), outcome.exception
-    results = [result for result in outcome.result.results if result.node.resource_type is not NodeType.Operation]
+    results = [result for result in outcome.result.results if result.node.resource_type.value != "operation"]
     return {result.node.name: str(result.status) for result in results}
 
 
