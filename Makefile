@@ -1,6 +1,6 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly reprocess runs psql lint types unit e2e format lock clean
+.PHONY: help demo test nightly reprocess runs coverage psql lint types unit e2e format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,6 +28,9 @@ reprocess: $(READY) ## Work a period out again (PERIOD=2026-09 REASON="…", ARG
 runs: $(READY) ## List the last runs, or show one whole (RUN=4f0c)
 	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) runs $(RUN)
 
+coverage: $(READY) ## Say what is allocated, estimated, rejected, and what to mend first (ARGS="--period 2026-09")
+	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) coverage $(ARGS)
+
 psql: $(READY) ## Open psql on what the demo built (ARGS="-Atc 'select 1'")
 	@$(BIN)/python -m demo psql -- $(ARGS)
 
@@ -53,6 +56,6 @@ clean: ## Remove the virtual environment and what the demo built
 $(READY): requirements.lock pyproject.toml
 	@echo "Preparing $(VENV): a minute or two, once"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -147,15 +147,19 @@ def _source_table(rows: Iterable[Row]) -> Table:
 
 def _domain_table(rows: Sequence[Row]) -> Table:
     months = sorted({month for _, _, month, _ in rows})
-    table = _table("Cost by domain", ["Domain"], [*(f"{month:%Y-%m}" for month in months), "Total"])
+    currencies = sorted({row[1] for row in rows})
+    alone = currencies[0] if len(currencies) == 1 else None  # named once, in the title
+    title = f"Cost by domain, {alone}" if alone else "Cost by domain"
+    table = _table(title, ["Domain"], [*(f"{month:%Y-%m}" for month in months), "Total"])
     costs = {(domain, currency, month): cost for domain, currency, month, cost in rows}
     for domain, currency in dict.fromkeys((row[0], row[1]) for row in rows):
         line = [costs.get((domain, currency, month), Decimal(0)) for month in months]
-        table.add_row(domain, *(_money(cost, currency) for cost in [*line, sum(line)]))
+        table.add_row(domain, *(_money(cost, None if alone else currency) for cost in [*line, sum(line)]))
     table.add_section()
-    for currency in sorted({row[1] for row in rows}):
+    for currency in currencies:
         line = [sum(row[3] for row in rows if row[1:3] == (currency, month)) for month in months]
-        table.add_row("Total", *(_money(cost, currency) for cost in [*line, sum(line)]), style="bold")
+        shown = [_money(cost, None if alone else currency) for cost in [*line, sum(line)]]
+        table.add_row("Total", *shown, style="bold")
     return table
 
 
@@ -192,6 +196,7 @@ def _next_steps(run: Run) -> str:
             "  make psql",
             """  make psql ARGS="-c 'select * from finops.fact_releve limit 5'\"""",
             f"  make runs RUN={run.run_id[:8]}",
+            "  make coverage",
             f'  make reprocess PERIOD={month} REASON="a price came late"',
         ]
     )

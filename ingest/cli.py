@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ingest import history
+from ingest import coverage, history
 from ingest import nightly as stages
 from ingest import settings as configuration
 from ingest.errors import ConfigurationError, FinopsError
@@ -157,6 +157,21 @@ def runs_command(run_id: str | None, limit: int) -> None:
         history.show(run_id)
     else:
         history.list_runs(limit)
+
+
+@cli.command("coverage")
+@click.option(
+    "--period", callback=_periods, metavar="YYYY-MM[..YYYY-MM]", help="Instead of the latest month published."
+)
+@click.option(
+    "--limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many offenders to list."
+)
+def coverage_command(period: list[Period] | None, limit: int) -> None:
+    """Say how much cost is allocated, unallocated, estimated and rejected, and what to mend first.
+
+    Example: finops coverage --period 2026-09..2026-11
+    """
+    coverage.show(period, limit)
 
 
 def _check_sources(names: tuple[str, ...], settings: configuration.Settings) -> None:

@@ -53,7 +53,7 @@ RECONCILIATIONS = """
 
 def list_runs(limit: int) -> None:
     """Print the last runs, the newest first."""
-    with _prepared() as connection:
+    with reading() as connection:
         rows = connection.execute(RUNS, (limit,)).fetchall()
     table = Table("run", "kind", "started (UTC)", "took", "status", "records", "periods")
     table.add_column("reason or error")
@@ -68,7 +68,7 @@ def list_runs(limit: int) -> None:
             _periods(row["periods"]),
             escape(_excerpt(row["error"] or row["reason"] or "")),
         )
-    console = _console()
+    console = wide_console()
     if rows:
         console.print(table)
         console.print(f"One whole: finops runs {str(rows[0]['run_id'])[:8]}", highlight=False)
@@ -82,7 +82,7 @@ def show(run_id: str) -> None:
     Raises:
         ConfigurationError: when no run, or more than one, begins so.
     """
-    with _prepared() as connection:
+    with reading() as connection:
         rows = connection.execute(ONE_RUN, (run_id.replace("%", "").replace("_", "").lower() + "%",)).fetchall()
         if len(rows) != 1:
             found = "no run begins" if not rows else f"{len(rows)} runs begin"
@@ -92,7 +92,7 @@ def show(run_id: str) -> None:
             _table(connection, title, query, run["run_id"])
             for title, query in (("Steps", STEPS), ("Extractions", EXTRACTIONS), ("Reconciliation", RECONCILIATIONS))
         ]
-    console = _console()
+    console = wide_console()
     console.print(
         f"[bold]{run['kind']}[/] {run['run_id']}  {_status(run['status'])}\n"
         f"started {_instant(run['start_time'])} UTC by {escape(str(run['started_by']))}, took {_duration(run)}, "
@@ -106,12 +106,13 @@ def show(run_id: str) -> None:
         console.print(part)
 
 
-def _console() -> Console:
+def wide_console() -> Console:
     """As wide as the terminal; a pipe has no width, and no table should be folded for it."""
     return Console() if sys.stdout.isatty() else Console(width=240)
 
 
-def _prepared() -> Connection:
+def reading() -> Connection:
+    """A connection to a database that is set up, were it a moment ago."""
     connection = connect()
     row = connection.execute("select to_regclass('finops.etl_runs') is not null as there").fetchone()
     if not row or not row["there"]:

@@ -168,6 +168,10 @@ valued as (
         -- who and what
         application_id,
         application_code,
+        sub_account_id,
+        sub_account_name,
+        resource_id,
+        resource_name,
         case when is_billed then coalesce(catalogue_id, billed_product_id) else product_ref end as product_id,
         case
             when catalogue_id is not null then catalogue_family when is_billed then coalesce(service_category, 'Other')
