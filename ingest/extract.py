@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from ingest import mongo, rest
 from ingest.documents import Record
+from ingest.errors import FinopsError, SourceError
 from ingest.focus import Export, Totals, control_totals
 from ingest.landing import document_tables, land, stamped
 from ingest.ledger import Accepted, Outcome, accepted, decide, extraction
 from ingest.periods import Period, today
 from ingest.progress import Progress
-from ingest.runs import Run
+from ingest.runs import Run, describe
 from ingest.settings import ConfiguredSource, Limits, Settings
 from ingest.sources import DOMAINS, SOURCES, FocusSource, HttpSource, MongoSource, Window
 
@@ -62,11 +63,22 @@ def _component(domain: str, run: Run, settings: Settings, order: Order, progress
             continue
         failures_before = len(run.failures)
         with progress.source(source.name) as line, run.step("extract", source.name) as step:
-            step.rows = _extract(run, configured, settings.limits, order, line.advance)
+            step.rows = _isolated(run, configured, settings.limits, order, line.advance)
         if len(run.failures) > failures_before:
             failed.append(source.name)
             progress.failed(source.name, run.failures[-1])
     return failed
+
+
+def _isolated(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, advance: Advance) -> int:
+    try:
+        return _extract(run, configured, limits, order, advance)
+    except FinopsError:
+        raise
+    except Exception as error:
+        # Nobody foresaw it, and it is this source's all the same: the others go on.
+        name = configured.source.name
+        raise SourceError(f"{name}: unforeseen {type(error).__name__}: {describe(error)}; report it") from error
 
 
 def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, advance: Advance) -> int:

@@ -17,6 +17,11 @@ lock can't span them: the lock is looked at here, and held by the transactions t
 -#}
 {% macro open_run() %}
     {%- if not writes_fact() -%}{{ return('') }}{%- endif -%}
+    {%- if not adapter.get_relation(target.database, 'finops', 'etl_runs') -%}
+        {{ exceptions.raise_compiler_error(
+            "database '" ~ target.database ~ "' is not set up: run `finops nightly` on it once, then this again"
+        ) }}
+    {%- endif -%}
     {%- do create_fact_if_missing() -%}
     {%- if not is_own_run() -%}{{ return('') }}{%- endif -%}
     {%- if not run_query("select pg_try_advisory_xact_lock(" ~ lock_number() ~ ")").columns[0][0] -%}

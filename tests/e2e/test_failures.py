@@ -136,6 +136,17 @@ def test_adding_the_missing_rate_and_reprocessing_clears_the_rejects(
     assert total(database) == Decimal(15)
 
 
+@pytest.mark.usefixtures("bills")
+def test_what_nobody_foresaw_in_a_source_does_not_stop_the_others(
+    database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # the ledger itself refuses this one source
+    database.execute("alter table finops.etl_extractions add constraint broken check (source <> 'focus.nimbus')")
+    assert nightly() == 1
+    assert error_line(capfd).startswith("Error: focus.nimbus: unforeseen CheckViolation")
+    assert total(database) == Decimal(10)
+
+
 def test_reprocessing_what_was_never_landed_says_so(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
     assert finops("reprocess", "--period", "2020-01", "--reason", "a test") == 1
     assert "nothing was ever landed for 2020-01" in error_line(capfd)

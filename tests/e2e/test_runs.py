@@ -134,6 +134,13 @@ def test_dbt_by_hand_refuses_a_month_that_does_not_exist(database: Database, pro
     assert scalar(database, "select count(*) from finops.etl_runs") == 0
 
 
+def test_dbt_by_hand_on_a_database_that_is_not_set_up_says_what_to_do(database: Database, project: Path) -> None:
+    database.execute("drop schema finops cascade")
+    refused = dbt(project, "build", "--select", "fact_releve", "--vars", "period: 2026-10")
+    assert refused.returncode != 0
+    assert "run `finops nightly` on it once" in refused.stdout
+
+
 def test_a_full_refresh_by_hand_drops_nothing(database: Database, project: Path) -> None:
     finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
     before = releves(database)
