@@ -3,20 +3,64 @@
     nullif(btrim({{ text }}, e' \t\r\n\u00a0'), '')
 {%- endmacro %}
 
-{#- Text of a JSON scalar, or of a BSON value in Extended JSON ({"$numberDecimal": "4.50"}); '' and blanks are null. -#}
+{#-
+Text of a JSON scalar, or of a BSON value in Extended JSON ({"$numberDecimal": "4.50"}, {"$date": …}); '' and blanks are
+null.
+-#}
 {% macro scalar_text(field) -%}
     {{ trimmed(
-        "coalesce(" ~ field ~ " ->> '$numberDecimal', " ~ field ~ " ->> '$numberLong', " ~ field
-        ~ " ->> '$numberInt', " ~ field ~ " ->> '$numberDouble', " ~ field ~ " #>> '{}')"
+        "case when json_typeof(" ~ field ~ ") = 'object' then coalesce(" ~ field ~ " ->> '$numberDecimal', "
+        ~ field ~ " ->> '$numberLong', " ~ field ~ " ->> '$numberInt', " ~ field ~ " ->> '$numberDouble', "
+        ~ field ~ " #>> '{$date,$numberLong}', " ~ field ~ " ->> '$date', " ~ field ~ " #>> '{}') else "
+        ~ field ~ " #>> '{}' end"
     ) }}
 {%- endmacro %}
 
-{#- An exact numeric, or null where the text is no finite number: the caller turns null into a reject. -#}
+{#- Text of the first of these fields that says anything: what a CMDB calls one thing has several names. -#}
+{% macro first_text(fields) -%}
+    coalesce(
+        {%- for field in fields %}
+        {{ scalar_text(field) }}{{ "," if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+{#-
+An exact numeric, or null where the text is no finite number: the caller turns null into a reject. Past 131072 digits a
+cast is an error, which would stop every source: nothing that is real has a hundred.
+-#}
 {% macro to_numeric(text) -%}
     case
         when {{ text }} ~ '^[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,2})?[ \t\r\n]*$'
+            and char_length({{ text }}) <= 100
             then cast({{ text }} as numeric)
     end
+{%- endmacro %}
+
+{#- A number of vCPU, "4" or "4 vCPUs", or null where the text is neither. -#}
+{% macro to_count(text) -%}
+    coalesce(
+        {{ to_numeric(text) }},
+        {{ to_numeric("regexp_replace(" ~ text ~ ", '[ \\t\\u00a0]*v?cpus?$', '', 'i')") }}
+    )
+{%- endmacro %}
+
+{#-
+GiB without rounding, or null where the text is no size. A bare number is GiB; a unit is binary, however spelt: a
+CMDB says GB, or Go, and means GiB. What comes before the unit has to be a number: "1,024 MB" is none.
+-#}
+{% macro to_gib(text) -%}
+    coalesce(
+        {{ to_numeric(text) }},
+        {{ to_numeric("regexp_replace(" ~ text ~ ", '[ \\t\\u00a0]*[kmgtp](i?[bo])?$', '', 'i')") }}
+        * case lower(substring({{ text }} from '([A-Za-z])[A-Za-z]*$'))
+            when 'k' then 0.00000095367431640625
+            when 'm' then 0.0009765625
+            when 'g' then 1
+            when 't' then 1024
+            when 'p' then 1048576
+        end
+    )
 {%- endmacro %}
 
 {#- An instant in UTC, or null where the text is no timestamp; no zone means UTC, as FOCUS and OpenStack have it. -#}
@@ -27,6 +71,37 @@
             then cast({{ text }} as timestamptz)
         when pg_input_is_valid({{ text }}, 'timestamp')
             then cast({{ text }} as timestamp) at time zone 'UTC'
+    end
+{%- endmacro %}
+
+{#-
+A UTC day, or null where the text is no date: ISO with or without a zone, day/month/year, milliseconds since 1970. A
+year up to 1970 (0001, 1900, the epoch itself) is how a system writes that it has no date: null as well.
+-#}
+{% macro to_date_utc(text) -%}
+    {%- set iso = "regexp_replace(" ~ text ~ ", '^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})', '\\3-\\2-\\1')" -%}
+    {%- set iso_date = "^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}" -%}
+    {%- set iso_time = "[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?" -%}
+    nullif(
+        greatest(
+            case
+                when {{ text }} ~ '^[0-9]{12,13}([.]0*)?$'
+                    then date '1970-01-01' + cast(div(cast({{ text }} as numeric), 86400000) as integer)
+                when {{ iso }} ~ '{{ iso_date }}({{ iso_time }})?$'
+                    then cast({{ to_utc(iso) }} at time zone 'UTC' as date)
+            end,
+            date '1970-12-31'
+        ),
+        date '1970-12-31'
+    )
+{%- endmacro %}
+
+{#- A CMDB record's capacity on the day of its snapshot: nothing any more where it was taken out of service. -#}
+{% macro in_service(record, capacity) -%}
+    case
+        when {{ record }}.status in ('decommissioned', 'retired', 'deleted', 'terminated') then 0
+        when {{ record }}.decommission_date <= {{ record }}.window_date then 0
+        else {{ capacity }}
     end
 {%- endmacro %}
 

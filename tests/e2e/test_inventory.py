@@ -106,6 +106,35 @@ def test_what_cannot_be_valued_is_kept_with_its_reason(cmdb: MongoDatabase[Any],
     ]
 
 
+def test_dirty_documents_become_what_the_docs_say(cmdb: MongoDatabase[Any], database: Database) -> None:
+    day = midnight("2026-09-01")
+    in_service: list[dict[str, object]] = [
+        disk(day, "0.03 TB"),
+        disk(day, "30720 MB"),
+        {**disk(day, None), "size": "30 Go"},
+        disk(day, 30, status="Stopped", vm=None),
+        disk(day, Decimal128("30"), decommissioned_at="0001-01-01T00:00:00Z"),
+        disk(day, 30, decommission_date="2026-09-02"),
+    ]
+    gone: list[dict[str, object]] = [
+        disk(day, 30, status=" Retired "),
+        disk(day, "n/a", decommissioned_at=datetime(2026, 9, 1, 12, tzinfo=UTC)),
+        disk(day, 30, decommission_date="01/09/2026"),
+        disk(day, 30, decommission_date=1788220800000),
+    ]
+    unreadable = [disk(day, "1,024"), disk(day, "-5 GB")]
+    cmdb["disks"].insert_many([*in_service, *gone, *unreadable])
+    assert nightly("2026-09-01") == 0
+    # (30.72 + 5 × 30) GiB ÷ 30 days on six lines, and four lines of 0
+    assert database.execute("select usage_quantity, line_count from finops.fact_releve").fetchall() == [
+        (Decimal("1.024") + 5, 10)
+    ]
+    assert database.execute("select detail from finops.rejected_usage order by 1").fetchall() == [
+        ("capacity '-5 GB' is negative",),
+        ("capacity '1,024'",),
+    ]
+
+
 def test_a_document_whose_id_is_no_object_id_is_not_skipped(cmdb: MongoDatabase[Any], database: Database) -> None:
     for identity in (1, "disk-1", Decimal128("1.5"), {"site": "a", "number": 1}):
         cmdb["disks"].insert_one({"_id": identity, **disk(midnight("2026-09-01"), 30)})

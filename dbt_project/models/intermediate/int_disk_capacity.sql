@@ -28,7 +28,7 @@ capacity as (
         cast(null as text) as resource_id,
         disks.disk_name as resource_name,
         'disk.' || coalesce(disks.tier, 'unknown') || '_gib' as product_ref,
-        disks.size_gib as capacity,
+        {{ in_service('disks', 'disks.size_gib') }} as capacity,
         'GiB-month' as unit,
         disks.size_gib_text as capacity_text
     from days

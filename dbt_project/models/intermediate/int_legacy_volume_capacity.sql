@@ -28,7 +28,7 @@ capacity as (
         cast(null as text) as resource_id,
         volumes.volume_name as resource_name,
         'legacy_storage.' || coalesce(volumes.kind, 'unknown') || '_gib' as product_ref,
-        volumes.used_gib as capacity,
+        {{ in_service('volumes', 'volumes.used_gib') }} as capacity,
         'GiB-month' as unit,
         volumes.used_gib_text as capacity_text
     from days

@@ -28,7 +28,7 @@ capacity as (
         cast(null as text) as resource_id,
         vms.vm_name as resource_name,
         component.product_ref,
-        component.capacity,
+        {{ in_service('vms', 'component.capacity') }} as capacity,
         component.unit,
         component.capacity_text
     from days

@@ -13,13 +13,28 @@ select
 
     -- how much
     lower({{ trimmed('document.tier') }}) as tier,
-    {{ to_numeric(scalar_text('document.size_gib')) }} as size_gib,
-    {{ scalar_text('document.size_gib') }} as size_gib_text
+    {{ to_gib('document.size_gib_text') }} as size_gib,
+    document.size_gib_text,
+
+    -- whether it is still there
+    lower({{ trimmed('document.status') }}) as status,
+    {{ to_date_utc('document.decommissioned_text') }} as decommission_date
 from {{ source('raw_open_legacy', 'cmdb_disk') }} as source
-cross join lateral json_to_record(source.payload) as document (
-    name text,
-    application text,
-    vm text,
-    tier text,
-    size_gib json
-)
+cross join lateral (
+    select
+        fields.*,
+        {{ first_text(['fields.size_gib', 'fields.size', 'fields.size_gb']) }} as size_gib_text,
+        {{ first_text(['fields.decommissioned_at', 'fields.decommission_date']) }} as decommissioned_text
+    from json_to_record(source.payload) as fields (
+        name text,
+        application text,
+        vm text,
+        tier text,
+        size_gib json,
+        size json,
+        size_gb json,
+        status text,
+        decommissioned_at json,
+        decommission_date json
+    )
+) as document

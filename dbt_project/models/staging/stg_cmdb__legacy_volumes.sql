@@ -12,12 +12,27 @@ select
 
     -- how much
     lower({{ trimmed('document.kind') }}) as kind,
-    {{ to_numeric(scalar_text('document.used_gib')) }} as used_gib,
-    {{ scalar_text('document.used_gib') }} as used_gib_text
+    {{ to_gib('document.used_gib_text') }} as used_gib,
+    document.used_gib_text,
+
+    -- whether it is still there
+    lower({{ trimmed('document.status') }}) as status,
+    {{ to_date_utc('document.decommissioned_text') }} as decommission_date
 from {{ source('raw_open_legacy', 'cmdb_legacy_storage') }} as source
-cross join lateral json_to_record(source.payload) as document (
-    name text,
-    application text,
-    kind text,
-    used_gib json
-)
+cross join lateral (
+    select
+        fields.*,
+        {{ first_text(['fields.used_gib', 'fields.used', 'fields.used_gb']) }} as used_gib_text,
+        {{ first_text(['fields.decommissioned_at', 'fields.decommission_date']) }} as decommissioned_text
+    from json_to_record(source.payload) as fields (
+        name text,
+        application text,
+        kind text,
+        used_gib json,
+        used json,
+        used_gb json,
+        status text,
+        decommissioned_at json,
+        decommission_date json
+    )
+) as document
