@@ -141,7 +141,7 @@ def test_importing_the_loader_needs_no_environment_and_no_network(tmp_path: Path
 # dbt
 
 
-@pytest.mark.parametrize("folder", ["staging", "intermediate", "marts", "aggregates"])
+@pytest.mark.parametrize("folder", ["staging", "intermediate", "marts", "aggregates", "reports"])
 def test_a_layer_has_models(folder: str) -> None:
     assert models(folder)
 
@@ -170,6 +170,12 @@ def test_a_mart_reads_no_source(model: Path) -> None:
 @each_model("marts")
 def test_a_mart_reads_intermediate_models_and_reference_data(model: Path) -> None:
     assert refs(model) <= of_layers("intermediate") | SEEDS
+
+
+@each_model("reports")
+def test_a_report_reads_marts_the_loaders_tables_and_reference_data(model: Path) -> None:
+    assert {arguments[0] for arguments in read_by(model, "source")} <= {"finops"}
+    assert refs(model) <= of_layers("marts") | SEEDS
 
 
 @each_model("aggregates")

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with releves as (
 
     select * from {{ ref('fact_releve') }}
