@@ -7,33 +7,23 @@ that are wanted. So what is published is reconciled with the file, and not with 
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
-import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Context, Decimal
-from typing import Any
 
 import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from ingest.errors import SourceError
-from ingest.focus_columns import COSTS, REQUIRED, decimals, instants, number, typed
+from ingest.focus_columns import COSTS, decimals, instants, number, typed
+from ingest.focus_errors import ClearErrors, IncompleteSetError
+from ingest.focus_files import SUFFIXES, ExportFile, Listing, copies, read_header, read_tables
+from ingest.focus_versions import guessed_version, missing_columns, stated_version
 from ingest.periods import Period
 from ingest.settings import ConfiguredSource
 
-# About 5,000 lines of CSV at a time: bigger blocks cost memory and gain nothing.
-BLOCK_BYTES = 4 * 1024 * 1024
-BATCH_ROWS = 20_000
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
 # Sums of a bill have more digits than Python's default 28.
 _EXACT = Context(prec=400)
 
@@ -41,60 +31,95 @@ _EXACT = Context(prec=400)
 Totals = dict[date, dict[date, dict[str, Decimal]]]
 
 
-@dataclass(frozen=True)
-class ExportFile:
-    """One file of an export; `window` is the month of its partition, None where its lines say it."""
-
-    path: str
-    name: str
-    window: date | None
-
-
 class Export:
-    """The files of one configured export."""
+    """The files of one configured export; `passed_over` are manifests whose sets are not complete, and why."""
 
     def __init__(self, configured: ConfiguredSource, periods: Sequence[Period]) -> None:
         """List the files.
 
         Raises:
-            SourceError: when the folder does not exist or can't be listed.
+            SourceError: when the folder does not exist or can't be listed, or holds no complete export.
         """
         self._where = configured.source.name
-        url = configured.options["url"]
+        self._url = configured.options["url"]
+        self._errors = ClearErrors(self._where, configured.options)
+        self._version = self._chosen_version(configured.options.get("version"))
         options = json.loads(configured.options.get("storage_options", "{}"))
-        with self._clear_errors(url):
-            self._filesystem, root = fsspec.core.url_to_fs(url, **options)
-            self.files = sorted(self._list(root, periods), key=lambda file: file.name)
-        if not self.files:
-            raise SourceError(
-                f"{self._where}: no file ending in {', '.join(SUFFIXES)} at {url}: check sources.{self._where}.url"
-            )
+        with self._errors.of(self._url):
+            try:
+                self._filesystem, root = fsspec.core.url_to_fs(self._url, **options)
+                self._filesystem.invalidate_cache()  # file systems outlive a run
+                self._listing = Listing(self._where, self._filesystem, root, periods)
+            except TypeError as error:
+                raise ValueError(f"storage_options: {error}") from error
+        self._choose({})
 
-    def _list(self, root: str, periods: Sequence[Period]) -> Iterator[ExportFile]:
-        partitions: dict[str, date | None] = {root.replace("{period}", str(period)): period.first for period in periods}
-        if "{period}" not in root:
-            if not self._filesystem.exists(root):
-                raise FileNotFoundError(f"no such folder: {root}")
-            partitions = {root: None}
-        base = root.partition("{period}")[0]
-        for folder, window in partitions.items():
-            for path in self._filesystem.find(folder):
-                if path.endswith(SUFFIXES):
-                    name = path.removeprefix(base).lstrip("/") or path.rpartition("/")[2]
-                    yield ExportFile(path, name, window)
+    @property
+    def passed_over(self) -> Mapping[str, str]:
+        """The manifests whose sets are not complete, and why."""
+        return self._listing.passed_over
+
+    def _chosen_version(self, text: str | None) -> str | None:
+        if text is not None and stated_version(text) is None:
+            raise SourceError(
+                f"{self._where}: sources.{self._where}.version '{text}' is not read here: write 1.0, 1.1, 1.2 or 1.3"
+            )
+        return stated_version(text) if text is not None else None
+
+    def _choose(self, refused: Mapping[str, str]) -> None:
+        self.files = self._listing.choose(refused)
+        if self.files:
+            return
+        if problem := next(iter(self.passed_over.values()), None):
+            raise SourceError(f"{self._where}: no complete export at {self._url}: {problem}; export it again")
+        if self._listing.empty:
+            raise SourceError(
+                f"{self._where}: {self._listing.empty[0]} is empty, and there is no other export: export it again"
+            )
+        raise SourceError(
+            f"{self._where}: no file ending in {', '.join(SUFFIXES)} at {self._url}: check sources.{self._where}.url"
+        )
 
     def count(self) -> Totals:
         """What the bill says: records and costs by window and month of charge.
 
+        A set that is not what its manifest says leaves its place to the next newest.
+
         Raises:
-            SourceError: for a file that can't be read, lacks a required column, or has a line without a month.
+            SourceError: for a file that can't be read, lacks a required column, or has a line without a month; for
+                two files of the same content.
         """
+        refused: dict[str, str] = {}
+        while True:
+            try:
+                self._refuse_copies()
+                return self._count()
+            except IncompleteSetError as error:
+                refused[error.manifest] = error.reason
+                self._choose(refused)
+
+    def _count(self) -> Totals:
         totals: Totals = {}
         for file in self.files:
+            records = 0
             for first_row, table in self._tables(file, (*COSTS, "BillingPeriodStart", "ChargePeriodStart")):
-                windows, charged = self._months(file, table, first_row)
-                _add(totals, windows, charged, table)
+                with self._errors.of(file.name):
+                    windows, charged = self._months(file, table, first_row)
+                    _add(totals, windows, charged, table)
+                records += table.num_rows
+            if file.manifest and file.rows not in (None, records):
+                reason = f"{file.name} has {records} lines, and {file.manifest} says {file.rows}"
+                raise IncompleteSetError(f"{self._where}: {reason}; export it again", file.manifest, reason)
         return totals
+
+    def _refuse_copies(self) -> None:
+        with self._errors.of(self._url):
+            for first, second in copies(self._filesystem, self.files):
+                if any(table.num_rows for _, table in self._tables(first, COSTS)):
+                    raise SourceError(
+                        f"{self._where}: {first.name} and {second.name} have the same content, which would count "
+                        "twice: remove one"
+                    )
 
     def batches(self, wanted: Sequence[date], mask_fields: frozenset[str]) -> Iterator[tuple[pa.Array, pa.Table]]:
         """The lines of the wanted windows, typed: the window of each line, and its columns with `record_id`."""
@@ -103,12 +128,13 @@ class Export:
             if file.window is not None and file.window not in wanted:
                 continue
             for first_row, table in self._tables(file, None):
-                windows, _ = self._months(file, table, first_row)
-                numbers = pc.cast(pa.array(range(first_row, first_row + table.num_rows)), pa.string())
-                record_ids = pc.binary_join_element_wise(pa.scalar(file.name), numbers, "#")
-                keep = pc.is_in(windows, value_set=wanted_set)
-                kept = table.filter(keep)
-                columns = {"record_id": record_ids.filter(keep), **typed(kept, mask_fields)}
+                with self._errors.of(file.name):
+                    windows, _ = self._months(file, table, first_row)
+                    numbers = pc.cast(pa.array(range(first_row, first_row + table.num_rows)), pa.string())
+                    record_ids = pc.binary_join_element_wise(pa.scalar(file.name), numbers, "#")
+                    keep = pc.is_in(windows, value_set=wanted_set)
+                    kept = table.filter(keep)
+                    columns = {"record_id": record_ids.filter(keep), **typed(kept, mask_fields)}
                 yield windows.filter(keep), pa.table(columns)
 
     def _months(self, file: ExportFile, table: pa.Table, first_row: int) -> tuple[pa.Array, pa.Array]:
@@ -131,63 +157,22 @@ class Export:
 
     def _tables(self, file: ExportFile, columns: Sequence[str] | None) -> Iterator[tuple[int, pa.Table]]:
         """Batches of a file, each with the number of its first line (the line after the header is 1)."""
-        read: Callable[..., Iterator[pa.Table]] = _parquet if file.path.endswith(".parquet") else _csv
         row = 1
-        with self._clear_errors(file.name):
-            for table in read(self._filesystem, file.path, columns):
-                missing = [name for name in REQUIRED if name not in table.schema.names and columns is None]
-                missing += [name for name in columns or () if name in REQUIRED and name not in table.schema.names]
-                if missing:
-                    raise SourceError(
-                        f"{self._where}: {file.name} has no column {', '.join(missing)}, which FOCUS requires: "
-                        "export it again, or remove the file"
-                    )
+        with self._errors.of(file.name, file.manifest):
+            header = read_header(self._filesystem, file.path)
+            self._check_columns(file, header)
+            names = [name for name in header if columns is None or name in columns]
+            for table in read_tables(self._filesystem, file.path, header, names):
                 yield row, table
                 row += table.num_rows
 
-    @contextmanager
-    def _clear_errors(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (pa.ArrowException, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-            reason = str(error).splitlines()[0]
+    def _check_columns(self, file: ExportFile, header: Sequence[str]) -> None:
+        version = self._version or file.version
+        if missing := missing_columns(header, version):
             raise SourceError(
-                f"{self._where}: {what} is damaged or no FOCUS file: {reason}; export it again"
-            ) from error
-        except (OSError, ValueError, ImportError) as error:
-            raise SourceError(
-                f"{self._where}: can't read {what}: {error}; check sources.{self._where}.url and its rights"
-            ) from error
-
-
-def _csv(filesystem: Any, path: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:  # noqa: ANN401 fsspec
-    with filesystem.open(path, "rb", compression="infer") as binary:
-        header = next(csv.reader([binary.readline().decode("utf-8-sig")]), [])
-    if twice := [name for name, count in Counter(header).items() if count > 1]:
-        raise pa.ArrowInvalid(f"its header names {', '.join(twice)} twice")
-    # an export without lines has columns to check all the same
-    yield pa.table({name: pa.array([], pa.string()) for name in header if columns is None or name in columns})
-    with filesystem.open(path, "rb", compression="infer") as binary:
-        reader = pacsv.open_csv(
-            binary,
-            read_options=pacsv.ReadOptions(block_size=BLOCK_BYTES),
-            parse_options=pacsv.ParseOptions(newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()),
-                strings_can_be_null=False,
-                include_columns=[name for name in columns if name in header] if columns else None,
-            ),
-        )
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
-
-
-def _parquet(filesystem: Any, path: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:  # noqa: ANN401 fsspec
-    with filesystem.open(path, "rb") as binary:
-        parquet = pq.ParquetFile(binary)
-        names = [name for name in columns if name in parquet.schema_arrow.names] if columns else None
-        for batch in parquet.iter_batches(batch_size=BATCH_ROWS, columns=names):
-            yield pa.Table.from_batches([batch])
+                f"{self._where}: {file.name} has no column {', '.join(missing)}, which FOCUS requires "
+                f"(version {version or guessed_version(header)}): export it again, or remove the file"
+            )
 
 
 def _add(totals: Totals, windows: pa.Array, charged: pa.Array, table: pa.Table) -> None:

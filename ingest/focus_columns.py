@@ -1,4 +1,4 @@
-"""The columns of a FOCUS export (https://focus.finops.org, 1.0 to 1.2), from whatever a file holds to exact types.
+"""The columns of a FOCUS export (https://focus.finops.org, 1.0 to 1.3), from whatever a file holds to exact types.
 
 An exact decimal that its column can't hold, or a text that is no number, is kept to the letter in `other_columns`,
 together with the columns that have no place of their own: nothing of a bill is lost or rounded on the way.
@@ -49,31 +49,24 @@ TEXTS = (
 )
 TAGS = "Tags"
 KNOWN = frozenset((*DECIMALS, *INSTANTS, *TEXTS, TAGS))
-REQUIRED = (
-    "BilledCost",
-    "EffectiveCost",
-    "BillingCurrency",
-    "BillingPeriodStart",
-    "ChargePeriodStart",
-    "ProviderName",
-    "ServiceName",
-)
-
 # 18 digits before the point and 20 after; a wider decimal goes to other_columns, whole.
 DECIMAL = pa.decimal128(38, 20)
 INSTANT = pa.timestamp("us", tz="UTC")
+# Outside of these a date is a slip: year 0001 stands for none in more than one product.
+FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 # FOCUS 1.0 §2.3: CSV has no null, so exports write nothing, or the word.
 BLANKS = pa.array(["", "NULL", "null"])
 # dbt's to_numeric reads the same texts as numbers: both sides of the reconciliation have to agree.
 _NUMBER = re.compile(r"[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,2})?[ \t\r\n]*")
 _EXACT = Context(prec=1000)
+LONGEST_NUMBER = 100
 
 Misfits = dict[int, str]
 
 
 def number(text: str) -> Decimal | None:
-    """The exact decimal of a text, or None where it is no finite number."""
-    return Decimal(text.strip()) if _NUMBER.fullmatch(text) else None
+    """The exact decimal of a text, or None where it is no finite number or, as in dbt, longer than 100 characters."""
+    return Decimal(text.strip()) if len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text) else None
 
 
 def texts(column: pa.Array) -> pa.Array:
@@ -109,30 +102,46 @@ def _fitting(text: str | None) -> Decimal | None:
 
 
 def instants(column: pa.Array) -> tuple[pa.Array, Misfits]:
-    """The column as UTC instants (no zone means UTC), and the rows whose text is no date."""
+    """The column as UTC instants (no zone means UTC), and the rows whose text is no date from 1970 to 2200."""
     if pa.types.is_timestamp(column.type):
         aware = column if column.type.tz else pc.assume_timezone(column, "UTC")
-        return pc.cast(aware, INSTANT, safe=False), {}  # nanoseconds are cut
+        outside = pc.invert(_plausible(aware))
+        rows = pc.indices_nonzero(outside).to_pylist()
+        misfits = {row: pc.cast(aware[row], pa.string()).as_py() for row in rows}
+        aware = pc.if_else(outside, pa.scalar(None, aware.type), aware) if misfits else aware
+        return pc.cast(aware, INSTANT, safe=False), misfits  # nanoseconds are cut
     column = texts(column)
     try:
         naive = pc.replace_substring_regex(column, r"(Z|\+00:?00)$", "")
-        return pc.cast(pc.assume_timezone(pc.cast(naive, pa.timestamp("us")), "UTC"), INSTANT), {}
+        values = pc.cast(pc.assume_timezone(pc.cast(naive, pa.timestamp("us")), "UTC"), INSTANT)
     except pa.ArrowInvalid:
-        values, misfits = [], {}
-        for row, text in enumerate(column.to_pylist()):
-            value = _instant(text)
-            if text is not None and value is None:
-                misfits[row] = text
-            values.append(value)
-        return pa.array(values, INSTANT), misfits
+        return _instants_one_by_one(column)
+    # of a batch without a date, there is nothing to say
+    return (values, {}) if pc.all(_plausible(values)).as_py() is not False else _instants_one_by_one(column)
+
+
+def _plausible(instants_: pa.Array) -> pa.Array:
+    first, end = (pa.scalar(bound, instants_.type) for bound in (FIRST, END))
+    return pc.and_(pc.greater_equal(instants_, first), pc.less(instants_, end))
+
+
+def _instants_one_by_one(column: pa.Array) -> tuple[pa.Array, Misfits]:
+    values, misfits = [], {}
+    for row, text in enumerate(column.to_pylist()):
+        value = _instant(text)
+        if text is not None and value is None:
+            misfits[row] = text
+        values.append(value)
+    return pa.array(values, INSTANT), misfits
 
 
 def _instant(text: str | None) -> datetime | None:
     try:
         value = datetime.fromisoformat((text or "").strip())
-    except ValueError:
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value if FIRST <= value < END else None
 
 
 def tags(column: pa.Array, mask_fields: frozenset[str]) -> tuple[pa.Array, Misfits]:
@@ -169,6 +178,7 @@ def _tag_object(text: str, mask_fields: frozenset[str]) -> str | None:
 
 def typed(table: pa.Table, mask_fields: frozenset[str]) -> dict[str, pa.Array]:
     """A batch of an export as the raw table's columns, by their snake-case names; absent ones are null."""
+    table = _with_provider(table)
     columns: dict[str, pa.Array] = {}
     misfits: dict[str, Misfits] = {}
     for name in (*DECIMALS, *INSTANTS, *TEXTS, TAGS):
@@ -187,6 +197,16 @@ def typed(table: pa.Table, mask_fields: frozenset[str]) -> dict[str, pa.Array]:
     result = {snake_case(name): column for name, column in columns.items()}
     result["other_columns"] = _other_columns(unknown, misfits, table.num_rows, mask_fields)
     return result
+
+
+def _with_provider(table: pa.Table) -> pa.Table:
+    """FOCUS 1.3 calls ProviderName ServiceProviderName; where a line has both, the older one is the provider."""
+    if "ServiceProviderName" not in table.column_names:
+        return table
+    names = [name for name in ("ProviderName", "ServiceProviderName") if name in table.column_names]
+    provider = pc.coalesce(*(texts(table[name].combine_chunks()) for name in names))
+    others = table.select([name for name in table.column_names if name != "ProviderName"])
+    return others.append_column("ProviderName", provider)
 
 
 def _storable(column: pa.Array) -> pa.Array:

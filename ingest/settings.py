@@ -60,6 +60,9 @@ SETTINGS = (
     Setting("sources.<service>.params", "JSON of more query parameters; `{day}` asks for one day's state", "{}"),
     Setting("sources.cube.query", "JSON of Cube's query, with `{day}` in its dateRange"),
     Setting("sources.focus.<name>.url", "Folder or bucket URL of FOCUS exports; `{period}` stands for YYYY-MM"),
+    Setting(
+        "sources.focus.<name>.version", "FOCUS version that its files are held to, such as 1.2; empty: by their columns"
+    ),
     Setting("sources.focus.<name>.storage_options", "JSON of fsspec options for the bucket (a secret)", "{}"),
     Setting("ingest.lookback_days", "Days that a nightly extracts again", "3"),
     Setting("ingest.max_shrink", "Largest share by which a window may shrink", "0.5"),
@@ -152,7 +155,9 @@ def _configured() -> list[ConfiguredSource]:
         if options.get("uri") or options.get("url"):
             found.append(ConfiguredSource(source, options))
     exports = [focus_source(name) for name in _focus_names()]
-    return found + [ConfiguredSource(export, _options(export, ("url", "storage_options"))) for export in exports]
+    return found + [
+        ConfiguredSource(export, _options(export, ("url", "storage_options", "version"))) for export in exports
+    ]
 
 
 def _options(source: Source, keys: Sequence[str]) -> dict[str, str]:

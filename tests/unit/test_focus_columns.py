@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 import simplejson
 
-from ingest.focus_columns import DECIMAL, INSTANT, KNOWN, REQUIRED, decimals, instants, snake_case, tags, texts, typed
+from ingest.focus_columns import DECIMAL, INSTANT, KNOWN, decimals, instants, snake_case, tags, texts, typed
+from ingest.focus_versions import REQUIRED
 
 NOTHING_MASKED: frozenset[str] = frozenset()
 SEPTEMBER = datetime(2026, 9, 1, tzinfo=UTC)
@@ -187,6 +188,25 @@ def test_nanoseconds_are_cut_in_a_timestamp_as_they_are_in_a_text() -> None:
     text = "2026-09-01T00:00:00.123456789Z"
     column = pa.array([1788220800123456789], pa.timestamp("ns", "UTC"))
     assert instants(column)[0].cast(INSTANT).to_pylist() == [instant_of(text)[0]]
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+02:00", "1969-12-31T23:59:59Z", "2201-01-01", "9999-12-31"]
+)
+def test_an_instant_before_1970_or_after_2200_is_kept_to_the_letter(text: str) -> None:
+    assert instant_of(text) == (None, text)
+
+
+@pytest.mark.parametrize("text", ["1970-01-01", "2200-12-31T23:59:59Z"])
+def test_the_bounds_of_what_is_a_date_are_dates(text: str) -> None:
+    assert instant_of(text)[1] is None
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_a_timestamp_of_another_age_is_kept_as_it_reads(unit: str) -> None:
+    column = pa.array([datetime(1, 1, 1), datetime(2026, 9, 1), None], pa.timestamp(unit))  # noqa: DTZ001 as files say it
+    values, misfits = instants(column)
+    assert (values.to_pylist(), misfits[0][:19], list(misfits)) == ([None, SEPTEMBER, None], "0001-01-01 00:00:00", [0])
 
 
 # Tags

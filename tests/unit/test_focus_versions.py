@@ -1,0 +1,146 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from ingest.errors import SourceError
+from ingest.focus_columns import KNOWN
+from ingest.focus_versions import MANDATORY, REQUIRED, guessed_version, missing_columns, stated_version
+
+from .test_focus import SEPTEMBER, export, line, real_bill, refusal, rows, write
+
+WHOLE = {name: line().get(name, "") for name in MANDATORY["1.0"]}
+RENAMED = {"ProviderName": "ServiceProviderName", "PublisherName": "HostProviderName"}
+
+
+def of_version(version: str) -> dict[str, str]:
+    """A line with every column that a version requires."""
+    names = RENAMED if version == "1.3" else {}
+    return {names.get(name, name): cell for name, cell in WHOLE.items()}
+
+
+def without(cells: dict[str, str], name: str) -> dict[str, str]:
+    """The line without a column."""
+    return {key: cell for key, cell in cells.items() if key != name}
+
+
+# Which version it is
+
+
+@pytest.mark.parametrize(
+    ("column", "version"),
+    [
+        ("ServiceProviderName", "1.3"),
+        ("AllocatedMethodId", "1.3"),
+        ("InvoiceId", "1.2"),
+        ("PricingCurrency", "1.2"),
+        ("CapacityReservationId", "1.1"),
+        ("ServiceSubcategory", "1.1"),
+        ("BillingAccountType", "1.0"),
+        ("x_InvoiceId", "1.0"),
+    ],
+)
+def test_a_version_is_told_by_the_columns_that_came_with_it(column: str, version: str) -> None:
+    assert guessed_version([*WHOLE, column]) == version
+
+
+def test_the_newest_column_decides() -> None:
+    assert guessed_version([*WHOLE, "SkuMeter", "InvoiceId"]) == "1.2"
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("1.0", "1.0"),
+        ("1.0r2", "1.0"),
+        ("1.2-preview", "1.2"),
+        (" v1.3 ", "1.3"),
+        ("1.0-preview (v1)", None),
+        ("1.10", None),
+        ("2.0", None),
+        ("2023-05-01", None),
+        ("", None),
+    ],
+)
+def test_a_stated_version_is_one_that_is_read_here_or_none(text: str, version: str | None) -> None:
+    assert stated_version(text) == version
+
+
+# What it requires
+
+
+@pytest.mark.parametrize("version", sorted(MANDATORY))
+def test_a_line_of_a_version_lacks_nothing(version: str) -> None:
+    assert missing_columns(list(of_version(version)), version) == []
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_guessed_version_requires_what_no_figure_can_do_without(name: str) -> None:
+    assert missing_columns(list(without(line(), name)), None) == [name]
+
+
+@pytest.mark.parametrize("version", sorted(MANDATORY))
+@pytest.mark.parametrize("name", ["BillingAccountId", "ListCost", "ChargeDescription"])
+def test_a_chosen_version_requires_all_its_columns(tmp_path: Path, version: str, name: str) -> None:
+    write(tmp_path / "a.csv", without(of_version(version), name))
+    with pytest.raises(SourceError) as failure:
+        export(tmp_path, version=version).count()
+    assert f"a.csv has no column {name}, which FOCUS requires (version {version})" in str(failure.value)
+
+
+def test_a_chosen_1_3_requires_the_host(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", without(of_version("1.3"), "HostProviderName"))
+    with pytest.raises(SourceError, match="no column HostProviderName"):
+        export(tmp_path, version="1.3").count()
+
+
+def test_a_version_that_is_not_read_here_names_its_setting(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", line())
+    with pytest.raises(SourceError, match=r"sources\.focus\.aws\.version '2\.0' is not read here"):
+        export(tmp_path, version="2.0")
+
+
+def test_a_column_is_missed_by_the_count_already(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", without(line(), "ServiceName"))
+    assert "a.csv has no column ServiceName" in refusal(tmp_path)
+
+
+def test_a_1_3_export_without_either_provider_misses_the_new_name(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", without(line(), "ProviderName") | {"HostProviderName": "AWS"})
+    assert "a.csv has no column ServiceProviderName, which FOCUS requires (version 1.3)" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("version", sorted(MANDATORY))
+def test_the_real_bill_has_what_every_older_version_requires(real_input: Path, version: str) -> None:
+    with real_bill(real_input).open(newline="") as file:
+        header = next(csv.reader(file))
+    assert (guessed_version(header), missing_columns(header, version)) == ("1.0", [])
+
+
+# Who the provider is
+
+
+def test_the_provider_of_1_3_is_the_service_provider(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", of_version("1.3") | {"ServiceProviderName": "Oracle"})
+    landed = rows(export(tmp_path), SEPTEMBER)[0]
+    assert (landed["provider_name"], '"ServiceProviderName": "Oracle"' in landed["other_columns"]) == ("Oracle", True)
+
+
+@pytest.mark.parametrize(("provider", "landed"), [("AWS", "AWS"), ("NULL", "Seller"), ("", "Seller")])
+def test_the_older_name_of_the_provider_comes_first_where_it_says_something(
+    tmp_path: Path, provider: str, landed: str
+) -> None:
+    write(tmp_path / "a.csv", line(ProviderName=provider, ServiceProviderName="Seller"))
+    assert rows(export(tmp_path))[0]["provider_name"] == landed
+
+
+def test_columns_of_every_version_land(tmp_path: Path) -> None:
+    newer = {"InvoiceId": "i-1", "SkuMeter": "hours", "AllocatedTags": "{}"}
+    write(tmp_path / "a.csv", line(**newer))
+    assert rows(export(tmp_path))[0]["other_columns"] == (
+        '{"InvoiceId": "i-1", "SkuMeter": "hours", "AllocatedTags": "{}"}'
+    )
+
+
+def test_a_column_that_figures_need_has_a_place_of_its_own() -> None:
+    assert set(REQUIRED) <= KNOWN
