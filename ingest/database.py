@@ -15,8 +15,6 @@ OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid
 
 Connection = psycopg.Connection[dict[str, object]]
 
-LIBPQ_VARIABLES = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE")
-
 
 def connect() -> psycopg.Connection[dict[str, object]]:
     """A connection in autocommit mode, rows as dictionaries.
