@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 
 # Greedy up to the last @: a password with a stray / or @ breaks the address, and must not be shown for it.
@@ -19,10 +20,12 @@ def redact(text: str, secrets: Sequence[str]) -> str:
 
 def secrets_of(options: Mapping[str, str]) -> Iterator[str]:
     """The secrets among the options of a source, whether or not the options make sense."""
-    if token := options.get("token"):
-        yield token
-    if password := _PASSWORD.search(options.get("uri", options.get("url", ""))):
-        yield password[1]
+    yield from (options[key] for key in ("token", "password", "client_secret") if options.get(key))
+    if "username" in options and "password" in options:  # as a service may repeat it
+        yield b64encode(f"{options['username']}:{options['password']}".encode()).decode()
+    for key in ("uri", "url", "token_url"):
+        if password := _PASSWORD.search(options.get(key, "")):
+            yield password[1]
     try:
         storage = json.loads(options.get("storage_options", "{}"))
     except json.JSONDecodeError:

@@ -11,14 +11,15 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import dlt
 
 from ingest.errors import ConfigurationError
+from ingest.http_options import HTTP_OPTIONS, check_http
 from ingest.redaction import secrets_of
+from ingest.setting_values import check_object, names, share, whole
 from ingest.sources import SOURCES, HttpSource, MongoSource, Source, focus_source
 
 MASKED_FIELDS = (
@@ -57,6 +58,17 @@ SETTINGS = (
     Setting("sources.cmdb.batch_size", "Documents a batch of the cursor", "1000"),
     Setting("sources.<service>.url", "Address of openstack, cloudkitty, opencost, gitlab, artifactory or cube"),
     Setting("sources.<service>.token", "Its token (a secret)"),
+    Setting(
+        "sources.<service>.token_header",
+        "Header that carries the token, `Authorization` as a bearer; empty: the product's",
+    ),
+    Setting("sources.<service>.username", "User, where the service wants HTTP basic authentication"),
+    Setting("sources.<service>.password", "That user's password (a secret)"),
+    Setting("sources.<service>.token_url", "Address that gives OAuth2 tokens for client credentials"),
+    Setting("sources.<service>.client_id", "OAuth2 client"),
+    Setting("sources.<service>.client_secret", "That client's secret (a secret)"),
+    Setting("sources.<service>.scope", "OAuth2 scope to ask for"),
+    Setting("sources.<service>.ca_bundle", "PEM file of the authorities to trust; empty: the public ones"),
     Setting("sources.<service>.params", "JSON of more query parameters; `{day}` asks for one day's state", "{}"),
     Setting("sources.cube.query", "JSON of Cube's query, with `{day}` in its dateRange"),
     Setting("sources.focus.<name>.url", "Folder or bucket URL of FOCUS exports; `{period}` stands for YYYY-MM"),
@@ -71,6 +83,9 @@ SETTINGS = (
     Setting("ingest.dbt_project", "Folder of the dbt project, for a company's own copy", "dbt_project"),
     Setting("ingest.http_timeout", "Seconds that an HTTP source may stay silent", "60"),
     Setting("ingest.http_attempts", "Attempts at an HTTP request", "5"),
+    Setting("ingest.http_max_pages", "Pages that an HTTP source may have for one window", "10000"),
+    Setting("ingest.http_deadline", "Seconds to read the whole of an HTTP source, waits included", "3600"),
+    Setting("ingest.http_max_answer_mib", "MiB that one answer may have, unpacked", "512"),
 )
 
 
@@ -84,6 +99,10 @@ class Limits:
     keep_superseded_days: int
     http_timeout: int
     http_attempts: int
+    http_max_pages: int = 10_000
+    http_deadline: int = 3600
+    http_max_answer_mib: int = 512
+    http_backoff: float = 0.5  # seconds before the second attempt
 
 
 @dataclass(frozen=True)
@@ -146,7 +165,7 @@ def _configured() -> list[ConfiguredSource]:
     """The sources that have an address, or that a file names, as they are set."""
     found = []
     for source in SOURCES:
-        keys: tuple[str, ...] = ("url", "token", "params", "query")
+        keys: tuple[str, ...] = HTTP_OPTIONS
         if isinstance(source, MongoSource):
             keys = ("uri", "database", "snapshot_field", "filter", "projection", "batch_size")
         options = _options(source, keys)
@@ -179,30 +198,13 @@ def _check(source: Source, options: Mapping[str, str]) -> None:
     if "url" not in options and "uri" not in options:
         raise ConfigurationError(f"{section}.url is not set: it is the folder of the exports")
     for key in ("params", "query", "filter", "projection", "storage_options"):
-        _check_object(f"{section}.{key}", options.get(key, "{}"))
-    if isinstance(source, HttpSource) and not _is_http(options["url"]):
-        raise ConfigurationError(f"{section}.url '{options['url']}' is no HTTP address: write https://host/path")
+        check_object(f"{section}.{key}", options.get(key, "{}"))
+    if isinstance(source, HttpSource):
+        check_http(section, options)
     if source.service == "cube" and "query" not in options:
         raise ConfigurationError("sources.cube.query is not set: it is the JSON query that Cube is asked (README)")
     if "batch_size" in options:
         _whole(f"{section}.batch_size", at_least=1)
-
-
-def _check_object(key: str, text: str) -> None:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(f"{key} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"{key} is not a JSON object: {text}")
-
-
-def _is_http(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _limits() -> Limits:
@@ -213,6 +215,9 @@ def _limits() -> Limits:
         keep_superseded_days=_whole("ingest.keep_superseded_days"),
         http_timeout=_whole("ingest.http_timeout", at_least=1),
         http_attempts=_whole("ingest.http_attempts", at_least=1),
+        http_max_pages=_whole("ingest.http_max_pages", at_least=1),
+        http_deadline=_whole("ingest.http_deadline", at_least=1),
+        http_max_answer_mib=_whole("ingest.http_max_answer_mib", at_least=1),
     )
 
 
@@ -232,31 +237,12 @@ def _default(key: str) -> str:
 
 
 def _whole(key: str, at_least: int = 0) -> int:
-    text = _value(key) or _default(key)
-    if not text.isdecimal() or int(text) < at_least:
-        raise ConfigurationError(
-            f"{key} '{text}' is not a whole number from {at_least} up: write for example {_default(key)}"
-        )
-    return int(text)
+    return whole(key, _value(key) or _default(key), _default(key), at_least)
 
 
 def _share(key: str) -> Decimal:
-    text = _value(key) or _default(key)
-    try:
-        share = Decimal(text)
-    except InvalidOperation:
-        share = Decimal(-1)
-    if not share.is_finite() or not 0 <= share <= 1:
-        raise ConfigurationError(f"{key} '{text}' is not a share: write a number from 0 to 1, for example 0.5")
-    return share
+    return share(key, _value(key) or _default(key))
 
 
 def _names(key: str) -> list[str]:
-    text = _value(key) or _default(key)
-    try:
-        names = json.loads(text)
-    except json.JSONDecodeError:
-        names = None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigurationError(f"{key} '{text}' is not a JSON list of names")
-    return names
+    return names(key, _value(key) or _default(key))

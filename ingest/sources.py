@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from ingest.pagination import LinkHeader, NextUrl, Offset, Pagination, SinglePage
+
 Domain = Literal["open_legacy", "private_cloud", "public_cloud", "native"]
 Measure = Literal["inventory", "metered", "billed"]
-Pagination = Literal["single", "link_header", "nova_links", "offset"]
 
 DOMAINS: tuple[Domain, ...] = ("open_legacy", "private_cloud", "public_cloud", "native")
 
@@ -60,8 +61,11 @@ class HttpSource(Source):
         record_id: format string over the record; None where the product gives its records no identity, and the
             content's own hash stands in.
         skip: records whose field has this value are no records, such as Artifactory's TOTAL row.
+        pagination: how the pages follow each other.
+        not_ready: an answer whose field has this value says to ask again.
         gives_past: whether the product can answer for a past day again.
-        token_header: the header that carries the token; `Authorization` takes it as a bearer token.
+        token_header: the header that carries the token; `Authorization` takes it as a bearer token;
+            `sources.<service>.token_header` is another.
     """
 
     path: str
@@ -70,7 +74,8 @@ class HttpSource(Source):
     params: Mapping[str, str] = field(default_factory=dict)
     record_id: str | None = None
     skip: Mapping[str, str] = field(default_factory=dict)
-    pagination: Pagination = "single"
+    pagination: Pagination = field(default_factory=SinglePage)
+    not_ready: Mapping[str, str] = field(default_factory=dict)
     gives_past: bool = True
     token_header: str = "Authorization"  # noqa: S105 a header's name
 
@@ -93,7 +98,7 @@ OPENSTACK_USAGE = HttpSource(
     records="tenant_usages[*].server_usages[*]",
     required="tenant_usages",
     record_id="{tenant_id}/{instance_id}",
-    pagination="nova_links",
+    pagination=NextUrl("tenant_usages_links[0].href"),
     token_header="X-Auth-Token",  # noqa: S106 a header's name
 )
 # https://docs.openstack.org/cloudkitty/latest/api-reference/v2/ (dataframes)
@@ -107,7 +112,7 @@ CLOUDKITTY_USAGE = HttpSource(
     params={"begin": "{start}T00:00:00", "end": "{end}T00:00:00"},
     records="dataframes[*]",
     required="dataframes",
-    pagination="offset",
+    pagination=Offset(total="total", grouped=True),
     token_header="X-Auth-Token",  # noqa: S106 a header's name
 )
 # https://www.opencost.io/docs/integrations/api
@@ -140,7 +145,7 @@ GITLAB_STORAGE = HttpSource(
     },
     records="$[*]",
     record_id="{id}",
-    pagination="link_header",
+    pagination=LinkHeader(),
     gives_past=False,
 )
 # https://jfrog.com/help/r/jfrog-rest-apis/get-storage-summary-info
@@ -157,7 +162,7 @@ ARTIFACTORY_STORAGE = HttpSource(
     skip={"repoKey": "TOTAL"},
     gives_past=False,
 )
-# https://cube.dev/docs/product/apis-integrations/rest-api/reference: an answer may first say "Continue wait"
+# https://cube.dev/docs/product/apis-integrations/rest-api/reference
 CUBE_USAGE = HttpSource(
     "cube.usage",
     "cube",
@@ -167,6 +172,7 @@ CUBE_USAGE = HttpSource(
     path="cubejs-api/v1/load",
     records="data[*]",
     required="data",
+    not_ready={"error": "Continue wait"},
 )
 
 SOURCES: tuple[MongoSource | HttpSource, ...] = (

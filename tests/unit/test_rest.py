@@ -3,16 +3,13 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import simplejson
 
-from ingest import rest
-from ingest.documents import Record
 from ingest.errors import SourceError
-from ingest.settings import ConfiguredSource, Limits
 from ingest.sources import (
     ARTIFACTORY_STORAGE,
     CLOUDKITTY_USAGE,
@@ -26,36 +23,16 @@ from ingest.sources import (
 
 from .http_service import Answer, Service, answer
 from .limits import LIMITS
+from .odd_service import serving_oddly
+from .reading import FIRST, ONCE, SECOND, failure, payloads, read
 
-FIRST = Window(date(2026, 9, 1), date(2026, 9, 2))
-SECOND = Window(date(2026, 9, 2), date(2026, 9, 3))
-ONCE = replace(LIMITS, http_attempts=1)
 CUBE_ANSWERS = ("continue_wait", "load_response_docs")
 NO_PROJECTS = answer([])
 
 
-def read(
-    source: HttpSource,
-    url: str,
-    windows: tuple[Window, ...] = (FIRST,),
-    limits: Limits = LIMITS,
-    /,
-    **options: str,
-) -> list[Record]:
-    """The records of the source at this address, with these settings."""
-    return list(rest.records(ConfiguredSource(source, {"url": url} | options), limits, list(windows)))
-
-
 def refusal(source: HttpSource, service: Service, **options: str) -> str:
     """What is said when the source is read, at the first attempt."""
-    with pytest.raises(SourceError) as failure:
-        read(source, service.url, (FIRST,), ONCE, **options)
-    return str(failure.value)
-
-
-def payloads(records: list[Record]) -> list[Any]:
-    """The documents of the records, numbers exact."""
-    return [simplejson.loads(record.payload, use_decimal=True) for record in records]
+    return failure(lambda: read(source, service.url, (FIRST,), ONCE, **options))
 
 
 def server_usage(name: str) -> dict[str, object]:
@@ -423,6 +400,78 @@ def test_a_document_of_another_shape_is_an_error_and_not_nothing(
 def test_an_error_in_an_answer_of_200_is_told(service: Service) -> None:
     service.will(answer({"error": "Query timed out"}))
     assert "the answer has no 'data': {'error': 'Query timed out'}" in refusal(CUBE_USAGE, service, query="{}")
+
+
+# Odd input
+
+
+def test_invalid_utf_8_is_an_error_and_not_a_guess() -> None:
+    with serving_oddly(lambda exchange: exchange.send(b'[{"id": 1, "name": "caf\xe9"}]')) as service:
+        said = failure(lambda: read(GITLAB_STORAGE, service.url))
+    assert "the answer is not UTF-8 text" in said
+
+
+def test_a_byte_order_mark_is_no_part_of_the_answer() -> None:
+    with serving_oddly(lambda exchange: exchange.send(b'\xef\xbb\xbf[{"id": 1}]')) as service:
+        assert payloads(read(GITLAB_STORAGE, service.url)) == [{"id": 1}]
+
+
+@pytest.mark.parametrize(
+    ("text", "landed"), [("NaN", "NaN"), ("Infinity", "Infinity"), ("-Infinity", "-Infinity"), ("1e400", None)]
+)
+def test_what_is_no_number_lands_as_what_it_is(service: Service, text: str, landed: str | None) -> None:
+    service.will(Answer(f'[{{"id": 1, "size": {text}}}]'))
+    size = payloads(read(GITLAB_STORAGE, service.url))[0]["size"]
+    assert size == ({"$numberDouble": landed} if landed else Decimal("1e400"))
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 5000, "1e99999999999999999999", "[" * 100_000], ids=["digits", "exponent", "nesting"]
+)
+def test_what_no_parser_can_hold_is_a_clear_error(service: Service, text: str) -> None:
+    service.will(Answer(f'[{{"id": 1, "size": {text}}}]'))
+    assert "the answer is not JSON" in refusal(GITLAB_STORAGE, service)
+
+
+@pytest.mark.parametrize("depth", [200, 400, 600, 900])
+def test_a_deep_record_lands_or_is_a_clear_error(service: Service, depth: int) -> None:
+    service.will(Answer(f'[{{"id": 1, "tree": {"[" * depth}{"]" * depth}}}]'))
+    try:
+        landed = read(GITLAB_STORAGE, service.url)[0].payload.count("[")
+    except SourceError as error:
+        landed = "nested too deep" in str(error) and depth
+    assert landed == depth
+
+
+def test_a_record_of_16_mib_lands_whole(service: Service) -> None:
+    service.will(answer([{"id": 1, "notes": "x" * (16 << 20)}]))
+    assert len(payloads(read(GITLAB_STORAGE, service.url))[0]["notes"]) == 16 << 20
+
+
+def test_a_nul_lands_as_a_replacement_character(service: Service) -> None:
+    service.will(answer([{"id": 1, "name": "a\0b"}]))
+    assert payloads(read(GITLAB_STORAGE, service.url))[0]["name"] == "a\ufffdb"
+
+
+def test_an_identity_of_null_is_none(service: Service) -> None:
+    service.will(answer([{"id": None}]))
+    assert "a record has no 'id', its identity" in refusal(GITLAB_STORAGE, service)
+
+
+def test_an_answer_without_a_body_is_a_clear_error(service: Service) -> None:
+    service.will(Answer("", 204))
+    assert "the answer is not JSON" in refusal(GITLAB_STORAGE, service)
+
+
+def test_a_record_that_speaks_of_waiting_is_a_record(service: Service) -> None:
+    service.will(Answer('[{"id": 1, "error": "Continue wait", "size": 0.10}]'))
+    assert payloads(read(GITLAB_STORAGE, service.url)) == [{"id": 1, "error": "Continue wait", "size": Decimal("0.10")}]
+
+
+def test_a_redirect_on_the_same_host_is_followed(service: Service) -> None:
+    service.will(Answer("", 302, {"Location": f"{service.url}/api/v4/projects/"}), answer([{"id": 1}]))
+    read(GITLAB_STORAGE, service.url, token="glpat-1")
+    assert [asked.headers["Authorization"] for asked in service.asked] == ["Bearer glpat-1"] * 2
 
 
 # What real products send

@@ -17,15 +17,17 @@ CMDB = {"SOURCES__CMDB__URI": "mongodb://finops:cmdb-s3cret@cmdb-1.example.com:2
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """An empty project folder, the only place where dlt looks for files."""
+    """An empty project folder, the only place where dlt looks for files; other tests run elsewhere, and see none."""
     context = Container()[PluggableRunContext]
+    project = tmp_path / "project"
+    project.mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        patch.setenv("DLT_PROJECT_DIR", str(tmp_path))
+        patch.chdir(project)
+        patch.setenv("DLT_PROJECT_DIR", str(project))
         patch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
         patch.setenv("HOME", str(tmp_path / "home"))
         context.reload_providers()
-        yield tmp_path
+        yield project
     context.reload_providers()
 
 
