@@ -11,8 +11,22 @@ from ingest.errors import ConfigurationError
 from ingest.settings import SETTINGS, ConfiguredSource, known_secrets, load
 
 GITLAB = {"SOURCES__GITLAB__URL": "https://gitlab.example.com"}
+CLIENT = {
+    "SOURCES__GITLAB__TOKEN_URL": "https://sso.example.com/token",
+    "SOURCES__GITLAB__CLIENT_ID": "finops",
+    "SOURCES__GITLAB__CLIENT_SECRET": "client-s3cret",
+}
 CUBE_WITHOUT_QUERY = {"SOURCES__CUBE__URL": "https://cube.example.com"}
 CMDB = {"SOURCES__CMDB__URI": "mongodb://finops:cmdb-s3cret@cmdb-1.example.com:27017,cmdb-2.example.com/?tls=true"}
+WHOLE_NUMBERS = (
+    "lookback_days",
+    "keep_superseded_days",
+    "http_timeout",
+    "http_attempts",
+    "http_max_pages",
+    "http_deadline",
+    "http_max_answer_mib",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +108,17 @@ def test_a_service_s_options_are_read_with_it() -> None:
     }
 
 
+def test_client_credentials_are_read_with_their_service() -> None:
+    found = configured(**GITLAB, **CLIENT, SOURCES__GITLAB__SCOPE="usage.read")
+    assert dict(found[0].options) == {
+        "url": "https://gitlab.example.com",
+        "token_url": "https://sso.example.com/token",
+        "client_id": "finops",
+        "client_secret": "client-s3cret",
+        "scope": "usage.read",
+    }
+
+
 @pytest.mark.parametrize("token", ["12345", "true", "0123e5", "1.10"])
 def test_a_token_that_looks_like_a_number_is_kept_to_the_letter(token: str) -> None:
     assert configured(**GITLAB, SOURCES__GITLAB__TOKEN=token)[0].options["token"] == token
@@ -171,19 +196,79 @@ def test_an_address_that_is_not_http_is_named(url: str) -> None:
     assert refusal(SOURCES__GITLAB__URL=url).startswith(f"sources.gitlab.url '{url}' is no HTTP address")
 
 
+def test_an_address_of_tokens_that_is_not_http_is_named() -> None:
+    said = refusal(**GITLAB, **(CLIENT | {"SOURCES__GITLAB__TOKEN_URL": "sso.example.com"}))
+    assert said.startswith("sources.gitlab.token_url 'sso.example.com' is no HTTP address")
+
+
+@pytest.mark.parametrize("header", ["X Token", "X-Token:", "jeton é", "a\tb"])
+def test_a_header_s_name_that_is_none_is_named(header: str) -> None:
+    said = refusal(**GITLAB, SOURCES__GITLAB__TOKEN="glpat-1", SOURCES__GITLAB__TOKEN_HEADER=header)
+    assert said.startswith(f"sources.gitlab.token_header '{header}' is no header's name")
+
+
+@pytest.mark.parametrize(
+    ("ways", "named"),
+    [
+        ({"TOKEN": "t", "USERNAME": "u", "PASSWORD": "p"}, "sources.gitlab.token and sources.gitlab.username"),
+        (
+            {"TOKEN": "t", "TOKEN_URL": "https://sso", "CLIENT_ID": "c", "CLIENT_SECRET": "s"},
+            "sources.gitlab.token and sources.gitlab.token_url",
+        ),
+    ],
+    ids=["token and user", "token and client"],
+)
+def test_two_ways_to_authenticate_are_one_too_many(ways: dict[str, str], named: str) -> None:
+    said = refusal(**GITLAB, **{f"SOURCES__GITLAB__{key}": value for key, value in ways.items()})
+    assert said == f"{named} are set: keep one way to authenticate"
+
+
+@pytest.mark.parametrize(
+    ("half", "present", "missing"),
+    [
+        ({"USERNAME": "u"}, "username", "password"),
+        ({"PASSWORD": "p"}, "password", "username"),
+        ({"TOKEN_URL": "https://sso", "CLIENT_ID": "c"}, "token_url", "client_secret"),
+        ({"TOKEN_URL": "https://sso", "CLIENT_SECRET": "s"}, "token_url", "client_id"),
+        ({"CLIENT_ID": "c", "CLIENT_SECRET": "s"}, "client_id", "token_url"),
+        ({"SCOPE": "usage.read"}, "scope", "token_url"),
+        ({"TOKEN_HEADER": "X-Api-Key"}, "token_header", "token"),
+    ],
+    ids=lambda part: ",".join(part) if isinstance(part, dict) else part,
+)
+def test_half_of_the_credentials_says_what_is_missing(half: dict[str, str], present: str, missing: str) -> None:
+    said = refusal(**GITLAB, **{f"SOURCES__GITLAB__{key}": value for key, value in half.items()})
+    assert said == f"sources.gitlab.{present} is set without sources.gitlab.{missing}: set both"
+
+
+def test_a_bundle_of_authorities_that_is_not_there_is_named(folder: Path) -> None:
+    missing = folder / "ca.pem"
+    said = refusal(**GITLAB, SOURCES__GITLAB__CA_BUNDLE=str(missing))
+    assert said.startswith(f"sources.gitlab.ca_bundle '{missing}' is no file of PEM certificates (No such file")
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_a_bundle_that_holds_no_certificate_is_named(folder: Path, text: str) -> None:
+    bundle = folder / "ca.pem"
+    bundle.write_text(text)
+    said = refusal(**GITLAB, SOURCES__GITLAB__CA_BUNDLE=str(bundle))
+    assert said.startswith(f"sources.gitlab.ca_bundle '{bundle}' is no file of PEM certificates")
+
+
 def test_cube_without_a_query_says_what_is_missing() -> None:
     assert refusal(**CUBE_WITHOUT_QUERY).startswith("sources.cube.query is not set")
 
 
-@pytest.mark.parametrize("key", ["lookback_days", "keep_superseded_days", "http_timeout", "http_attempts"])
+@pytest.mark.parametrize("key", WHOLE_NUMBERS)
 @pytest.mark.parametrize("text", ["x", "-1", "1.5", "²"])
 def test_a_number_of_days_or_seconds_is_a_whole_number(key: str, text: str) -> None:
     said = refusal(**GITLAB, **{f"INGEST__{key.upper()}": text})
     assert said.startswith(f"ingest.{key} '{text}' is not a whole number")
 
 
-def test_a_timeout_of_nothing_is_refused() -> None:
-    assert "ingest.http_timeout '0'" in refusal(**GITLAB, INGEST__HTTP_TIMEOUT="0")
+@pytest.mark.parametrize("key", [key for key in WHOLE_NUMBERS if key.startswith("http_")])
+def test_a_limit_of_nothing_is_refused(key: str) -> None:
+    assert f"ingest.{key} '0'" in refusal(**GITLAB, **{f"INGEST__{key.upper()}": "0"})
 
 
 @pytest.mark.parametrize("text", ["half", "1.5", "-0.1", "50%", "NaN", "sNaN", "Infinity"])
@@ -204,9 +289,7 @@ def test_a_batch_size_is_a_whole_number() -> None:
 # Limits
 
 
-@pytest.mark.parametrize(
-    "key", ["lookback_days", "max_shrink", "keep_superseded_days", "http_timeout", "http_attempts"]
-)
+@pytest.mark.parametrize("key", ["max_shrink", *WHOLE_NUMBERS])
 def test_a_limit_that_is_not_set_is_the_documented_default(key: str) -> None:
     configured(**GITLAB)
     documented = next(known.default for known in SETTINGS if known.key == f"ingest.{key}")
@@ -238,6 +321,20 @@ def test_passwords_are_masked_without_being_asked_for() -> None:
 
 def test_a_token_is_a_secret() -> None:
     assert secrets(**GITLAB, SOURCES__GITLAB__TOKEN="glpat-1") == ("glpat-1",)
+
+
+def test_a_user_s_password_is_a_secret_as_it_is_and_as_it_is_sent() -> None:
+    found = secrets(**GITLAB, SOURCES__GITLAB__USERNAME="finops", SOURCES__GITLAB__PASSWORD="s3cret")
+    assert found == ("Zmlub3BzOnMzY3JldA==", "s3cret")
+
+
+def test_a_client_s_secret_is_a_secret_and_its_name_is_not() -> None:
+    assert secrets(**GITLAB, **CLIENT) == ("client-s3cret",)
+
+
+def test_the_password_in_an_address_of_tokens_is_a_secret() -> None:
+    found = secrets(**GITLAB, SOURCES__GITLAB__TOKEN_URL="https://finops:url-s3cret@sso.example.com/token")
+    assert found == ("url-s3cret",)
 
 
 def test_the_password_in_an_address_is_a_secret_and_its_hosts_are_not() -> None:

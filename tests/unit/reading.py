@@ -1,0 +1,51 @@
+"""How the tests of HTTP sources read one, and what they look at."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+import simplejson
+
+from ingest import rest
+from ingest.documents import Record
+from ingest.errors import SourceError
+from ingest.settings import ConfiguredSource, Limits
+from ingest.sources import HttpSource, Window
+
+from .limits import LIMITS
+
+FIRST = Window(date(2026, 9, 1), date(2026, 9, 2))
+SECOND = Window(date(2026, 9, 2), date(2026, 9, 3))
+QUICK = replace(LIMITS, http_backoff=0.01)
+ONCE = replace(QUICK, http_attempts=1)
+
+
+def read(
+    source: HttpSource,
+    url: str,
+    windows: tuple[Window, ...] = (FIRST,),
+    limits: Limits = QUICK,
+    /,
+    **options: str,
+) -> list[Record]:
+    """The records of the source at this address, with these settings."""
+    return list(rest.records(ConfiguredSource(source, {"url": url} | options), limits, list(windows)))
+
+
+def ids(records: list[Record]) -> list[str]:
+    """What the records are named."""
+    return [record.record_id for record in records]
+
+
+def payloads(records: list[Record]) -> list[Any]:
+    """The documents of the records, numbers exact."""
+    return [simplejson.loads(record.payload, use_decimal=True) for record in records]
+
+
+def failure(reading: Callable[[], object]) -> str:
+    """What is said when the reading fails, as it must."""
+    with pytest.raises(SourceError) as raised:
+        reading()
+    return str(raised.value)
