@@ -184,14 +184,16 @@ def blocked(run: Run) -> list[str]:
 def purge(run: Run, tables: Mapping[str, str], keep_days: Decimal | int) -> int:
     """Delete raw versions superseded, or never counted, more than `keep_days` days ago; how many rows that was."""
     rows = run.connection.execute(
-        "select extraction_id, run_id::text, source, window_date from finops.etl_extractions as old"
+        "select extraction_id, run_id::text, domain, source, measure, window_date from finops.etl_extractions as old"
         " where purged_at is null and ended_at < now() - make_interval(days => %s) and not exists ("
         "   select from finops.etl_accepted as kept where kept.extraction_id = old.extraction_id)",
         (int(keep_days),),
     ).fetchall()
     purged = 0
     for row in rows:
-        schema, table = tables.get(str(row["source"]), "raw_public_cloud.focus").split(".")
+        # of the names that configuration gives, a source may be gone from it: the ledger knows enough
+        named = "focus" if row["measure"] == "billed" else "declared"
+        schema, table = tables.get(str(row["source"]), f"raw_{row['domain']}.{named}").split(".")
         with run.connection.transaction():
             purged += run.connection.execute(
                 sql.SQL("delete from {} where run_id = %s and source = %s and window_date = %s").format(

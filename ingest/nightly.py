@@ -11,11 +11,12 @@ from pathlib import Path
 
 from ingest import ledger, transform
 from ingest.database import Connection, connect, prepare
+from ingest.declared import store_lines
 from ingest.errors import FinopsError
 from ingest.extract import Order, extract_all
 from ingest.progress import Progress
 from ingest.runs import Kind, Run, open_run
-from ingest.settings import Settings, dbt_project
+from ingest.settings import Settings, dbt_project, declared
 from ingest.sources import SOURCES
 
 
@@ -29,8 +30,9 @@ class Result:
 
 def nightly(settings: Settings, order: Order, progress: Progress) -> Result:
     """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
-    project = dbt_project()
+    project, services = dbt_project(), declared()
     with _prepared() as connection, open_run(connection, "nightly", order.periods, None) as run:
+        store_lines(connection, services)
         _begin(progress, run, "nightly", order)
         failed = extract_all(run, settings, order, progress)
         ledger.plan_due_scopes(run, failed)
@@ -41,8 +43,9 @@ def nightly(settings: Settings, order: Order, progress: Progress) -> Result:
 
 def reprocess(settings: Settings | None, order: Order, reason: str, progress: Progress) -> Result:
     """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
-    project = dbt_project()
+    project, services = dbt_project(), declared()
     with _prepared() as connection, open_run(connection, "reprocess", order.periods, reason) as run:
+        store_lines(connection, services)
         _begin(progress, run, "reprocess", order)
         failed = extract_all(run, settings, order, progress) if settings else []
         if not ledger.plan_scopes(run, order.periods, order.sources, failed) and not run.failures:

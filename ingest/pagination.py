@@ -5,15 +5,23 @@ The page size is a parameter of the source (`per_page`, `limit`): only an offset
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+# A company declares them in its configuration as well: a key that is misspelt must not go unnoticed.
+_CHECKED = ConfigDict(extra="forbid")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CHECKED)
 class SinglePage:
     """The whole answer comes at once."""
 
+    kind: Literal["single"] = "single"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=_CHECKED)
 class PageNumber:
     """Pages are numbered: read up to their number, or to an empty one where it isn't told.
 
@@ -26,9 +34,10 @@ class PageNumber:
     parameter: str = "page"
     first: int = 1
     pages: str | None = None
+    kind: Literal["page_number"] = "page_number"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CHECKED)
 class Offset:
     """Pages are asked for by how much comes before them: read up to the total, or to an empty one where it isn't told.
 
@@ -46,9 +55,10 @@ class Offset:
     limit_parameter: str = "limit"
     total: str | None = None
     grouped: bool = False
+    kind: Literal["offset"] = "offset"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CHECKED)
 class Cursor:
     """An answer holds the cursor of the next page, until it holds none.
 
@@ -59,23 +69,26 @@ class Cursor:
 
     path: str
     parameter: str = "cursor"
+    kind: Literal["cursor"] = "cursor"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CHECKED)
 class LinkHeader:
     """The header `Link` holds the address of the next page (RFC 8288), until there is none."""
 
     relation: str = "next"
+    kind: Literal["link_header"] = "link_header"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CHECKED)
 class NextUrl:
     """An answer holds the address of the next page, whole or relative, until it holds none; `path` is its JSONPath."""
 
     path: str
+    kind: Literal["next_url"] = "next_url"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=_CHECKED)
 class Keyset:
     """The next page begins after the last record of this one; an empty page is the end.
 
@@ -86,6 +99,7 @@ class Keyset:
 
     parameter: str
     key: str = "id"
+    kind: Literal["keyset"] = "keyset"
 
 
 Pagination = SinglePage | PageNumber | Offset | Cursor | LinkHeader | NextUrl | Keyset

@@ -110,7 +110,8 @@ begin
         'raw_open_legacy.cmdb_vm', 'raw_open_legacy.cmdb_disk', 'raw_open_legacy.cmdb_legacy_storage',
         'raw_private_cloud.openstack_usage', 'raw_private_cloud.cloudkitty_usage',
         'raw_private_cloud.kubernetes_allocation',
-        'raw_native.gitlab_storage', 'raw_native.artifactory_storage', 'raw_native.cube_usage'
+        'raw_native.gitlab_storage', 'raw_native.artifactory_storage', 'raw_native.cube_usage',
+        'raw_open_legacy.declared', 'raw_private_cloud.declared', 'raw_native.declared'
     ]
     loop
         execute format(
@@ -175,6 +176,24 @@ create table if not exists raw_public_cloud.focus (
     other_columns json
 );
 create index if not exists focus_window on raw_public_cloud.focus (run_id, window_date);
+
+-- How a record of a declared source becomes usage lines; written by each run (declared.py).
+create table if not exists finops.etl_declared_lines (
+    source text not null,
+    line_number bigint not null,
+    application_path text [],
+    date_path text [],
+    sub_account_path text [],
+    resource_path text [],
+    resource_name_path text [],
+    product_path text [],
+    unit_path text [],
+    quantity_path text [] not null,
+    product_id text,
+    unit text,
+    factor numeric not null,
+    primary key (source, line_number)
+);
 
 -- The version of each window that counts.
 create or replace view finops.etl_accepted as

@@ -46,4 +46,4 @@ def check_object(key: str, text: str) -> None:
     except json.JSONDecodeError as error:
         raise ConfigurationError(f"{key} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ConfigurationError(f"{key} is not a JSON object: {text}")
+        raise ConfigurationError(f'{key} is not a JSON object: write {{"key": "value"}}')  # it may be a secret

@@ -15,7 +15,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
+from ingest.declared import DeclaredSource, declared_source
 from ingest.errors import ConfigurationError
 from ingest.http_options import HTTP_OPTIONS, check_http
 from ingest.redaction import secrets_of
@@ -71,6 +74,7 @@ SETTINGS = (
     Setting("sources.<service>.ca_bundle", "PEM file of the authorities to trust; empty: the public ones"),
     Setting("sources.<service>.params", "JSON of more query parameters; `{day}` asks for one day's state", "{}"),
     Setting("sources.cube.query", "JSON of Cube's query, with `{day}` in its dateRange"),
+    Setting("sources.http.<name>", "A service by declaration, with the keys above and docs/declared-sources.md's"),
     Setting("sources.focus.<name>.url", "Folder or bucket URL of FOCUS exports; `{period}` stands for YYYY-MM"),
     Setting(
         "sources.focus.<name>.version", "FOCUS version that its files are held to, such as 1.2; empty: by their columns"
@@ -139,9 +143,34 @@ def load() -> Settings:
     return Settings(tuple(configured), _limits())
 
 
+def declared() -> list[DeclaredSource]:
+    """The services that the configuration declares.
+
+    Raises:
+        ConfigurationError: for a declaration that can't be used.
+    """
+    return [service for service, _ in _services()]
+
+
+def _services() -> list[tuple[DeclaredSource, dict[str, str]]]:
+    found = []
+    for name, keys in _named("http").items():
+        check_object(f"sources.http.{name}", _value(f"sources.http.{name}") or "{}")
+        declaration = {key: value for key, value in keys.items() if key not in HTTP_OPTIONS}
+        found.append((declared_source(name, declaration), _declared_options(name, keys)))
+    return found
+
+
+def _declared_options(name: str, keys: Mapping[str, object]) -> dict[str, str]:
+    said = {key: text for key in HTTP_OPTIONS if (text := _text(keys.get(key)))}
+    return said | _options(f"http.{name}", HTTP_OPTIONS)
+
+
 def known_secrets() -> tuple[str, ...]:
     """Every value that must never be printed, longest first, of sources that make sense and of those that don't."""
-    found = {secret for source in _configured() for secret in secrets_of(source.options)}
+    options = [source.options for source in _presets()]
+    options += [_declared_options(name, keys) for name, keys in _named("http").items()]
+    found = {secret for of_a_source in options for secret in secrets_of(of_a_source)}
     found.add(os.environ.get("PGPASSWORD", ""))
     return tuple(sorted(found - {""}, key=len, reverse=True))
 
@@ -163,40 +192,62 @@ def dbt_project() -> Path:
 
 def _configured() -> list[ConfiguredSource]:
     """The sources that have an address, or that a file names, as they are set."""
+    return _presets() + [ConfiguredSource(service.source, options) for service, options in _services()]
+
+
+def _presets() -> list[ConfiguredSource]:
+    """Those of them that the module knows, FOCUS exports included."""
     found = []
     for source in SOURCES:
         keys: tuple[str, ...] = HTTP_OPTIONS
         if isinstance(source, MongoSource):
             keys = ("uri", "database", "snapshot_field", "filter", "projection", "batch_size")
-        options = _options(source, keys)
+        options = _options(source.service, keys)
         if isinstance(source, MongoSource):
             options["collection"] = _value(f"sources.{source.name}") or source.collection
         if options.get("uri") or options.get("url"):
             found.append(ConfiguredSource(source, options))
-    exports = [focus_source(name) for name in _focus_names()]
+    exports = [focus_source(name) for name in _named("focus")]
     return found + [
-        ConfiguredSource(export, _options(export, ("url", "storage_options", "version"))) for export in exports
+        ConfiguredSource(export, _options(export.service, ("url", "storage_options", "version"))) for export in exports
     ]
 
 
-def _options(source: Source, keys: Sequence[str]) -> dict[str, str]:
-    return {key: value for key in keys if (value := _value(f"sources.{source.service}.{key}"))}
+def _options(service: str, keys: Sequence[str]) -> dict[str, str]:
+    return {key: value for key in keys if (value := _value(f"sources.{service}.{key}"))}
 
 
-def _focus_names() -> list[str]:
-    names = {
-        match[1].lower() for key in os.environ if (match := re.fullmatch(r"SOURCES__FOCUS__([A-Z0-9_]+?)__URL", key))
-    }
-    for provider in (dlt.config, dlt.secrets):
-        section: object = provider.get("sources.focus")
-        names |= set(section) if isinstance(section, dict) else set()
-    return sorted(names)
+def _named(kind: str) -> dict[str, dict[str, object]]:
+    """What is declared under `sources.<kind>.<name>`, by name; of two files that say something of a name, all counts.
+
+    In the environment, `SOURCES__HTTP__HELPDESK` is a whole declaration as JSON; `…__URL`, one key.
+    """
+    found: dict[str, dict[str, object]] = {}
+    for provider in Container()[PluggableRunContext].providers.providers:
+        section, _ = provider.get_value(kind, dict, "", "sources")
+        for name, keys in section.items() if isinstance(section, dict) else ():
+            found[name] = (keys if isinstance(keys, dict) else {}) | found.get(name, {})
+    pattern = rf"SOURCES__{kind.upper()}__([A-Z0-9]+(?:_[A-Z0-9]+)*)(?:__URL)?"
+    for variable in [match for key in os.environ if (match := re.fullmatch(pattern, key))]:
+        name = variable[1].lower()
+        found[name] = found.get(name, {}) | _object(f"sources.{kind}.{name}")
+    return dict(sorted(found.items()))
+
+
+def _object(key: str) -> dict[str, object]:
+    """What one variable says, if it is an object: what it is otherwise, _services refuses."""
+    try:
+        said = json.loads(_value(key) or "{}")
+    except json.JSONDecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _check(source: Source, options: Mapping[str, str]) -> None:
     section = f"sources.{source.service}"
     if "url" not in options and "uri" not in options:
-        raise ConfigurationError(f"{section}.url is not set: it is the folder of the exports")
+        what = "the address of the service" if isinstance(source, HttpSource) else "the folder of the exports"
+        raise ConfigurationError(f"{section}.url is not set: it is {what}")
     for key in ("params", "query", "filter", "projection", "storage_options"):
         check_object(f"{section}.{key}", options.get(key, "{}"))
     if isinstance(source, HttpSource):
@@ -226,6 +277,10 @@ def _value(key: str) -> str | None:
     value: object = dlt.secrets.get(key)
     if value is None:
         value = dlt.config.get(key)
+    return _text(value)
+
+
+def _text(value: object) -> str | None:
     if value is None:
         return None
     # a mounted secret often ends in a line break

@@ -181,7 +181,7 @@ def test_a_setting_that_is_no_json_is_named(text: str) -> None:
 @pytest.mark.parametrize("text", ["[1]", "7", '"text"', "null"])
 def test_a_setting_that_is_no_json_object_is_named(text: str) -> None:
     said = refusal(**GITLAB, SOURCES__GITLAB__PARAMS=text)
-    assert said == f"sources.gitlab.params is not a JSON object: {text}"
+    assert said == 'sources.gitlab.params is not a JSON object: write {"key": "value"}'
 
 
 def test_options_of_a_bucket_that_are_no_json_are_named() -> None:
@@ -385,3 +385,46 @@ def test_a_secret_that_holds_another_is_hidden_first() -> None:
 
 def test_nothing_configured_is_nothing_to_hide() -> None:
     assert secrets() == ()
+
+
+def test_a_service_is_declared_in_two_files_and_the_environment_together(folder: Path) -> None:
+    (folder / ".dlt").mkdir()
+    (folder / ".dlt" / "config.toml").write_text(
+        '[sources.http.helpdesk]\nurl = "https://from.a.file"\npath = "tickets"\nrecords = "items[*]"\n'
+        '[[sources.http.helpdesk.lines]]\nproduct = "helpdesk.ticket"\nquantity = "opened"\nunit = "ticket"\n'
+    )
+    (folder / ".dlt" / "secrets.toml").write_text('[sources.http.helpdesk]\ntoken = "hd-1"\n')
+    Container()[PluggableRunContext].reload_providers()
+    (found,) = configured(SOURCES__HTTP__HELPDESK__URL="https://helpdesk.example.com")
+    assert (found.source.name, dict(found.options)) == (
+        "http.helpdesk",
+        {"url": "https://helpdesk.example.com", "token": "hd-1"},
+    )
+    assert known_secrets() == ("hd-1",)
+
+
+def test_a_service_is_declared_by_one_variable() -> None:
+    declaration = (
+        '{"path": "usage", "records": "$[*]", "domain": "private_cloud", "params": {"day": "{day}"},'
+        ' "lines": [{"product": "platform.vcpu_hour", "quantity": "cpu", "unit": "vCPU-hour"}]}'
+    )
+    (found,) = configured(SOURCES__HTTP__PAAS=declaration, SOURCES__HTTP__PAAS__URL="https://paas.example.com")
+    assert (found.source.name, found.source.domain, found.options["params"]) == (
+        "http.paas",
+        "private_cloud",
+        '{"day": "{day}"}',
+    )
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), ("[]", "is not a JSON object"), ("7", "JSON object")])
+def test_a_declaration_that_is_no_json_object_is_refused_and_hides_its_secrets(text: str, said: str) -> None:
+    assert said in refusal(SOURCES__HTTP__PAAS=text, SOURCES__HTTP__PAAS__TOKEN="paas-1", SOURCES__HTTP__PAAS__URL="x")
+    assert known_secrets() == ("paas-1",)
+
+
+def test_a_declared_service_without_its_address_is_refused(folder: Path) -> None:
+    (folder / ".dlt").mkdir()
+    (folder / ".dlt" / "secrets.toml").write_text('[sources.http.helpdesk]\ntoken = "hd-1"\n')
+    Container()[PluggableRunContext].reload_providers()
+    assert "sources.http.helpdesk.path: Field required" in refusal()
+    assert known_secrets() == ("hd-1",)

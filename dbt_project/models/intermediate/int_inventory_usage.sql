@@ -39,6 +39,14 @@ with capacity as (
         product_ref, capacity, unit, capacity_text
     from {{ ref('int_artifactory_capacity') }}
 
+    union all
+
+    select
+        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
+        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, capacity, unit, capacity_text
+    from {{ ref('int_declared_capacity') }}
+
 ),
 
 copies as (

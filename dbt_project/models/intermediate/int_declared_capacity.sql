@@ -1,0 +1,51 @@
+-- Services that a company declares: the declaration says which field of a record is what.
+with days as (
+
+    select * from {{ ref('int_inventory_days') }}
+
+),
+
+records as (
+
+    select * from {{ ref('stg_declared__records') }}
+
+),
+
+lines as (
+
+    select * from {{ source('finops', 'etl_declared_lines') }}
+
+),
+
+capacity as (
+
+    select
+        days.domain,
+        days.source,
+        days.period,
+        days.usage_date,
+        days.is_estimated,
+        records.extraction_run_id,
+        records.window_date,
+        records.record_id,
+        records.record_hash,
+        {{ trimmed("records.payload #>> lines.application_path") }} as application_code,
+        records.payload #>> lines.sub_account_path as sub_account_id,
+        cast(null as text) as sub_account_name,
+        records.payload #>> lines.resource_path as resource_id,
+        records.payload #>> lines.resource_name_path as resource_name,
+        coalesce(lines.product_id, {{ trimmed("records.payload #>> lines.product_path") }}) as product_ref,
+        {{ to_numeric("(records.payload #>> lines.quantity_path)") }} * lines.factor as capacity,
+        coalesce(lines.unit, {{ trimmed("records.payload #>> lines.unit_path") }}) as unit,
+        records.payload #>> lines.quantity_path as capacity_text
+    from days
+    inner join records
+        on
+            days.source = records.source
+            and days.extraction_run_id = records.extraction_run_id
+            and days.window_date = records.window_date
+    inner join lines on records.source = lines.source
+
+)
+
+select * from capacity
