@@ -1,11 +1,13 @@
 """The CMDB in MongoDB: the only module that talks to it.
 
 A dated dump (`snapshot_field`) can be asked for any day again; a collection without one holds the state of today.
-Documents stream through a cursor, a batch at a time.
+Documents stream through a cursor, a batch at a time. The address carries the replica set, TLS and the user, by the
+driver's own options: https://www.mongodb.com/docs/manual/reference/connection-string-options/
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from bson import ObjectId, json_util
 from bson.errors import BSONError
 from pymongo import MongoClient
+from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from ingest.documents import Record, encode
@@ -20,8 +23,20 @@ from ingest.errors import SourceError
 from ingest.settings import ConfiguredSource, Limits
 from ingest.sources import Window
 
-# Not authenticated, not authorized: https://www.mongodb.com/docs/manual/reference/error-codes/
-REFUSED = (13, 18)
+# https://www.mongodb.com/docs/manual/reference/error-codes/; 8000 is what Atlas says of a wrong password.
+_REMEDIES = {
+    13: "the rights of its user",
+    18: "its user, password and authSource",
+    8000: "its user, password and authSource",
+}
+# By the driver's words, which have no codes.
+_UNREACHED = {
+    "CERTIFICATE_VERIFY_FAILED": (
+        "its certificate is not trusted: name its authority's PEM file by tlsCAFile in the address"
+    ),
+    "replica set name": "no member of that replica set answers: check replicaSet in the address",
+    "match selector": "no member may be read: check sources.cmdb.read_preference and readPreference in the address",
+}
 
 
 def records(configured: ConfiguredSource, limits: Limits, windows: list[Window]) -> Iterator[Record]:
@@ -33,9 +48,11 @@ def records(configured: ConfiguredSource, limits: Limits, windows: list[Window])
     options = configured.options
     where = f"{configured.source.name} (sources.cmdb.uri)"
     try:
-        with _client(options["uri"], limits) as client:
-            database = client[options.get("database", "cmdb")]
-            if options["collection"] not in database.list_collection_names():
+        with _client(options, limits) as client:
+            # one byte that is no UTF-8 does not cost the whole collection
+            codec = client.codec_options.with_options(unicode_decode_error_handler="backslashreplace")
+            database = client.get_database(options.get("database", "cmdb"), codec_options=codec)
+            if not _exists(database, options["collection"]):
                 raise SourceError(
                     f"{where}: database '{database.name}' has no collection '{options['collection']}': "
                     f"set sources.{configured.source.name} to its name"
@@ -48,12 +65,17 @@ def records(configured: ConfiguredSource, limits: Limits, windows: list[Window])
     except _AddressError as error:
         raise SourceError(
             f"{where}: the address is not valid: write mongodb://user:password@host:27017/?options, with the special "
-            "characters of user and password percent-encoded, and check the files that it names"
+            "characters of user and password percent-encoded, and check the names and values of its options and the "
+            "files that it names"
         ) from error
     except ServerSelectionTimeoutError as error:
-        raise SourceError(f"{where}: no MongoDB server answers: check host, port and TLS ({_first(error)})") from error
+        said = str(error)
+        why = next((why for words, why in _UNREACHED.items() if words in said), None)
+        raise SourceError(
+            f"{where}: {why or 'no MongoDB server answers: check host, port and TLS'} ({_first(error)})"
+        ) from error
     except OperationFailure as error:
-        remedy = "the user and its rights" if error.code in REFUSED else "sources.cmdb.filter and projection"
+        remedy = _REMEDIES.get(error.code or 0, "sources.cmdb.filter, projection and read_concern")
         raise SourceError(f"{where}: MongoDB refuses: {_first(error)}; check {remedy}") from error
     except (PyMongoError, BSONError) as error:
         raise SourceError(f"{where}: {_first(error)}") from error
@@ -63,17 +85,30 @@ class _AddressError(Exception):
     """The driver's own words may hold a piece of the password."""
 
 
-def _client(uri: str, limits: Limits) -> MongoClient[dict[str, Any]]:
+def _client(options: Mapping[str, str], limits: Limits) -> MongoClient[dict[str, Any]]:
+    names = {"readPreference": "read_preference", "readConcernLevel": "read_concern"}
+    # they win over the address's
+    settings: dict[str, Any] = {name: options[key] for name, key in names.items() if key in options}
     try:
-        return MongoClient(
-            uri,
-            serverSelectionTimeoutMS=max(1000, limits.http_timeout * 1000 // 6),
-            appname="finops",
-            tz_aware=True,
-            datetime_conversion="DATETIME_AUTO",  # years that Python's datetime does not have
-        )
-    except (PyMongoError, ValueError, OSError) as error:
+        with warnings.catch_warnings():
+            # the driver only warns of an option that it does not know, and reads by another preference than asked for
+            warnings.simplefilter("error", UserWarning)
+            return MongoClient(
+                options["uri"],
+                serverSelectionTimeoutMS=max(1000, limits.http_timeout * 1000 // 6),
+                appname="finops",
+                tz_aware=True,
+                datetime_conversion="DATETIME_AUTO",  # years that Python's datetime does not have
+                **settings,
+            )
+    except (PyMongoError, ValueError, OSError, UserWarning) as error:
         raise _AddressError from error
+
+
+def _exists(database: Database[dict[str, Any]], collection: str) -> bool:
+    """Whether there is such a collection, by the member that is read: pymongo's own listing goes to the primary."""
+    command = {"listCollections": 1, "nameOnly": True, "authorizedCollections": True, "filter": {"name": collection}}
+    return bool(database.command(command, read_preference=database.read_preference)["cursor"]["firstBatch"])
 
 
 def _filter(options: Mapping[str, str], window: Window) -> dict[str, Any]:
@@ -104,7 +139,10 @@ def _midnight(day: date) -> datetime:
 
 
 def _identity(value: Any) -> str:  # noqa: ANN401 any BSON value may be an _id
-    return str(value) if isinstance(value, ObjectId | str) else encode({"_id": value}, frozenset())
+    if not isinstance(value, ObjectId | str):
+        return encode({"_id": value}, frozenset())
+    # spelt out, so that two _id that PostgreSQL can't keep stay two
+    return str(value).replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def _first(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from ingest.errors import ConfigurationError
@@ -37,6 +38,12 @@ def names(key: str, text: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise ConfigurationError(f"{key} '{text}' is not a JSON list of names")
     return found
+
+
+def check_word(key: str, text: str, known: Sequence[str]) -> None:
+    """Whether the text is one of these words, to the letter."""
+    if text not in known:
+        raise ConfigurationError(f"{key} '{text}' is not known: write one of {', '.join(known)}")
 
 
 def check_object(key: str, text: str) -> None:

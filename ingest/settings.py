@@ -21,6 +21,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 from ingest.declared import DeclaredSource, declared_source
 from ingest.errors import ConfigurationError
 from ingest.http_options import HTTP_OPTIONS, check_http
+from ingest.mongo_options import MONGO_OPTIONS, READ_CONCERNS, READ_PREFERENCES, check_mongo
 from ingest.redaction import secrets_of
 from ingest.setting_values import check_object, names, share, whole
 from ingest.sources import SOURCES, HttpSource, MongoSource, Source, focus_source
@@ -59,6 +60,8 @@ SETTINGS = (
     Setting("sources.cmdb.filter", "Extended JSON filter added to every query", "{}"),
     Setting("sources.cmdb.projection", "Extended JSON projection; empty: whole documents", "{}"),
     Setting("sources.cmdb.batch_size", "Documents a batch of the cursor", "1000"),
+    Setting("sources.cmdb.read_preference", f"{', '.join(READ_PREFERENCES)}; empty: the URI's, else primary"),
+    Setting("sources.cmdb.read_concern", f"{', '.join(READ_CONCERNS)}; empty: the URI's, else the server's"),
     Setting("sources.<service>.url", "Address of openstack, cloudkitty, opencost, gitlab, artifactory or cube"),
     Setting("sources.<service>.token", "Its token (a secret)"),
     Setting(
@@ -201,7 +204,7 @@ def _presets() -> list[ConfiguredSource]:
     for source in SOURCES:
         keys: tuple[str, ...] = HTTP_OPTIONS
         if isinstance(source, MongoSource):
-            keys = ("uri", "database", "snapshot_field", "filter", "projection", "batch_size")
+            keys = MONGO_OPTIONS
         options = _options(source.service, keys)
         if isinstance(source, MongoSource):
             options["collection"] = _value(f"sources.{source.name}") or source.collection
@@ -254,8 +257,8 @@ def _check(source: Source, options: Mapping[str, str]) -> None:
         check_http(section, options)
     if source.service == "cube" and "query" not in options:
         raise ConfigurationError("sources.cube.query is not set: it is the JSON query that Cube is asked (README)")
-    if "batch_size" in options:
-        _whole(f"{section}.batch_size", at_least=1)
+    if isinstance(source, MongoSource):
+        check_mongo(section, options)
 
 
 def _limits() -> Limits:

@@ -5,14 +5,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from shutil import which
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, monitoring
 from pymongo.database import Database
 from secantus import SecantusDBServer
 
+from .authority import Authority, make_authority
+from .finds import Finds
 from .http_service import Service, serving
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "real"
@@ -59,6 +62,23 @@ def _mongo_client(mongo_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
 def database(_mongo_client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
     """A database of the server that no other test has."""
     return _mongo_client[f"cmdb_{uuid.uuid4().hex[:12]}"]
+
+
+@pytest.fixture(scope="session")
+def finds() -> Finds:
+    """What every client asks from now on; a listener can't be removed again."""
+    listener = Finds()
+    monitoring.register(listener)
+    return listener
+
+
+@pytest.fixture(scope="session")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Authority, Authority]:
+    """Two authorities that know nothing of each other."""
+    if which("openssl") is None:
+        pytest.skip("openssl is not here")
+    folder = tmp_path_factory.mktemp("tls")
+    return make_authority(folder / "ours"), make_authority(folder / "another")
 
 
 @pytest.fixture

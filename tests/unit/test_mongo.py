@@ -1,5 +1,5 @@
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import simplejson
 from bson import Binary, Decimal128, Int64, ObjectId
 from bson.datetime_ms import DatetimeMS
-from pymongo import MongoClient, monitoring
+from pymongo import MongoClient
 from pymongo.database import Database
 
 from ingest import mongo
@@ -17,6 +17,7 @@ from ingest.errors import FinopsError, SourceError
 from ingest.settings import ConfiguredSource
 from ingest.sources import CMDB_VM, Window
 
+from .finds import Finds
 from .limits import LIMITS
 from .mongo_wire import holding
 
@@ -24,32 +25,6 @@ Documents = Database[dict[str, Any]]
 
 FIRST = Window(date(2026, 9, 1), date(2026, 9, 2))
 SECOND = Window(date(2026, 9, 2), date(2026, 9, 3))
-
-
-class Finds(monitoring.CommandListener):
-    """The `find` commands that went over the wire."""
-
-    def __init__(self) -> None:
-        self.commands: list[Mapping[str, Any]] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Keep a command."""
-        if event.command_name == "find":
-            self.commands.append({**event.command, "database": event.database_name})
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing to keep."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nothing to keep."""
-
-
-@pytest.fixture(scope="session")
-def finds() -> Finds:
-    """What every client asks from now on; a listener can't be removed again."""
-    listener = Finds()
-    monitoring.register(listener)
-    return listener
 
 
 @pytest.fixture
@@ -269,7 +244,7 @@ def test_a_missing_collection_is_an_error_that_names_its_setting(database: Docum
 def test_a_refusal_of_the_server_is_a_clear_error(database: Documents) -> None:
     database.vms.insert_one({"_id": 1})
     fail_once(database.client, failCommands=["find"], errorCode=13)
-    with pytest.raises(SourceError, match=r"cmdb\.vm .*MongoDB refuses: .*check the user and its rights"):
+    with pytest.raises(SourceError, match=r"cmdb\.vm .*MongoDB refuses: .*check the rights of its user"):
         read(database)
 
 

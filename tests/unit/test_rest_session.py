@@ -1,21 +1,18 @@
 import gzip
 import os
 import random
-import ssl
-import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import formatdate
 from itertools import pairwise
-from pathlib import Path
-from shutil import which
 
 import pytest
 
 from ingest.settings import Limits
 from ingest.sources import GITLAB_STORAGE
 
+from .authority import Authority
 from .http_service import Answer, Service, answer
 from .odd_service import Exchange, serving_oddly, tokens
 from .reading import FIRST, ONCE, QUICK, failure, ids, read
@@ -199,42 +196,6 @@ def test_pages_come_over_one_connection() -> None:
 
 
 # TLS
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A certificate authority of our own, and the server's certificate that it signed."""
-
-    bundle: Path
-    server: ssl.SSLContext
-
-
-def openssl(folder: Path, *arguments: str) -> None:
-    """Run openssl in a folder."""
-    subprocess.run([str(which("openssl")), *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def make_authority(folder: Path) -> Authority:
-    """Make a key and certificate of both."""
-    folder.mkdir(parents=True, exist_ok=True)
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl(folder, "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Our CA")
-    openssl(folder, "req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1")
-    (folder / "server.ext").write_text("subjectAltName=IP:127.0.0.1\n")
-    signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "server.ext")
-    openssl(folder, "x509", "-req", "-in", "server.csr", "-out", "server.pem", *signed)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem", folder / "server.key")
-    return Authority(folder / "ca.pem", context)
-
-
-@pytest.fixture(scope="session")
-def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Authority, Authority]:
-    """Two authorities that know nothing of each other."""
-    if which("openssl") is None:
-        pytest.skip("openssl is not here")
-    folder = tmp_path_factory.mktemp("tls")
-    return make_authority(folder / "ours"), make_authority(folder / "another")
 
 
 def one_project(exchange: Exchange) -> None:
