@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,14 +17,12 @@ from ingest.focus import Export, Totals, control_totals
 from ingest.landing import document_tables, land, stamped
 from ingest.ledger import Accepted, Outcome, accepted, decide, extraction
 from ingest.periods import Period, today
-from ingest.progress import Progress
+from ingest.progress import Line, Progress
 from ingest.runs import Run, describe
 from ingest.settings import ConfiguredSource, Limits, Settings
 from ingest.sources import DOMAINS, SOURCES, FocusSource, HttpSource, MongoSource, Window
 
 ONE_DAY = timedelta(days=1)
-
-Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -63,16 +61,16 @@ def _component(domain: str, run: Run, settings: Settings, order: Order, progress
             continue
         failures_before = len(run.failures)
         with progress.source(source.name) as line, run.step("extract", source.name) as step:
-            step.rows = _isolated(run, configured, settings.limits, order, line.advance)
+            step.rows = _isolated(run, configured, settings.limits, order, line)
         if len(run.failures) > failures_before:
             failed.append(source.name)
             progress.failed(source.name, run.failures[-1])
     return failed
 
 
-def _isolated(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, advance: Advance) -> int:
+def _isolated(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, line: Line) -> int:
     try:
-        return _extract(run, configured, limits, order, advance)
+        return _extract(run, configured, limits, order, line)
     except FinopsError:
         raise
     except Exception as error:
@@ -81,9 +79,9 @@ def _isolated(run: Run, configured: ConfiguredSource, limits: Limits, order: Ord
         raise SourceError(f"{name}: unforeseen {type(error).__name__}: {describe(error)}; report it") from error
 
 
-def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, advance: Advance) -> int:
+def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, line: Line) -> int:
     if isinstance(configured.source, FocusSource):
-        return _extract_bill(run, configured, limits, order, advance)
+        return _extract_bill(run, configured, limits, order, line)
     known = accepted(run.connection, configured.source)
     windows = plan_windows(configured, known, limits, order)
     if not windows:
@@ -97,7 +95,7 @@ def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Orde
             yield record
 
     with extraction(run, configured.source, windows):
-        _land_if_any(configured, document_tables(configured.source, run.run_id, counted()), advance)
+        _land_if_any(configured, document_tables(configured.source, run.run_id, counted()), line)
         outcomes = [
             Outcome(window, count, {str(Period.of(window.start)): {"records": str(count)}})
             for window in windows
@@ -135,10 +133,13 @@ def gives_past(configured: ConfiguredSource) -> bool:
     return True
 
 
-def _extract_bill(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, advance: Advance) -> int:
+def _extract_bill(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, line: Line) -> int:
     source = configured.source
     export = Export(configured, order.periods)
     totals = export.count()
+    for manifest, why in export.passed_over.items():
+        line.passed_over(manifest, why)
+        run.skip("extract", source.name, f"passed over {manifest}: {why}")
     wanted = wanted_bills(totals, accepted(run.connection, source), order.periods)
     windows = [Window(first, Period(first).next.first) for first in wanted]
 
@@ -147,7 +148,7 @@ def _extract_bill(run: Run, configured: ConfiguredSource, limits: Limits, order:
             yield stamped(source, run.run_id, window_dates, table)
 
     with extraction(run, source, windows):
-        _land_if_any(configured, tables(), advance)
+        _land_if_any(configured, tables(), line)
         outcomes = [_bill(window, totals) for window in windows]
         decide(run, source, outcomes, limits, accept_shrink=order.accept_shrink)
     return sum(outcome.records for outcome in outcomes)
@@ -170,13 +171,13 @@ def _bill(window: Window, totals: Totals) -> Outcome:
     return Outcome(window, sum(int(month["records"]) for month in found.values()), found)
 
 
-def _land_if_any(configured: ConfiguredSource, tables: Iterator[pa.Table], advance: Advance) -> None:
+def _land_if_any(configured: ConfiguredSource, tables: Iterator[pa.Table], line: Line) -> None:
     """Land the tables that have rows: dlt can't load an empty one."""
 
     def with_rows() -> Iterator[pa.Table]:
         for table in tables:
             if table.num_rows:
-                advance(table.num_rows)
+                line.advance(table.num_rows)
                 yield table
 
     source = with_rows()

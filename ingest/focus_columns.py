@@ -49,6 +49,16 @@ TEXTS = (
 )
 TAGS = "Tags"
 KNOWN = frozenset((*DECIMALS, *INSTANTS, *TEXTS, TAGS))
+# FOCUS before 1.0 had other names, and Oracle's cost reports still have them: "FOCUS Cost Report Schema" at
+# https://docs.oracle.com/en-us/iaas/Content/Billing/Concepts/costusagereportsoverview.htm
+OLDER_NAMES = {
+    "ConsumedQuantity": "UsageQuantity",
+    "ConsumedUnit": "UsageUnit",
+    "InvoiceIssuerName": "InvoiceIssuer",
+    "ProviderName": "Provider",
+    "PublisherName": "Publisher",
+    "RegionId": "Region",
+}
 # 18 digits before the point and 20 after; a wider decimal goes to other_columns, whole.
 DECIMAL = pa.decimal128(38, 20)
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -150,6 +160,9 @@ def tags(column: pa.Array, mask_fields: frozenset[str]) -> tuple[pa.Array, Misfi
         return pa.array(
             [None if pairs is None else encode(dict(pairs), mask_fields) for pairs in column.to_pylist()], pa.string()
         ), {}
+    if pa.types.is_list(column.type):  # Google's, as BigQuery writes them to Parquet
+        lists = [None if pairs is None else simplejson.dumps(_plain(pairs)) for pairs in column.to_pylist()]
+        column = pa.array(lists, pa.string())
     if pa.types.is_struct(column.type):
         rows = [
             None if row is None else {key: value for key, value in row.items() if value is not None}
@@ -173,12 +186,15 @@ def _tag_object(text: str, mask_fields: frozenset[str]) -> str | None:
         value = simplejson.loads(text, use_decimal=True)
     except ValueError:
         return None
+    if isinstance(value, list) and all(isinstance(tag, dict) and "key" in tag for tag in value):
+        # Google's labels and tags, [{"key": …, "value": …, …}]: a key that comes twice is the first one's
+        value = {str(tag["key"]): tag.get("value") for tag in reversed(value)}
     return encode(value, mask_fields) if isinstance(value, dict) else None
 
 
 def typed(table: pa.Table, mask_fields: frozenset[str]) -> dict[str, pa.Array]:
     """A batch of an export as the raw table's columns, by their snake-case names; absent ones are null."""
-    table = _with_provider(table)
+    table = _with_provider(_with_newer_names(table))
     columns: dict[str, pa.Array] = {}
     misfits: dict[str, Misfits] = {}
     for name in (*DECIMALS, *INSTANTS, *TEXTS, TAGS):
@@ -197,6 +213,12 @@ def typed(table: pa.Table, mask_fields: frozenset[str]) -> dict[str, pa.Array]:
     result = {snake_case(name): column for name, column in columns.items()}
     result["other_columns"] = _other_columns(unknown, misfits, table.num_rows, mask_fields)
     return result
+
+
+def _with_newer_names(table: pa.Table) -> pa.Table:
+    """Columns under the names of FOCUS 1.0 that have only the older ones."""
+    newer = {older: name for name, older in OLDER_NAMES.items() if name not in table.column_names}
+    return table.rename_columns([newer.get(name, name) for name in table.column_names])
 
 
 def _with_provider(table: pa.Table) -> pa.Table:
@@ -223,11 +245,20 @@ def _other_columns(
     for name, column in unknown.items():
         for row, value in zip(kept, column.to_pylist(), strict=True):
             if value is not None:
-                row[name] = value if isinstance(value, str | int | float | Decimal | bool) else str(value)
+                row[name] = dict(value) if pa.types.is_map(column.type) else _plain(value)
     for name, found in misfits.items():
         for index, text in found.items():
             kept[index][name] = text
     return pa.array([encode(row, mask_fields) if row else None for row in kept], pa.string())
+
+
+def _plain(value: object) -> object:
+    """A value of Parquet as JSON has it; a date as its text."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | float | Decimal) else str(value)
 
 
 def snake_case(name: str) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from ingest.focus_columns import OLDER_NAMES
+
 # What no figure can do without, whatever the version.
 REQUIRED = (
     "BilledCost",
@@ -99,6 +101,7 @@ def missing_columns(columns: Collection[str], version: str | None) -> list[str]:
     lacking = []
     for name in required:
         names = next((pair for pair in _EITHER if name in pair), (name, name))
-        if not any(accepted in columns for accepted in names):
+        older = [OLDER_NAMES[name] for name in names if name in OLDER_NAMES]
+        if not any(accepted in columns for accepted in (*names, *older)):
             lacking.append(names[1] if newest else names[0])
     return lacking

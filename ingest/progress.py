@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Self
 
 from rich.console import Console
@@ -23,9 +24,10 @@ from ingest.redaction import redact
 
 @dataclass(frozen=True)
 class Line:
-    """A source on its way; `advance` adds rows."""
+    """A source on its way; `advance` adds rows, `passed_over` says what of it does not count, and why."""
 
     advance: Callable[[int], None]
+    passed_over: Callable[[str, str], None]
 
 
 class Progress:
@@ -56,8 +58,11 @@ class Progress:
         def advance(count: int) -> None:
             rows[0] += count
 
-        yield Line(advance)
+        yield Line(advance, partial(self._passed_over, name))
         self.event("extracted", source=name, rows=rows[0], seconds=f"{time.monotonic() - start:.1f}")
+
+    def _passed_over(self, name: str, what: str, why: str) -> None:
+        self.event("passed_over", source=name, what=what, why=why)
 
     def failed(self, name: str, error: str) -> None:
         """A source, or a step, that failed."""
@@ -108,7 +113,7 @@ class TerminalProgress(Progress):
             rows[0] += count
             self._bars.update(task, count=f"{rows[0]:,} records")
 
-        yield Line(advance)
+        yield Line(advance, partial(self._passed_over, name))
         self._finish(task)
 
     @contextmanager

@@ -7,7 +7,18 @@ import pyarrow as pa
 import pytest
 import simplejson
 
-from ingest.focus_columns import DECIMAL, INSTANT, KNOWN, decimals, instants, snake_case, tags, texts, typed
+from ingest.focus_columns import (
+    DECIMAL,
+    INSTANT,
+    KNOWN,
+    OLDER_NAMES,
+    decimals,
+    instants,
+    snake_case,
+    tags,
+    texts,
+    typed,
+)
 from ingest.focus_versions import REQUIRED
 
 NOTHING_MASKED: frozenset[str] = frozenset()
@@ -247,14 +258,33 @@ def test_the_struct_type_of_parquet_is_an_object_of_what_is_set() -> None:
     assert tags(column, NOTHING_MASKED)[0].to_pylist() == ['{"application": "shop"}', None]
 
 
+GOOGLE = [
+    {"key": "application", "value": "shop", "x_type": "label", "x_inherited": False},
+    {"key": "application", "value": "later", "x_type": "tag", "x_inherited": True},
+    {"key": "owner", "value": None},
+]
+
+
+@pytest.mark.parametrize("column", [pa.array([GOOGLE, None, []]), pa.array([json.dumps(GOOGLE), None, "[]"])])
+def test_a_list_of_keys_and_values_is_an_object_of_the_first_of_each(column: pa.Array) -> None:
+    found, misfits = tags(column, NOTHING_MASKED)
+    assert [text and json.loads(text) for text in found.to_pylist()] == [
+        {"application": "shop", "owner": None},
+        None,
+        {},
+    ]
+    assert misfits == {}
+
+
 @pytest.mark.parametrize(
     "column",
     [
         pa.array(['{"Token": "s3cret"}']),
+        pa.array(['[{"key": "Token", "value": "s3cret"}]']),
         pa.array([[("Token", "s3cret")]], pa.map_(pa.string(), pa.string())),
         pa.array([{"Token": "s3cret"}]),
     ],
-    ids=["text", "map", "struct"],
+    ids=["text", "list", "map", "struct"],
 )
 def test_a_masked_tag_does_not_land(column: pa.Array) -> None:
     assert tags(column, frozenset({"token"}))[0].to_pylist() == ['{"Token": "***"}']
@@ -283,6 +313,31 @@ def test_unknown_columns_are_kept_verbatim() -> None:
 def test_unknown_columns_keep_the_numbers_of_parquet() -> None:
     table = pa.table({"x_Rate": pa.array([Decimal("0.10")], pa.decimal128(10, 2)), "x_Id": [2**53 + 1]})
     assert other_columns(table) == [{"x_Rate": Decimal("0.10"), "x_Id": 2**53 + 1}]
+
+
+def test_unknown_columns_keep_the_structure_of_parquet() -> None:
+    table = pa.table(
+        {
+            "x_Credits": [[{"Name": "Sustained use", "Amount": Decimal("-1.5"), "Until": date(2026, 9, 30)}]],
+            "x_Discounts": pa.array([[("EDP", 0.5)]], pa.map_(pa.string(), pa.float64())),
+        }
+    )
+    kept = typed(table, NOTHING_MASKED)["other_columns"].to_pylist()
+    assert kept == [
+        '{"x_Credits": [{"Name": "Sustained use", "Amount": -1.5, "Until": "2026-09-30"}], "x_Discounts": {"EDP": 0.5}}'
+    ]
+
+
+@pytest.mark.parametrize(("name", "older"), OLDER_NAMES.items())
+def test_a_column_under_its_older_name_has_its_place(name: str, older: str) -> None:
+    landed = typed(pa.table({older: ["1"]}), NOTHING_MASKED)
+    assert landed[snake_case(name)].cast(pa.string())[0].as_py().startswith("1")
+    assert landed["other_columns"].to_pylist() == [None]
+
+
+def test_an_older_name_beside_the_newer_one_is_only_kept() -> None:
+    landed = typed(pa.table({"ProviderName": ["AWS"], "Provider": ["Seller"]}), NOTHING_MASKED)
+    assert (landed["provider_name"][0].as_py(), landed["other_columns"][0].as_py()) == ("AWS", '{"Provider": "Seller"}')
 
 
 def test_unknown_nulls_take_no_place() -> None:

@@ -1,0 +1,371 @@
+"""Bills as the clouds write them, through the whole nightly: what a line is worth, and whose."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, LiteralString
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from psycopg import sql
+
+from tests.e2e.finops import Database, finops, scalar, total
+
+Cells = Mapping[str, str]
+
+# A line of FOCUS 1.0, with the columns that every version requires.
+LINE: Cells = {
+    "BilledCost": "1.00",
+    "BillingAccountId": "1234567890123",
+    "BillingAccountName": "Nimbus",
+    "BillingCurrency": "EUR",
+    "BillingPeriodEnd": "2026-10-01T00:00:00Z",
+    "BillingPeriodStart": "2026-09-01T00:00:00Z",
+    "ChargeCategory": "Usage",
+    "ChargeClass": "",
+    "ChargeDescription": "a machine by the hour",
+    "ChargePeriodEnd": "2026-09-04T00:00:00Z",
+    "ChargePeriodStart": "2026-09-03T00:00:00Z",
+    "ConsumedQuantity": "2",
+    "ConsumedUnit": "Hours",
+    "ContractedCost": "1.00",
+    "EffectiveCost": "1.00",
+    "InvoiceIssuerName": "Nimbus SA",
+    "ListCost": "1.00",
+    "PricingQuantity": "2",
+    "PricingUnit": "Hours",
+    "ProviderName": "Nimbus",
+    "PublisherName": "Nimbus SA",
+    "ServiceCategory": "Compute",
+    "ServiceName": "Machines",
+    "ResourceId": "machine-1",
+    "Tags": '{"application": "SHOP-WEB"}',
+}
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The folder of the export focus.nimbus."""
+
+    path: Path
+
+    def write(self, name: str, *lines: Cells) -> Path:
+        """A CSV file of these lines."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+        path.write_text(text.getvalue(), encoding="utf-8")
+        return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """An empty export that is configured as focus.nimbus."""
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "nimbus"))
+    (tmp_path / "nimbus").mkdir()
+    return Folder(tmp_path / "nimbus")
+
+
+def line(cost: str = "1.00", **cells: str) -> Cells:
+    """A line of this cost, billed and effective, with these cells changed."""
+    return {**LINE, "BilledCost": cost, "EffectiveCost": cost, **cells}
+
+
+def nightly(period: str = "2026-09") -> int:
+    """A nightly of November 2026."""
+    return finops("nightly", "--period", period, "--as-of", "2026-11-20")
+
+
+def by(database: Database, column: LiteralString) -> dict[Any, Decimal]:
+    """The cost in the source's currency by a column of the relevés."""
+    query = sql.SQL("select {}, sum(source_cost) from finops.fact_releve group by 1").format(sql.SQL(column))
+    return dict(database.execute(query).fetchall())
+
+
+def reconciled(database: Database) -> list[tuple[Any, ...]]:
+    """Month by month: status, records landed, in relevés, rejected."""
+    return database.execute(
+        "select to_char(period, 'YYYY-MM'), status, records_landed, records_released, records_rejected"
+        " from finops.etl_reconciliations order by period"
+    ).fetchall()
+
+
+def test_a_commitment_and_its_use_are_not_counted_twice(folder: Folder, database: Database) -> None:
+    commitment = {"CommitmentDiscountId": "sp-1", "CommitmentDiscountStatus": ""}
+    used = {"CommitmentDiscountId": "sp-1", "CommitmentDiscountStatus": "Used"}
+    unused = {"CommitmentDiscountId": "sp-1", "CommitmentDiscountStatus": "Unused"}
+    folder.write(
+        "09.csv",
+        # 300 paid in advance, of which September uses 8 and lets 2 go by
+        {**line("300", ChargeCategory="Purchase", ConsumedQuantity="", ConsumedUnit=""), "EffectiveCost": "0"}
+        | commitment,
+        {**line("0"), "EffectiveCost": "8"} | used,
+        {**line("0", ResourceId=""), "EffectiveCost": "2"} | unused,
+    )
+    assert nightly() == 0
+    assert total(database) == Decimal(10)
+    assert scalar(database, "select sum(billed_cost) from raw_public_cloud.focus") == Decimal(300)
+    assert reconciled(database) == [("2026-09", "PUBLISHED", 3, 3, 0)]
+
+
+def test_credits_refunds_and_taxes_are_signed_lines_of_the_bill(folder: Folder, database: Database) -> None:
+    nothing = dict.fromkeys(("ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit", "ResourceId"), "")
+    folder.write(
+        "09.csv",
+        line("10.00"),
+        line("-2.50", ChargeCategory="Credit", **nothing),
+        line("-1.25", ChargeClass="Correction", **nothing),
+        line("0.05", ChargeCategory="Adjustment", **nothing),
+        line("1.26", ChargeCategory="Tax", ServiceName="", Tags="", **nothing),
+    )
+    assert nightly() == 0
+    assert total(database) == Decimal("7.56")
+    assert by(database, "application_id") == {"SHOP-WEB": Decimal("6.30"), "UNALLOCATED": Decimal("1.26")}
+    taxed = "select product_id, usage_quantity, unit_cost from finops.fact_releve where application_id = 'UNALLOCATED'"
+    assert database.execute(taxed).fetchall() == [("nimbus.unknown", None, None)]
+    assert scalar(database, "select count(*) from finops.rejected_usage") == 0
+
+
+def test_a_correction_that_is_billed_later_changes_the_month_that_it_corrects(
+    folder: Folder, database: Database
+) -> None:
+    folder.write("08.csv", line("10", BillingPeriodStart="2026-08-01", ChargePeriodStart="2026-08-03"))
+    folder.write("09.csv", line("5"))
+    assert nightly("2026-08..2026-09") == 0
+    untouched = "select created_at from finops.fact_releve where period = '2026-09-01'"
+    before = scalar(database, untouched)
+    folder.write(
+        "10.csv", line("-4", ChargeClass="Correction", BillingPeriodStart="2026-10-01", ChargePeriodStart="2026-08-03")
+    )
+    assert nightly("2026-10") == 0
+    assert by(database, "to_char(period, 'YYYY-MM')") == {"2026-08": Decimal(6), "2026-09": Decimal(5)}
+    assert scalar(database, untouched) == before
+
+
+def test_several_currencies_of_one_file_are_each_converted_at_their_rate(folder: Folder, database: Database) -> None:
+    folder.write("09.csv", *(line("10", BillingCurrency=currency) for currency in ("EUR", "USD", "GBP", "XTS")))
+    assert nightly() == 0
+    assert by(database, "source_currency") == dict.fromkeys(("EUR", "USD", "GBP"), Decimal(10))
+    # 10 EUR, 10 USD at 0.885550 and 10 GBP at 1.145769, of September 2026
+    assert total(database) == Decimal("30.31319000")
+    rejected = database.execute("select reason, amount, detail from finops.rejected_usage").fetchall()
+    assert rejected == [("NO_FX_RATE", Decimal(10), "add the rate of XTS for 2026-09 to fx_rates.csv")]
+    assert reconciled(database) == [("2026-09", "PUBLISHED", 4, 3, 1)]
+
+
+def test_tags_are_read_whatever_their_keys_look_like(folder: Folder, database: Database) -> None:
+    of = {
+        "a blank before the key": ({" application": "ERP"}, "ERP"),
+        "another case": ({"Application": "erp"}, "ERP"),
+        "a quoted key beside it": ({'say "hi"': "x", "application": "ERP"}, "ERP"),
+        "a nested value beside it": ({"team": {"name": "x", "ids": [1, 2]}, "app": "ERP"}, "ERP"),
+        "a number": ({"application": 7}, "UNALLOCATED"),
+        "a null, then another key": ({"application": None, "app": "ERP"}, "ERP"),
+        "a blank value, then another key": ({"application": "  ", "app_id": "x", "app": "ERP"}, "ERP"),
+        "a nested value": ({"application": {"id": "ERP"}}, "UNALLOCATED"),
+        "none": ({}, "UNALLOCATED"),
+    }
+    lines = [line(ResourceId=name, Tags=json.dumps(tags)) for name, (tags, _) in of.items()]
+    unread = {f"no object: {text}": text for text in ("NULL", "", "application=ERP", '{"application": ')}
+    odd = [line(ResourceId=name, Tags=text) for name, text in unread.items()]
+    folder.write("09.csv", *lines, *odd)
+    assert nightly() == 0
+    found: dict[str, str] = dict(
+        database.execute(
+            "select raw.resource_id, releves.application_id from finops.releve_lines as lines"
+            " inner join finops.fact_releve as releves on lines.releve_id = releves.id"
+            " inner join raw_public_cloud.focus as raw using (record_id)"
+        ).fetchall()
+    )
+    assert found == {name: application for name, (_, application) in of.items()} | dict.fromkeys(unread, "UNALLOCATED")
+    kept = scalar(database, "select count(*) from raw_public_cloud.focus where other_columns ->> 'Tags' is not null")
+    assert kept == 2
+
+
+def test_lines_of_another_billing_period_in_the_file_stay_in_theirs(folder: Folder, database: Database) -> None:
+    folder.write(
+        "09.csv",
+        line("1"),
+        line("10", BillingPeriodStart="2026-08-01T00:00:00Z", ChargePeriodStart="2026-08-31T23:00:00Z"),
+        line("100", BillingPeriodStart="2026-10-01T00:00:00Z", ChargePeriodStart="2026-10-01T00:00:00Z"),
+    )
+    assert nightly("2026-09") == 0
+    assert by(database, "to_char(period, 'YYYY-MM')") == {"2026-09": Decimal(1)}
+    assert nightly("2026-08..2026-10") == 0
+    assert by(database, "to_char(period, 'YYYY-MM')") == {
+        "2026-08": Decimal(10),
+        "2026-09": Decimal(1),
+        "2026-10": Decimal(100),
+    }
+
+
+def test_the_word_null_zones_and_15_decimals_are_read_for_what_they_are(folder: Folder, database: Database) -> None:
+    folder.write(
+        "09.csv",
+        line(ResourceId="NULL", ConsumedQuantity="NULL", ConsumedUnit="NULL", PricingQuantity="0.123456789012345"),
+        line(ChargePeriodStart="2026-09-30 23:59:59", ConsumedQuantity="2.000000000000001"),
+        line(ChargePeriodStart="2026-10-01T01:00:00+02:00", ConsumedQuantity="3"),  # 30 September in UTC
+        line(ChargePeriodStart="2026-09-01T00:00Z", ConsumedQuantity="4"),  # as Azure's 1.0 writes it
+    )
+    assert nightly() == 0
+    # 2.000000000000001 + 3 + 4 hours consumed and 0.123456789012345 hours priced
+    assert scalar(database, "select usage_quantity from finops.fact_releve") == Decimal("9.123456789012346")
+    daily = scalar(database, "select daily_cost from finops.fact_releve")
+    assert [(day, cost) for day, cost in enumerate(daily, 1) if cost] == [
+        (1, Decimal(1)),
+        (3, Decimal(1)),
+        (30, Decimal(2)),
+    ]
+    assert scalar(database, "select count(*) from raw_public_cloud.focus where resource_id is null") == 1
+
+
+# What each provider writes, by its own documentation
+
+
+def without(cells: Cells, *names: str) -> Cells:
+    """The line without these columns."""
+    return {name: cell for name, cell in cells.items() if name not in names}
+
+
+NEW_IN_1_1 = {"ServiceSubcategory": "Virtual Machines", "SkuMeter": "BoxUsage", "SkuPriceDetails": "{}"}
+NEW_IN_1_2 = {"InvoiceId": "INV-7", "PricingCurrency": "EUR", "PricingCurrencyEffectiveCost": "1.00"}
+NEW_IN_1_3 = {"ServiceProviderName": "Nimbus", "HostProviderName": "Nimbus", "AllocatedMethodId": ""}
+ORACLE = {
+    "ProviderName": "Provider",
+    "PublisherName": "Publisher",
+    "InvoiceIssuerName": "InvoiceIssuer",
+    "ConsumedQuantity": "UsageQuantity",
+    "ConsumedUnit": "UsageUnit",
+}
+
+SHAPES: dict[str, Cells] = {
+    # https://docs.aws.amazon.com/cur/latest/userguide/table-dictionary-focus-1-0-aws.html
+    "AWS 1.0": {
+        **LINE,
+        "x_CostCategories": "{}",
+        "x_Discounts": "{}",
+        "x_Operation": "Run",
+        "x_ServiceCode": "M",
+        "x_UsageType": "BoxUsage",
+    },
+    # https://docs.aws.amazon.com/cur/latest/userguide/table-dictionary-focus-1-2-aws-columns.html
+    "AWS 1.2": {**LINE, **NEW_IN_1_1, **NEW_IN_1_2, "BillingAccountType": "payer", "x_Operation": "Run"},
+    # https://learn.microsoft.com/azure/cost-management-billing/dataset-schema/cost-usage-details-focus
+    "Azure 1.0": {
+        **LINE,
+        "BillingAccountType": "Billing Profile",
+        "SubAccountType": "Subscription",
+        "x_AccountName": "n",
+        "x_BilledUnitPrice": "0.5",
+        "x_SkuMeterId": "m",
+        "x_InvoiceId": "G1",
+    },
+    "Azure 1.2": {**LINE, **NEW_IN_1_1, **NEW_IN_1_2, "x_SkuMeterId": "m"},
+    # https://docs.cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/focus-export
+    "Google 1.1": {
+        **LINE,
+        **NEW_IN_1_1,
+        "Tags": '[{"key": "application", "value": "SHOP-WEB"}]',
+        "x_CostType": "regular",
+    },
+    # https://docs.oracle.com/en-us/iaas/Content/Billing/Concepts/costusagereportsoverview.htm
+    "Oracle": {
+        **{ORACLE.get(name, name): cell for name, cell in without(LINE, "ChargeClass", "ContractedCost").items()},
+        "BillingPeriodStart": "2026-09-01T00:00Z",
+        "ChargePeriodStart": "2026-09-03T00:00Z",
+        "Region": "eu-paris-1",
+        "ChargeSubcategory": "On-Demand",
+        "oci_ReferenceNumber": "v2.1/abc",
+        "oci_CompartmentName": "shop",
+        "oci_OverageFlag": "N",
+    },
+    "any 1.3": {**without(LINE, "ProviderName", "PublisherName"), **NEW_IN_1_1, **NEW_IN_1_2, **NEW_IN_1_3},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_each_provider_writes_is_read_and_its_own_columns_are_kept(
+    folder: Folder, database: Database, shape: str
+) -> None:
+    folder.write("09.csv", SHAPES[shape])
+    assert nightly() == 0
+    releve = database.execute(
+        "select application_id, product_id, family, usage_quantity, usage_unit, total_cost from finops.fact_releve"
+    ).fetchall()
+    assert releve == [("SHOP-WEB", "nimbus.machines", "Compute", Decimal(2), "Hours", Decimal(1))]
+    own = {name: cell for name, cell in SHAPES[shape].items() if name.startswith(("x_", "oci_")) and cell}
+    kept = scalar(database, "select coalesce(other_columns, '{}') from raw_public_cloud.focus")
+    assert {name: kept.get(name) for name in own} == own
+
+
+def test_a_bill_of_google_s_in_parquet_keeps_its_labels_and_credits(folder: Folder, database: Database) -> None:
+    credit = [{"Name": "Sustained use", "Amount": Decimal("-0.25")}]
+    table = pa.table(
+        {
+            **{name: [cell] for name, cell in LINE.items()},
+            "EffectiveCost": pa.array([Decimal("0.75")], pa.decimal128(38, 9)),
+            "Tags": [[{"key": "application", "value": "ERP", "x_type": "label"}]],
+            "x_Credits": [credit],
+        }
+    )
+    pq.write_table(table, folder.path / "09.parquet")
+    assert nightly() == 0
+    assert by(database, "application_id") == {"ERP": Decimal("0.75")}
+    kept = scalar(database, "select other_columns -> 'x_Credits' -> 0 ->> 'Amount' from raw_public_cloud.focus")
+    assert kept == "-0.25"
+
+
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [("1.0", "ChargeClass"), ("1.1", "ListCost"), ("1.2", "BillingAccountId"), ("1.3", "HostProviderName")],
+)
+def test_a_file_that_lacks_a_required_column_is_refused_by_both_names(  # noqa: PLR0913, PLR0917 fixtures
+    folder: Folder,
+    database: Database,
+    version: str,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__VERSION", version)
+    missing = ("PublisherName",) if name == "HostProviderName" else (name,)
+    folder.write("part-7.csv", without(LINE, *missing))
+    assert nightly() == 1
+    assert f"part-7.csv has no column {name}, which FOCUS requires (version {version})" in capfd.readouterr().err
+    assert scalar(database, "select count(*) from finops.fact_releve") == 0
+
+
+# Sets that do not count
+
+
+def test_a_run_says_which_sets_it_passed_over_and_why(
+    folder: Folder, database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for run, cost in (("20260910T030405-aaaa", "1.10"), ("20260911T030405-bbbb", "2.20")):
+        place = f"BILLING_PERIOD=2026-09/{run}"
+        folder.write(f"data/{place}/focus-00001.csv", line(cost))
+        stated = [f"s3://billing/data/{place}/focus-0000{part}.csv" for part in ((1,) if cost == "1.10" else (1, 2))]
+        (folder.path / "metadata" / place).mkdir(parents=True)
+        (folder.path / "metadata" / place / "focus-Manifest.json").write_text(json.dumps({"dataFiles": stated}))
+    assert nightly() == 0
+    assert total(database) == Decimal("1.10")
+    why = "focus-00002.csv, which is not there"
+    (said,) = [said for said in capfd.readouterr().err.splitlines() if "event=passed_over" in said]
+    assert "source=focus.nimbus" in said
+    assert "20260911T030405-bbbb" in said
+    assert why in said
+    step = scalar(database, "select error from finops.etl_steps where status = 'SKIPPED' and source = 'focus.nimbus'")
+    assert step.startswith("passed over ")
+    assert why in step
+    finops("runs", str(scalar(database, "select run_id from finops.etl_runs")))
+    assert "passed over" in capfd.readouterr().out
