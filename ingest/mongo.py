@@ -77,7 +77,12 @@ def records(configured: ConfiguredSource, limits: Limits, windows: list[Window])
     except OperationFailure as error:
         remedy = _REMEDIES.get(error.code or 0, "sources.cmdb.filter, projection and read_concern")
         raise SourceError(f"{where}: MongoDB refuses: {_first(error)}; check {remedy}") from error
-    except (PyMongoError, BSONError) as error:
+    except BSONError as error:
+        raise SourceError(
+            f"{where}: a document is no BSON that can be read ({_first(error)}): find and correct it in the CMDB, or "
+            "leave it out by sources.cmdb.filter"
+        ) from error
+    except PyMongoError as error:
         raise SourceError(f"{where}: {_first(error)}") from error
 
 

@@ -8,7 +8,7 @@ select
 
     -- who
     {{ trimmed('document.application') }} as application_code,
-    {{ trimmed('document.cluster') }} as cluster_name,
+    coalesce({{ trimmed('document.cluster') }}, {{ trimmed('document.parent') }}) as cluster_name,
     {{ trimmed('document.name') }} as vm_name,
 
     -- how much
@@ -31,6 +31,7 @@ cross join lateral (
         name text,
         application text,
         cluster text,
+        parent text,
         vcpu json,
         cpu json,
         vcpus json,
