@@ -6,9 +6,12 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import unquote
 
 # Greedy up to the last @: a password with a stray / or @ breaks the address, and must not be shown for it.
 _PASSWORD = re.compile(r"://[^:/?#@]*:(.+)@")
+# What else a MongoDB URI may hold, which no one has to know.
+_PASSPHRASE = re.compile(r"[?&](?:tlsCertificateKeyFilePassword|proxyPassword)=([^&]+)", re.IGNORECASE)
 
 
 def redact(text: str, secrets: Sequence[str]) -> str:
@@ -25,7 +28,9 @@ def secrets_of(options: Mapping[str, str]) -> Iterator[str]:
         yield b64encode(f"{options['username']}:{options['password']}".encode()).decode()
     for key in ("uri", "url", "token_url"):
         if password := _PASSWORD.search(options.get(key, "")):
-            yield password[1]
+            yield from (password[1], unquote(password[1]))
+    for passphrase in _PASSPHRASE.findall(options.get("uri", "")):
+        yield from (passphrase, unquote(passphrase))
     try:
         storage = json.loads(options.get("storage_options", "{}"))
     except json.JSONDecodeError:

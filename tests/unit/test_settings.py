@@ -341,6 +341,11 @@ def test_the_password_in_an_address_is_a_secret_and_its_hosts_are_not() -> None:
     assert secrets(**CMDB) == ("cmdb-s3cret",)
 
 
+def test_a_password_in_the_cmdb_s_address_is_a_secret_as_it_is_written_and_as_it_is() -> None:
+    uri = "mongodb://finops:p%40ss@cmdb.example.com/?tls=true&tlsCertificateKeyFilePassword=k%2Fey&appName=x"
+    assert set(secrets(SOURCES__CMDB__URI=uri)) == {"p%40ss", "p@ss", "k%2Fey", "k/ey"}
+
+
 def test_the_password_of_the_database_is_a_secret() -> None:
     assert secrets(PGPASSWORD="pg-s3cret", PGHOST="db", PGUSER="finops") == ("pg-s3cret",)
 
