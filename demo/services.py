@@ -14,6 +14,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from demo.declared_services import platform_usage, tickets
 from demo.meter_services import allocation, load, tenant_usage
 from demo.query import Answer, BadRequestError, Query
 from demo.storage_services import projects, storage_info
@@ -23,6 +24,8 @@ ARTIFACTORY_TOKEN = "artifactory-demo-0002"
 CUBE_TOKEN = "cube-demo-0003"
 OPENSTACK_TOKEN = "openstack-demo-0004"
 OPENCOST_TOKEN = "opencost-demo-0005"
+HELPDESK_TOKEN = "helpdesk-demo-0006"
+PLATFORM_TOKEN = "platform-demo-0007"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ def _endpoints() -> dict[str, Endpoint]:
         "/cube/cubejs-api/v1/load": _bearer(CUBE_TOKEN, partial(load, slow=set())),
         "/nova/v2.1/os-simple-tenant-usage": Endpoint("X-Auth-Token", OPENSTACK_TOKEN, tenant_usage),
         "/opencost/allocation": _bearer(OPENCOST_TOKEN, allocation),
+        "/helpdesk/v1/tickets/by-application": Endpoint("X-Api-Key", HELPDESK_TOKEN, tickets),
+        "/platform/usage": _bearer(PLATFORM_TOKEN, platform_usage),
     }
 
 

@@ -5,17 +5,20 @@ production uses.
 """
 
 import json
+import tomllib
 from pathlib import Path
 
 from demo import services
 from demo.cmdb import DATABASE
 from demo.meter_services import DIMENSION, MEASURE, TIME
 
+DECLARED = Path(__file__).with_name("declared.toml")
 AT_THE_DAY = json.dumps({"at": "{day}"})
 
 
 def pipeline(mongo_uri: str, services_url: str, bills: Path) -> dict[str, str]:
     """The configuration of every source, by environment variable."""
+    declared = tomllib.loads(DECLARED.read_text("utf-8"))
     return {
         "SOURCES__CMDB__URI": mongo_uri,
         "SOURCES__CMDB__DATABASE": DATABASE,
@@ -33,6 +36,13 @@ def pipeline(mongo_uri: str, services_url: str, bills: Path) -> dict[str, str]:
         "SOURCES__OPENSTACK__TOKEN": services.OPENSTACK_TOKEN,
         "SOURCES__OPENCOST__URL": f"{services_url}/opencost",
         "SOURCES__OPENCOST__TOKEN": services.OPENCOST_TOKEN,
+        "SOURCES__HTTP__HELPDESK": json.dumps(declared["helpdesk"]),
+        "SOURCES__HTTP__HELPDESK__URL": f"{services_url}/helpdesk",
+        "SOURCES__HTTP__HELPDESK__TOKEN": services.HELPDESK_TOKEN,
+        "SOURCES__HTTP__HELPDESK__TOKEN_HEADER": "X-Api-Key",
+        "SOURCES__HTTP__PLATFORM": json.dumps(declared["platform"]),
+        "SOURCES__HTTP__PLATFORM__URL": f"{services_url}/platform",
+        "SOURCES__HTTP__PLATFORM__TOKEN": services.PLATFORM_TOKEN,
         "SOURCES__FOCUS__AWS__URL": str(bills / "aws"),
         "SOURCES__FOCUS__AZURE__URL": str(bills / "azure"),
     }

@@ -72,9 +72,9 @@ def test_the_documented_services_become_relevés_without_any_python(database: Da
     assert nightly.returncode == 0, nightly.stderr
     found = [(row[1], row[2], row[3], row[5], row[7], row[8], row[10]) for row in releves(database)]
     helpdesk = [
-        ("PAYMENTS", "helpdesk.ticket", "native", Decimal(3), "ticket", Decimal("12.60")),
-        ("SHOP-WEB", "helpdesk.ticket", "native", Decimal(20), "ticket", Decimal("84.00")),
-        ("UNALLOCATED", "helpdesk.ticket", "native", Decimal(1), "ticket", Decimal("4.20")),
+        ("PAYMENTS", "helpdesk.ticket", "native", Decimal(3), "ticket", Decimal("1.80")),
+        ("SHOP-WEB", "helpdesk.ticket", "native", Decimal(20), "ticket", Decimal("12.00")),
+        ("UNALLOCATED", "helpdesk.ticket", "native", Decimal(1), "ticket", Decimal("0.60")),
     ]
     # two days of two hours: 4 × 2.5, 4 × 6 and 4 × 100
     platform = [
@@ -102,7 +102,7 @@ def test_a_declaration_that_was_mended_holds_at_the_next_reprocess(database: Dat
     assert scalar(database, "select count(*) from finops.rejected_usage") == 5
     config.write_text(config.read_text().replace('quantity = "closed"', 'quantity = "opened"'))
     assert run("reprocess", "--period", "2026-10", "--reason", "the field is opened").returncode == 0
-    assert scalar(database, "select sum(total_cost) from finops.fact_releve") == Decimal("100.80")
+    assert scalar(database, "select sum(total_cost) from finops.fact_releve") == Decimal("14.40")
 
 
 @pytest.mark.usefixtures("services")
@@ -116,10 +116,10 @@ def test_what_is_no_longer_declared_keeps_its_relevés_and_its_raw_records_are_p
     monkeypatch.setenv("INGEST__KEEP_SUPERSEDED_DAYS", "0")
     assert run("nightly", "--period", "2026-10", "--as-of", "2026-10-03").returncode == 0
     assert scalar(database, "select sum(total_cost) from finops.fact_releve where source = 'http.helpdesk'") == Decimal(
-        "100.80"
+        "14.40"
     )
     assert scalar(database, "select count(*) from raw_native.declared") == 5
     assert run("reprocess", "--period", "2026-10", "--reason", "a test").returncode == 0
     assert scalar(database, "select sum(total_cost) from finops.fact_releve where source = 'http.helpdesk'") == Decimal(
-        "100.80"
+        "14.40"
     )

@@ -76,7 +76,7 @@ def test_every_source_of_the_demo_reconciles_and_none_is_missing(home: Path) -> 
     shown = demo(home, "psql", "--", "-Atc", f"{query} from finops.etl_reconciliations").stdout
     assert shown == (
         "artifactory.storage,cmdb.disk,cmdb.legacy_storage,cmdb.vm,cube.usage,focus.aws,focus.azure,"
-        "gitlab.storage,kubernetes.allocation,openstack.usage|0\n"
+        "gitlab.storage,http.helpdesk,http.platform,kubernetes.allocation,openstack.usage|0\n"
     )
 
 

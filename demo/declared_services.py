@@ -1,0 +1,66 @@
+"""The help desk and the application platform: services that only declared.toml knows how to read.
+
+One pages by number and the other by cursor; the platform's record has CPU, RAM and storage, each a product.
+"""
+
+import base64
+from datetime import date, timedelta
+
+from demo.query import Answer, BadRequestError, Query
+from demo.variation import activity, grown
+
+# Tickets on an ordinary day.
+TICKETS = {"SHOP-WEB": 14, "SHOP-MOBILE": 9, "PAYMENTS": 6, "ORDERS": 5, "erp": 11, "HR-PORTAL": 17, "BI": 3}
+# Project, application, cores, GiB of RAM, GiB of storage.
+WORKLOADS = {
+    "returns-portal": ("logistics", "ORDERS", 2.0, 8, 40),
+    "loyalty": ("storefront", "SHOP-WEB", 4.0, 16, 25),
+    "payroll-forms": ("corporate", "HR-PORTAL", 1.0, 4, 10),
+    "hackathon": ("sandbox", None, 0.5, 2, 5),  # nobody's: UNALLOCATED
+}
+PAGE = 3
+GIB = 1024**3
+
+Document = dict[str, object]
+
+
+def tickets(query: Query) -> Answer:
+    """How many tickets each application opened in a day, page by page."""
+    day = _day(query, "day")
+    page, size = query.number("page", 1), query.number("per_page", 20)
+    counts = [(code, round(activity(f"helpdesk/{code}", usual, day))) for code, usual in TICKETS.items()]
+    items = [{"app": {"code": code}, "opened": count} for code, count in counts[(page - 1) * size : page * size]]
+    return Answer({"items": items, "paging": {"page": page, "pages": -(-len(counts) // size)}})
+
+
+def platform_usage(query: Query) -> Answer:
+    """What each workload used in each day from `from` to, not including, `to`; RAM in byte-hours."""
+    first, end = _day(query, "from"), _day(query, "to")
+    days = [first + timedelta(days=offset) for offset in range((end - first).days)]
+    records = [_usage(workload, day) for day in days for workload in WORKLOADS]
+    start = int(base64.b64decode(query.text("cursor"))) if query.text("cursor", "") else 0
+    following = start + PAGE
+    cursor = base64.b64encode(str(following).encode()).decode() if following < len(records) else None
+    return Answer({"data": {"usage": records[start:following]}, "next_cursor": cursor})
+
+
+def _usage(workload: str, day: date) -> Document:
+    project, application, cores, ram_gib, storage_gib = WORKLOADS[workload]
+    hours = activity(f"platform/{workload}", 24, day)
+    return {
+        "workload": workload,
+        "day": day.isoformat(),
+        "project": project,
+        "labels": {"application": application},
+        "cpu_hours": round(cores * hours, 3),
+        "ram_byte_hours": round(ram_gib * hours) * GIB,
+        "storage_gib_hours": f"{grown(f'platform/{workload}', storage_gib, day) * 24:.3f}",
+    }
+
+
+def _day(query: Query, name: str) -> date:
+    text = query.text(name)
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequestError(f"{name} is not a day: {text!r}") from error
