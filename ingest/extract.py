@@ -49,7 +49,7 @@ def extract_all(run: Run, settings: Settings, order: Order, progress: Progress) 
     on = {configured.source.name for configured in settings.sources}
     for source in SOURCES:
         if source.name not in on and not order.sources:
-            run.skip("extract", source.name, f"off: sources.{source.service} is not configured")
+            run.skip("extract", source.name, f"off: {source.switch} is not configured")
     return [name for domain in DOMAINS for name in _component(domain, run, settings, order, progress)]
 
 
@@ -108,7 +108,7 @@ def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Orde
 def plan_windows(
     configured: ConfiguredSource, known: Mapping[date, Accepted], limits: Limits, order: Order
 ) -> list[Window]:
-    """The days to extract: of the ordered months, those that are missing, and the last few again."""
+    """The windows to extract: of the ordered months, those that are missing, and the last few again."""
     source = configured.source
     last = order.as_of if source.measure == "inventory" else order.as_of - ONE_DAY
     if not gives_past(configured):
@@ -116,12 +116,26 @@ def plan_windows(
         wanted = Period.of(order.as_of) in order.periods and order.as_of == today() and not order.refetch
         return [Window(order.as_of, order.as_of + ONE_DAY)] if wanted else []
     recent = last - timedelta(days=limits.lookback_days)
+    if source.window == "month":
+        months = (Window(period.first, min(period.next.first, last + ONE_DAY)) for period in order.periods)
+        return [month for month in months if month.start <= last and _wants_month(month, known, recent, order)]
     return [
         Window(day, day + ONE_DAY)
         for period in order.periods
         for day in period.days()
         if day <= last and (order.refetch or day not in known or day > recent)
     ]
+
+
+def _wants_month(month: Window, known: Mapping[date, Accepted], recent: date, order: Order) -> bool:
+    """Whether to read a month: until it is over and has been read whole, and again while its last day is recent.
+
+    A run as of an earlier day than the ledger's leaves what is known alone: it would take days away.
+    """
+    before = known.get(month.start)
+    if before is None or order.refetch or before.end < month.end:
+        return True
+    return before.end == month.end and month.end - ONE_DAY > recent
 
 
 def gives_past(configured: ConfiguredSource) -> bool:

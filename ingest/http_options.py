@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ingest.errors import ConfigurationError
+from ingest.setting_values import names
+from ingest.sources import ENDPOINTS, HttpSource, Source
 
 HTTP_OPTIONS = (
     "url",
@@ -22,6 +24,8 @@ HTTP_OPTIONS = (
     "ca_bundle",
     "params",
     "query",
+    "endpoint",
+    "ci_namespaces",
 )
 _TOGETHER = {  # a way to authenticate, by the option that chooses it: what belongs to it
     "token": (),
@@ -30,6 +34,31 @@ _TOGETHER = {  # a way to authenticate, by the option that chooses it: what belo
 }
 _WITH = {"token": ("token_header",), "token_url": ("scope",)}  # what may come with it
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+
+
+def is_on(source: Source, options: Mapping[str, str]) -> bool:
+    """Whether a source has its address, and what it needs beside it."""
+    has_list = not isinstance(source, HttpSource) or source.each is None or source.each in options
+    return has_list and ("uri" in options or "url" in options)
+
+
+def chosen(source: Source, options: Mapping[str, str]) -> Source:
+    """The source, or the other endpoint of its product that is set to be asked instead."""
+    return ENDPOINTS.get(source.service, {}).get(options.get("endpoint", ""), source)
+
+
+def check_questions(section: str, source: HttpSource, options: Mapping[str, str]) -> None:
+    """Whether what a source is to be asked makes sense.
+
+    Raises:
+        ConfigurationError: names the option that doesn't.
+    """
+    known = ENDPOINTS.get(source.service, {})
+    if "endpoint" in options and options["endpoint"] not in known:
+        possible = f"write one of {', '.join(known)}" if known else "leave it out"
+        raise ConfigurationError(f"{section}.endpoint '{options['endpoint']}' is none of {source.service}: {possible}")
+    if source.each:
+        names(f"{section}.{source.each}", options[source.each])
 
 
 def check_http(section: str, options: Mapping[str, str]) -> None:

@@ -26,10 +26,11 @@ from ingest.sources import Source, Window
 
 @dataclass(frozen=True)
 class Accepted:
-    """The extraction of a window that counts now."""
+    """The extraction of a window that counts now; `end` is the day after the last one that it covers."""
 
     records: int
     control_totals: Mapping[str, Mapping[str, str]]
+    end: date = date.min
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,14 @@ class Outcome:
 def accepted(connection: Connection, source: Source) -> dict[date, Accepted]:
     """The windows of a source that count, by their first day."""
     rows = connection.execute(
-        "select window_date, record_count, control_totals from finops.etl_accepted where source = %s", (source.name,)
+        "select window_date, window_end, record_count, control_totals from finops.etl_accepted where source = %s",
+        (source.name,),
     )
     return {
         cast("date", row["window_date"]): Accepted(
-            cast("int", row["record_count"]), cast("Mapping[str, Mapping[str, str]]", row["control_totals"])
+            cast("int", row["record_count"]),
+            cast("Mapping[str, Mapping[str, str]]", row["control_totals"]),
+            cast("date", row["window_end"]),
         )
         for row in rows
     }

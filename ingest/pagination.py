@@ -65,10 +65,14 @@ class Cursor:
     Attributes:
         path: JSONPath of the cursor in an answer.
         parameter: the query parameter that carries it.
+        in_body: it goes into the body instead, where `parameter` is the dotted path of its field.
+        more: JSONPath of what says false on the last page, where the cursor goes on (GraphQL's hasNextPage).
     """
 
     path: str
     parameter: str = "cursor"
+    in_body: bool = False
+    more: str | None = None
     kind: Literal["cursor"] = "cursor"
 
 

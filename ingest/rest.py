@@ -8,20 +8,21 @@ rest_auth.py, rest_pages.py, rest_errors.py.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any, cast
 
 import requests
-from dlt.sources.helpers.rest_client.client import RESTClient
+from dlt.common import jsonpath
+from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 
 from ingest.documents import Record, content_hash, encode
 from ingest.errors import SourceError
-from ingest.periods import Period
 from ingest.rest_auth import authentication
 from ingest.rest_errors import clear_errors, endpoint, excerpt
 from ingest.rest_pages import pages
+from ingest.rest_question import Question, questions
 from ingest.rest_session import Deadline, NotReadyError, Session
 from ingest.settings import ConfiguredSource, Limits
 from ingest.sources import HttpSource, Window
@@ -48,17 +49,24 @@ def records(configured: ConfiguredSource, limits: Limits, windows: list[Window])
             session=session,
         )
         for window in windows:
-            params = _params(configured, source, window)
-            yield from _window(client, source, params, window, limits, asked.where)
+            for question in questions(configured, source, window):
+                yield from _chain(client, source, question, window, limits, asked.where)
 
 
-def _window(  # noqa: PLR0913, PLR0917 everything that a page depends on
-    client: RESTClient, source: HttpSource, params: dict[str, str], window: Window, limits: Limits, where: str
+def _chain(  # noqa: PLR0913, PLR0917 everything that a page depends on
+    client: RESTClient, source: HttpSource, question: Question, window: Window, limits: Limits, where: str
 ) -> Iterator[Record]:
     check = cast("Hook", partial(_check, source, where))
     paginator = pages(source.pagination, where, limits.http_max_pages)
     read: set[str] = set()
-    for page in client.paginate(source.path, params=params, paginator=paginator, hooks={"response": [check]}):
+    for page in client.paginate(
+        source.path,
+        source.method,
+        params=question.params,
+        json=question.body,
+        paginator=paginator,
+        hooks={"response": [check]},
+    ):
         content = ""
         for item in _items(source, page, where):
             record = _record(source, item, window, limits, where)
@@ -70,25 +78,6 @@ def _window(  # noqa: PLR0913, PLR0917 everything that a page depends on
                 f" {source.name} expects; check sources.{source.service}.params"
             )
         read.add(content)
-
-
-def _params(configured: ConfiguredSource, source: HttpSource, window: Window) -> dict[str, str]:
-    texts = {**source.params, **json.loads(configured.options.get("params", "{}"))}
-    if "query" in configured.options:
-        texts["query"] = configured.options["query"]
-    days = {
-        "{start}": window.start.isoformat(),
-        "{end}": window.end.isoformat(),
-        "{day}": window.start.isoformat(),
-        "{month}": str(Period.of(window.start)),
-    }
-    params = {}
-    for key, text in texts.items():
-        value = str(text)
-        for placeholder, day in days.items():
-            value = value.replace(placeholder, day)
-        params[key] = value
-    return params
 
 
 def _check(source: HttpSource, where: str, response: requests.Response, *_: object, **__: object) -> None:
@@ -115,20 +104,50 @@ def _body(source: HttpSource, where: str, response: requests.Response) -> object
 
 def _require(source: HttpSource, body: object, where: str) -> None:
     """An error body, or a changed API, must not be read as "no records"."""
+    if source.errors is not None and isinstance(body, dict) and body.get(source.errors):
+        raise SourceError(f"{where}: the answer is an error, though its status is 200: {_said(body[source.errors])}")
     if source.required is None and not isinstance(body, list):
         raise SourceError(f"{where}: the answer is not a list: {excerpt(body)}")
-    if source.required is not None and (not isinstance(body, dict) or source.required not in body):
-        raise SourceError(f"{where}: the answer has no '{source.required}': {excerpt(body)}")
+    if source.required is None:
+        return
+    inside = body
+    for key in source.required.split("."):
+        if not isinstance(inside, dict) or key not in inside:
+            raise SourceError(f"{where}: the answer has no '{source.required}': {excerpt(body)}")
+        inside = inside[key]
 
 
-def _items(source: HttpSource, page: list[Any], where: str) -> Iterator[Mapping[str, Any]]:
-    for item in page:
+def _said(errors: object) -> str:
+    """The messages of a list of errors, as GraphQL has them."""
+    found = errors if isinstance(errors, list) else [errors]
+    return excerpt("; ".join(str(one.get("message", one) if isinstance(one, dict) else one) for one in found))
+
+
+def _items(source: HttpSource, page: PageData[Any], where: str) -> Iterator[Mapping[str, Any]]:
+    answer = page.response.json()
+    envelope = _envelope(source, answer)
+    for item in _named(source, page, answer, where) if source.columns else page:
         if item is None:
             continue
         if not isinstance(item, dict):
             raise SourceError(f"{where}: a record is not an object: {excerpt(item)}")
         if not any(item.get(key) == value for key, value in source.skip.items()):
-            yield item
+            yield {**item, **envelope}
+
+
+def _envelope(source: HttpSource, answer: Any) -> dict[str, Any]:  # noqa: ANN401 any JSON value
+    """What the answer says once for all of its records: a value, or the list of them where it says several."""
+    found = {key: jsonpath.find_values(path, answer) for key, path in source.envelope.items()}
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items() if values}
+
+
+def _named(source: HttpSource, rows: Iterable[Any], answer: Mapping[str, Any], where: str) -> Iterator[dict[str, Any]]:
+    """Records that came as lists of values, under the names of their columns."""
+    columns = answer.get(source.columns or "")
+    for row in rows:
+        if not isinstance(columns, list) or not isinstance(row, list) or len(row) != len(columns):
+            raise SourceError(f"{where}: a record does not fit the columns {excerpt(columns)}: {excerpt(row)}")
+        yield dict(zip(columns, row, strict=True))
 
 
 def _record(source: HttpSource, item: Mapping[str, Any], window: Window, limits: Limits, where: str) -> Record:
@@ -141,5 +160,5 @@ def _record(source: HttpSource, item: Mapping[str, Any], window: Window, limits:
     known = {key: value for key, value in item.items() if value is not None}
     try:
         return Record(source.record_id.format_map(known), window.start, payload)
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError, TypeError) as error:
         raise SourceError(f"{where}: a record has no {error}, its identity: {excerpt(item)}") from error

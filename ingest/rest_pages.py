@@ -43,8 +43,8 @@ def _paginator(kind: Pagination) -> BasePaginator:  # noqa: PLR0911 one a kind
             )
         case Offset():
             return _offset(kind)
-        case Cursor(path, parameter):
-            return JSONResponseCursorPaginator(cursor_path=path, cursor_param=parameter)
+        case Cursor():
+            return _CursorPaginator(kind)
         case LinkHeader(relation):
             return HeaderLinkPaginator(links_next_key=relation)
         case NextUrl(path):
@@ -83,6 +83,23 @@ class _NextUrlPaginator(JSONLinkPaginator):
         self._next_reference = self._next_reference or None
 
 
+class _CursorPaginator(JSONResponseCursorPaginator):
+    """Ends where the answer says that no more comes, too; one that says nothing of it has no more."""
+
+    def __init__(self, kind: Cursor) -> None:
+        super().__init__(
+            cursor_path=kind.path,
+            cursor_param=None if kind.in_body else kind.parameter,
+            cursor_body_path=kind.parameter if kind.in_body else None,
+        )
+        self._more = kind.more
+
+    def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
+        super().update_state(response, data)
+        if self._more and jsonpath.find_values(self._more, response.json()) != [True]:
+            self._next_reference = None
+
+
 class _KeysetPaginator(BaseReferencePaginator):
     """Asks for what comes after the last record."""
 
@@ -110,7 +127,7 @@ class _Watched(BasePaginator):
         self._paginator = paginator
         self._where = where
         self._max_pages = max_pages
-        self._made: set[str | None] = set()
+        self._made: set[str] = set()
 
     @property
     def has_next_page(self) -> bool:
@@ -151,6 +168,7 @@ class _Watched(BasePaginator):
             raise SourceError(f"{self._where}: the next page can't be told: {excerpt(error)}") from error
 
 
-def _address(request: requests.Request) -> str | None:
-    """The whole address, as it will be asked for."""
-    return requests.Request("GET", request.url, params=request.params).prepare().url
+def _address(request: requests.Request) -> str:
+    """The whole address, as it will be asked for, with the body that goes to it."""
+    prepared = requests.Request(request.method, request.url, params=request.params, json=request.json).prepare()
+    return f"{prepared.url} {prepared.body!r}"

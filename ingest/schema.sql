@@ -110,7 +110,8 @@ begin
         'raw_open_legacy.cmdb_vm', 'raw_open_legacy.cmdb_disk', 'raw_open_legacy.cmdb_legacy_storage',
         'raw_private_cloud.openstack_usage', 'raw_private_cloud.cloudkitty_usage',
         'raw_private_cloud.kubernetes_allocation',
-        'raw_native.gitlab_storage', 'raw_native.artifactory_storage', 'raw_native.cube_usage',
+        'raw_native.gitlab_storage', 'raw_native.gitlab_ci_minutes', 'raw_native.artifactory_storage',
+        'raw_native.cube_usage',
         'raw_open_legacy.declared', 'raw_private_cloud.declared', 'raw_native.declared'
     ]
     loop

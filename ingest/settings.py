@@ -20,7 +20,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 
 from ingest.declared import DeclaredSource, declared_source
 from ingest.errors import ConfigurationError
-from ingest.http_options import HTTP_OPTIONS, check_http
+from ingest.http_options import HTTP_OPTIONS, check_http, check_questions, chosen, is_on
 from ingest.mongo_options import MONGO_OPTIONS, READ_CONCERNS, READ_PREFERENCES, check_mongo
 from ingest.redaction import secrets_of
 from ingest.setting_values import check_object, names, share, whole
@@ -76,6 +76,14 @@ SETTINGS = (
     Setting("sources.<service>.scope", "OAuth2 scope to ask for"),
     Setting("sources.<service>.ca_bundle", "PEM file of the authorities to trust; empty: the public ones"),
     Setting("sources.<service>.params", "JSON of more query parameters; `{day}` asks for one day's state", "{}"),
+    Setting(
+        "sources.cloudkitty.endpoint", "What CloudKitty is asked: `dataframes`, or their `summary` a day", "dataframes"
+    ),
+    Setting(
+        "sources.gitlab.ci_namespaces",
+        'JSON list of top-level groups whose CI minutes are read, such as `["gid://gitlab/Group/42"]`; `[]`: the'
+        " token's own namespace; empty: none are read",
+    ),
     Setting("sources.cube.query", "JSON of Cube's query, with `{day}` in its dateRange"),
     Setting("sources.http.<name>", "A service by declaration, with the keys above and docs/declared-sources.md's"),
     Setting("sources.focus.<name>.url", "Folder or bucket URL of FOCUS exports; `{period}` stands for YYYY-MM"),
@@ -208,8 +216,8 @@ def _presets() -> list[ConfiguredSource]:
         options = _options(source.service, keys)
         if isinstance(source, MongoSource):
             options["collection"] = _value(f"sources.{source.name}") or source.collection
-        if options.get("uri") or options.get("url"):
-            found.append(ConfiguredSource(source, options))
+        if is_on(source, options):
+            found.append(ConfiguredSource(chosen(source, options), options))
     exports = [focus_source(name) for name in _named("focus")]
     return found + [
         ConfiguredSource(export, _options(export.service, ("url", "storage_options", "version"))) for export in exports
@@ -255,6 +263,7 @@ def _check(source: Source, options: Mapping[str, str]) -> None:
         check_object(f"{section}.{key}", options.get(key, "{}"))
     if isinstance(source, HttpSource):
         check_http(section, options)
+        check_questions(section, source, options)
     if source.service == "cube" and "query" not in options:
         raise ConfigurationError("sources.cube.query is not set: it is the JSON query that Cube is asked (README)")
     if isinstance(source, MongoSource):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
-from ingest.pagination import LinkHeader, NextUrl, Offset, Pagination, SinglePage
+from ingest.pagination import Cursor, LinkHeader, NextUrl, Offset, Pagination, SinglePage
 
 Domain = Literal["open_legacy", "private_cloud", "public_cloud", "native"]
 Measure = Literal["inventory", "metered", "billed"]
@@ -32,6 +32,8 @@ class Source:
         service: the section of the configuration that turns it on, e.g. `cmdb` for `sources.cmdb`.
         table: the raw table in the schema `raw_<domain>`.
         measure: how a record becomes a quantity (DESIGN: inventory, metered or billed).
+        window: what one extraction covers. A meter that only knows months is read by the month, and its quantity is
+            spread over the days that the window covers.
     """
 
     name: str
@@ -39,6 +41,12 @@ class Source:
     domain: Domain
     table: str
     measure: Measure
+    window: Literal["day", "month"] = field(default="day", kw_only=True)
+
+    @property
+    def switch(self) -> str:
+        """The setting without which the source is off."""
+        return f"sources.{self.service}"
 
 
 @dataclass(frozen=True)
@@ -54,10 +62,18 @@ class HttpSource(Source):
 
     Attributes:
         path: under the configured URL.
-        params: query parameters; `{start}`, `{end}`, `{day}` and `{month}` stand for the window.
+        params: query parameters, a list where one comes several times; `{start}`, `{end}`, `{day}` and `{month}` stand
+            for the window.
+        method: `POST` where the product wants its question in a body.
+        body: that body, as JSON; placeholders as in `params`, and `{each}`.
+        each: the option that holds a JSON list, of which each is asked for on its own; without the option the source is
+            off. A text that is `{each}` and nothing more takes the value as it is; that of an empty list is null.
         records: JSONPath of the records in a page.
-        required: top-level key that an answer must have (None: the answer is a list), so that an error body or a
-            changed API is not read as "no records".
+        columns: top-level key of their names, where the records are lists of values.
+        envelope: what is said once for all records of an answer, and lands in each of them: JSONPath by key.
+        required: key, or dotted path of keys, that an answer must have (None: the answer is a list), so that an error
+            body or a changed API is not read as "no records".
+        errors: key whose presence makes an answer an error, though its status is 200.
         record_id: format string over the record; None where the product gives its records no identity, and the
             content's own hash stands in.
         skip: records whose field has this value are no records, such as Artifactory's TOTAL row.
@@ -71,13 +87,24 @@ class HttpSource(Source):
     path: str
     records: str
     required: str | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    method: Literal["GET", "POST"] = "GET"
+    body: Mapping[str, object] | None = None
+    each: str | None = None
+    columns: str | None = None
+    envelope: Mapping[str, str] = field(default_factory=dict)
+    errors: str | None = None
     record_id: str | None = None
     skip: Mapping[str, str] = field(default_factory=dict)
     pagination: Pagination = field(default_factory=SinglePage)
     not_ready: Mapping[str, str] = field(default_factory=dict)
     gives_past: bool = True
     token_header: str = "Authorization"  # noqa: S105 a header's name
+
+    @property
+    def switch(self) -> str:
+        """The setting without which the source is off."""
+        return f"sources.{self.service}.{self.each}" if self.each else f"sources.{self.service}"
 
 
 CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "cmdb_vm", "inventory", collection="vms")
@@ -115,6 +142,17 @@ CLOUDKITTY_USAGE = HttpSource(
     pagination=Offset(total="total", grouped=True),
     token_header="X-Auth-Token",  # noqa: S106 a header's name
 )
+# https://docs.openstack.org/cloudkitty/latest/api-reference/v2/ (summary): what the dataframes sum up to, already
+# summed; the same source, so that a company that changes from one to the other is not billed twice.
+CLOUDKITTY_SUMMARY = replace(
+    CLOUDKITTY_USAGE,
+    path="v2/summary",
+    params={**CLOUDKITTY_USAGE.params, "groupby": ("project_id", "type")},
+    records="results",
+    columns="columns",
+    required="results",
+    pagination=Offset(total="total"),
+)
 # https://www.opencost.io/docs/integrations/api
 KUBERNETES_ALLOCATION = HttpSource(
     "kubernetes.allocation",
@@ -128,7 +166,8 @@ KUBERNETES_ALLOCATION = HttpSource(
     required="data",
     record_id="{name}",
 )
-# https://docs.gitlab.com/api/projects/ with statistics, keyset pagination
+# https://docs.gitlab.com/api/projects/#list-all-projects with statistics; keyset pagination is of
+# https://docs.gitlab.com/api/rest/#keyset-based-pagination
 GITLAB_STORAGE = HttpSource(
     "gitlab.storage",
     "gitlab",
@@ -138,6 +177,7 @@ GITLAB_STORAGE = HttpSource(
     path="api/v4/projects",
     params={
         "statistics": "true",
+        "with_custom_attributes": "true",  # GitLab gives them to administrators, and answers others without
         "pagination": "keyset",
         "order_by": "id",
         "sort": "asc",
@@ -147,6 +187,40 @@ GITLAB_STORAGE = HttpSource(
     record_id="{id}",
     pagination=LinkHeader(),
     gives_past=False,
+)
+# https://docs.gitlab.com/api/graphql/reference/#queryciminutesusage: the month's compute minutes of a top-level group,
+# project by project. GitLab writes the month itself (monthIso8601), and what it says is what counts.
+GITLAB_CI_MINUTES = HttpSource(
+    "gitlab.ci_minutes",
+    "gitlab",
+    "native",
+    "gitlab_ci_minutes",
+    "metered",
+    window="month",
+    path="api/graphql",
+    method="POST",
+    body={
+        "query": (
+            "query ($namespaceId: NamespaceID, $date: Date, $after: String) {"
+            " ciMinutesUsage(namespaceId: $namespaceId, date: $date) { nodes { month monthIso8601"
+            " projects(first: 100, after: $after) { nodes { minutes sharedRunnersDuration"
+            " project { id fullPath topics } } pageInfo { hasNextPage endCursor } } } } }"
+        ),
+        "variables": {"namespaceId": "{each}", "date": "{month}-01", "after": None},
+    },
+    each="ci_namespaces",
+    records="data.ciMinutesUsage.nodes[*].projects.nodes[*]",
+    envelope={"monthIso8601": "data.ciMinutesUsage.nodes[*].monthIso8601"},
+    # GitLab answers null where the token may not see the namespace, or where it is no top-level group
+    required="data.ciMinutesUsage.nodes",
+    errors="errors",
+    record_id="{project[id]}",
+    pagination=Cursor(
+        "data.ciMinutesUsage.nodes[0].projects.pageInfo.endCursor",
+        parameter="variables.after",
+        in_body=True,
+        more="data.ciMinutesUsage.nodes[0].projects.pageInfo.hasNextPage",
+    ),
 )
 # https://jfrog.com/help/r/jfrog-rest-apis/get-storage-summary-info
 ARTIFACTORY_STORAGE = HttpSource(
@@ -158,6 +232,7 @@ ARTIFACTORY_STORAGE = HttpSource(
     path="api/storageinfo",
     records="repositoriesSummaryList[*]",
     required="repositoriesSummaryList",
+    envelope={"binariesSummary": "binariesSummary"},
     record_id="{repoKey}",
     skip={"repoKey": "TOTAL"},
     gives_past=False,
@@ -183,9 +258,15 @@ SOURCES: tuple[MongoSource | HttpSource, ...] = (
     CLOUDKITTY_USAGE,
     KUBERNETES_ALLOCATION,
     GITLAB_STORAGE,
+    GITLAB_CI_MINUTES,
     ARTIFACTORY_STORAGE,
     CUBE_USAGE,
 )
+
+# Where a product says the same in two ways: the source by what `sources.<service>.endpoint` says, the default first.
+ENDPOINTS: Mapping[str, Mapping[str, HttpSource]] = {
+    "cloudkitty": {"dataframes": CLOUDKITTY_USAGE, "summary": CLOUDKITTY_SUMMARY},
+}
 
 
 @dataclass(frozen=True)

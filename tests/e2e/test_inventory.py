@@ -215,7 +215,7 @@ def test_the_period_reaches_the_scan_of_every_raw_table(database: Database) -> N
             " where schemaname like 'raw%' and not starts_with(tablename, '_dlt')"
         )
     }
-    assert len(raw_tables) == 13
+    assert len(raw_tables) == 14
     database.execute("set enable_seqscan = off")
     explained = database.execute(
         "explain (verbose, costs off) select * from finops_intermediate.int_usage_valued where period = '2026-09-01'"

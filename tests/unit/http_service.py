@@ -8,17 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it came; `at` is the clock's, in seconds."""
+    """A request as it came; `at` is the clock's, in seconds; a body is read as JSON."""
 
     path: str
     query: Mapping[str, str]
     headers: Message
     at: float
+    method: str = "GET"
+    body: Any = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Note the request, send the next answer."""
         parts = urlsplit(self.path)
-        asked = Asked(parts.path, dict(parse_qsl(parts.query)), self.headers, time.monotonic())
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.loads(sent) if sent else None
+        query = dict(parse_qsl(parts.query))
+        asked = Asked(parts.path, query, self.headers, time.monotonic(), self.command, body)
         self.server.asked.append(asked)
         given = self.server.answers.pop(0) if self.server.answers else Answer("nothing more was planned", 418)
         self.server.closing.wait(given.silence)
@@ -78,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = bool(given.promised)
+
+    do_POST = do_GET  # noqa: N815 the parent's name
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the parent's signature
         """Say nothing: a test's own words are enough."""

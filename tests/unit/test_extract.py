@@ -15,6 +15,7 @@ from ingest.sources import (
     CLOUDKITTY_USAGE,
     CMDB_VM,
     CUBE_USAGE,
+    GITLAB_CI_MINUTES,
     GITLAB_STORAGE,
     KUBERNETES_ALLOCATION,
     OPENSTACK_USAGE,
@@ -27,6 +28,7 @@ from .limits import LIMITS
 
 AUGUST, SEPTEMBER, OCTOBER = (Period.parse(f"2026-{month:02}") for month in (8, 9, 10))
 DATED_DUMP = ConfiguredSource(CMDB_VM, {"uri": "mongodb://cmdb", "collection": "vms", "snapshot_field": "day"})
+MONTHLY = ConfiguredSource(GITLAB_CI_MINUTES, {"url": "https://gitlab", "ci_namespaces": "[]"})
 METER = ConfiguredSource(OPENSTACK_USAGE, {"url": "https://nova"})
 TODAY_ONLY = ConfiguredSource(GITLAB_STORAGE, {"url": "https://gitlab"})
 NOTHING: Mapping[date, Accepted] = {}
@@ -121,6 +123,67 @@ def test_refetch_stops_at_the_day_of_the_run() -> None:
 
 
 # Sources that know only today
+
+
+# Months
+
+
+def months(known: Mapping[date, Accepted], order: Order, lookback_days: int = 3) -> list[Window]:
+    """The windows planned of a source that is read by the month."""
+    return plan_windows(MONTHLY, known, replace(LIMITS, lookback_days=lookback_days), order)
+
+
+def read_up_to(day: int, month: int = 9) -> dict[date, Accepted]:
+    """A ledger in which September was read up to, not including, this day."""
+    return {date(2026, 9, 1): Accepted(10, {}, date(2026, month, day))}
+
+
+def test_a_month_is_one_window_up_to_the_day_before_the_run() -> None:
+    assert months(NOTHING, order(22)) == [Window(date(2026, 9, 1), date(2026, 9, 22))]
+
+
+def test_a_month_that_begins_today_has_nothing_to_say() -> None:
+    assert months(NOTHING, order(1)) == []
+
+
+def test_a_month_that_is_over_is_one_window_to_its_end() -> None:
+    asked = Order([AUGUST, SEPTEMBER], date(2026, 9, 15))
+    assert months(NOTHING, asked)[0] == Window(date(2026, 8, 1), date(2026, 9, 1))
+
+
+def test_a_month_that_goes_on_is_read_each_night_in_the_same_window() -> None:
+    assert months(read_up_to(21), order(22)) == [Window(date(2026, 9, 1), date(2026, 9, 22))]
+
+
+def test_a_month_that_goes_on_is_read_again_on_the_same_day() -> None:
+    assert months(read_up_to(22), order(22)) == [Window(date(2026, 9, 1), date(2026, 9, 22))]
+
+
+def test_a_month_that_goes_on_is_read_once_a_day_without_lookback() -> None:
+    assert months(read_up_to(22), order(22), lookback_days=0) == []
+
+
+@pytest.mark.parametrize("day", [1, 2, 3])
+def test_a_month_that_is_over_is_read_again_while_its_last_day_is_recent(day: int) -> None:
+    asked = Order([SEPTEMBER], date(2026, 10, day))
+    assert months(read_up_to(1, month=10), asked) == [Window(date(2026, 9, 1), date(2026, 10, 1))]
+
+
+def test_a_month_that_was_read_whole_is_left_alone_after_that() -> None:
+    assert months(read_up_to(1, month=10), Order([SEPTEMBER], date(2026, 10, 4))) == []
+
+
+def test_a_month_that_was_not_read_to_its_end_is_read_whole_however_late() -> None:
+    assert months(read_up_to(22), Order([SEPTEMBER], date(2027, 3, 1))) == [Window(date(2026, 9, 1), date(2026, 10, 1))]
+
+
+def test_a_run_as_of_an_earlier_day_takes_no_days_away() -> None:
+    assert months(read_up_to(22), order(10)) == []
+
+
+def test_refetch_reads_a_month_again() -> None:
+    asked = Order([SEPTEMBER], date(2026, 12, 1), refetch=True)
+    assert months(read_up_to(1, month=10), asked) == [Window(date(2026, 9, 1), date(2026, 10, 1))]
 
 
 def test_what_knows_only_today_is_asked_for_today() -> None:

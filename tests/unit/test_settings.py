@@ -9,6 +9,7 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 
 from ingest.errors import ConfigurationError
 from ingest.settings import SETTINGS, ConfiguredSource, known_secrets, load
+from ingest.sources import HttpSource
 
 GITLAB = {"SOURCES__GITLAB__URL": "https://gitlab.example.com"}
 CLIENT = {
@@ -433,3 +434,42 @@ def test_a_declared_service_without_its_address_is_refused(folder: Path) -> None
     Container()[PluggableRunContext].reload_providers()
     assert "sources.http.helpdesk.path: Field required" in refusal()
     assert known_secrets() == ("hd-1",)
+
+
+# One product's own settings
+
+
+def test_ci_minutes_are_off_without_their_namespaces() -> None:
+    assert [found.source.name for found in configured(**GITLAB)] == ["gitlab.storage"]
+
+
+def test_ci_minutes_are_on_with_their_namespaces() -> None:
+    found = configured(**GITLAB, SOURCES__GITLAB__CI_NAMESPACES='["gid://gitlab/Group/42"]')
+    assert [one.source.name for one in found] == ["gitlab.storage", "gitlab.ci_minutes"]
+
+
+def test_namespaces_that_are_no_list_are_refused() -> None:
+    said = refusal(**GITLAB, SOURCES__GITLAB__CI_NAMESPACES="42")
+    assert said == "sources.gitlab.ci_namespaces '42' is not a JSON list of names"
+
+
+@pytest.mark.parametrize(("endpoint", "path"), [("dataframes", "v2/dataframes"), ("summary", "v2/summary")])
+def test_cloudkitty_is_asked_for_what_is_set(endpoint: str, path: str) -> None:
+    (found,) = configured(SOURCES__CLOUDKITTY__URL="https://rating.example.com", SOURCES__CLOUDKITTY__ENDPOINT=endpoint)
+    assert isinstance(found.source, HttpSource)
+    assert (found.source.name, found.source.path) == ("cloudkitty.usage", path)
+
+
+def test_cloudkitty_is_asked_for_its_dataframes_by_default() -> None:
+    (found,) = configured(SOURCES__CLOUDKITTY__URL="https://rating.example.com")
+    assert isinstance(found.source, HttpSource)
+    assert found.source.path == "v2/dataframes"
+
+
+def test_an_endpoint_that_a_product_has_not_is_refused() -> None:
+    said = refusal(SOURCES__CLOUDKITTY__URL="https://rating.example.com", SOURCES__CLOUDKITTY__ENDPOINT="report")
+    assert said == "sources.cloudkitty.endpoint 'report' is none of cloudkitty: write one of dataframes, summary"
+
+
+def test_an_endpoint_of_a_product_that_has_one_is_refused() -> None:
+    assert refusal(**GITLAB, SOURCES__GITLAB__ENDPOINT="graphql").endswith("is none of gitlab: leave it out")

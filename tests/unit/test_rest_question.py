@@ -1,0 +1,42 @@
+from dataclasses import replace
+from datetime import date
+
+from ingest.rest_question import Question, questions
+from ingest.settings import ConfiguredSource
+from ingest.sources import GITLAB_CI_MINUTES, HttpSource, Window
+
+SEPTEMBER = Window(date(2026, 9, 1), date(2026, 10, 1))
+
+
+def asked(source: HttpSource, **options: str) -> list[Question]:
+    """What the source is asked for September."""
+    return list(questions(ConfiguredSource(source, options), source, SEPTEMBER))
+
+
+def test_placeholders_of_a_body_are_filled_in_at_any_depth() -> None:
+    body = {"range": {"days": ["{start}", "{end}"], "label": "month {month} of {each}"}, "limit": 100, "all": True}
+    (question,) = asked(replace(GITLAB_CI_MINUTES, body=body), ci_namespaces='["shop"]')
+    assert question.body == {
+        "range": {"days": ["2026-09-01", "2026-10-01"], "label": "month 2026-09 of shop"},
+        "limit": 100,
+        "all": True,
+    }
+
+
+def test_a_source_s_own_body_is_left_as_it_is() -> None:
+    before = repr(GITLAB_CI_MINUTES.body)
+    for question in asked(GITLAB_CI_MINUTES, ci_namespaces='["a", "b"]'):
+        assert question.body is not None
+        question.body["query"] = "changed"
+    assert repr(GITLAB_CI_MINUTES.body) == before
+
+
+def test_each_question_has_a_body_of_its_own() -> None:
+    first, second = asked(GITLAB_CI_MINUTES, ci_namespaces='["a", "b"]')
+    assert first.body is not None
+    assert second.body is not None
+    assert first.body["variables"] is not second.body["variables"]
+
+
+def test_without_a_body_there_is_none() -> None:
+    assert asked(replace(GITLAB_CI_MINUTES, body=None, each=None)) == [Question({}, None)]
