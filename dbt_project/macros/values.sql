@@ -109,3 +109,40 @@ year up to 1970 (0001, 1900, the epoch itself) is how a system writes that it ha
 {% macro bytes_to_gib(bytes) -%}
     ({{ bytes }} * 0.000000000931322574615478515625)
 {%- endmacro %}
+
+{#-
+GiB of a size as Artifactory writes it ("59.77 GB", "1,024.5 MB", "0 bytes", "32.22 GB (15.77%)"), or null: a size without
+its unit is none.
+-#}
+{% macro artifactory_gib(text) -%}
+    {%- set size = "regexp_replace(replace(" ~ text ~ ", ',', ''), ' *([(].*)?$', '')" -%}
+    case
+        when {{ size }} ~* '[0-9] *bytes$'
+            then {{ bytes_to_gib(to_numeric("regexp_replace(" ~ size ~ ", ' *bytes$', '', 'i')")) }}
+        when {{ size }} ~* '[0-9] *[kmgtp]b$' then {{ to_gib(size) }}
+    end
+{%- endmacro %}
+
+{#- The namespace of a project: its path without the last part. -#}
+{% macro gitlab_namespace(path) -%}
+    nullif(regexp_replace({{ path }}, '/?[^/]*$', ''), '')
+{%- endmacro %}
+
+{#-
+The topics of a project, which GitLab gives as a JSON list: their names with commas between (no topic has one), and the
+application that one names behind the prefix of gitlab_application_topic_prefix, the first in the alphabet, in lower case.
+-#}
+{% macro gitlab_topics(topics) -%}
+    {%- set prefix = var('gitlab_application_topic_prefix') | lower -%}
+    select
+        string_agg(topic.name, ',' order by lower(topic.name) collate "C") as topic_names,
+        {% if prefix -%}
+        min({{ trimmed("substring(lower(topic.name) from " ~ (prefix | length + 1) ~ ")") }} collate "C")
+            filter (where starts_with(lower(topic.name), '{{ prefix }}')) as topic_application
+        {%- else -%}
+        cast(null as text) as topic_application
+        {%- endif %}
+    from json_array_elements_text(
+        case json_typeof({{ topics }}) when 'array' then {{ topics }} end
+    ) as topic (name)
+{%- endmacro %}

@@ -116,19 +116,23 @@ def days(first: str, last: str) -> Iterator[date]:
 
 @contextmanager
 def serving(answers: Mapping[str, Any]) -> Iterator[str]:
-    """A real HTTP server: JSON by path; a value may be a function of the query's parameters."""
+    """A real HTTP server: JSON by path; a value may be a function of the query's parameters, or of what is posted."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             answer = answers.get(url.path)
-            body = answer(parse_qs(url.query)) if callable(answer) else answer
+            posted = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked = json.loads(posted) if posted else parse_qs(url.query)
+            body = answer(asked) if callable(answer) else answer
             content = json.dumps(body).encode()
             self.send_response(404 if body is None else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815 the parent's name
 
         def log_message(self, *_: object) -> None:
             pass

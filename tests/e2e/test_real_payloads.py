@@ -120,6 +120,23 @@ def test_cloudkittys_dataframes_are_accounted_for_point_by_point(
     assert reconciliation(database) == ("PUBLISHED", 46, 0, 46, 0)
 
 
+def test_cloudkittys_summary_is_accounted_for_row_by_row(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving({"/v2/summary": payload("openstack/cloudkitty_summary_get.json")}) as url:
+        monkeypatch.setenv("SOURCES__CLOUDKITTY__URL", url)
+        monkeypatch.setenv("SOURCES__CLOUDKITTY__ENDPOINT", "summary")
+        assert nightly("2019-06-02", "cloudkitty.usage") == 0
+    rejects = database.execute(
+        "select product_id, reason, quantity, unit from finops.rejected_usage order by product_id"
+    ).fetchall()
+    assert rejects == [
+        ("cloudkitty.image.size", "NO_PRODUCT", Decimal("2590.421676635742"), None),
+        ("cloudkitty.instance", "NO_PRODUCT", Decimal(1354), None),
+        ("cloudkitty.ip.floating", "NO_PRICE", Decimal(502), "ip"),  # the catalogue's prices begin in 2024
+        ("cloudkitty.volume.size", "NO_PRICE", Decimal("175.9"), "GiB"),
+    ]
+    assert reconciliation(database) == ("PUBLISHED", 4, 0, 4, 0)
+
+
 def test_opencosts_allocations_are_cpu_ram_and_volumes(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = payload("opencost/allocation-example-output.json")
     empty: dict[str, Any] = {"code": 200, "data": [{}]}

@@ -1,3 +1,4 @@
+{% set deduplicate = var('artifactory_deduplicate') -%}
 with days as (
 
     select * from {{ ref('int_inventory_days') }}
@@ -7,6 +8,23 @@ with days as (
 repositories as (
 
     select * from {{ ref('stg_artifactory__repositories') }}
+
+),
+
+sized as (
+
+    select
+        *,
+        -- Artifactory writes GB and means GiB
+        case
+            when used_bytes is not null then {{ bytes_to_gib('used_bytes') }}
+            when used_unit = 'bytes' then {{ bytes_to_gib('used_value') }}
+            when used_unit = 'kb' then {{ bytes_to_gib('used_value * 1024') }}
+            when used_unit = 'mb' then {{ bytes_to_gib('used_value * 1048576') }}
+            when used_unit = 'gb' then used_value
+            when used_unit = 'tb' then used_value * 1024
+        end as used_gib
+    from repositories
 
 ),
 
@@ -27,20 +45,28 @@ capacity as (
         cast(null as text) as sub_account_name,
         repositories.repository_key as resource_id,
         cast(null as text) as resource_name,
-        'artifactory.storage_gib' as product_ref,
-        -- Artifactory writes GB and means GiB
-        case
-            when repositories.used_bytes is not null then {{ bytes_to_gib('repositories.used_bytes') }}
-            when repositories.used_unit = 'bytes' then {{ bytes_to_gib('repositories.used_value') }}
-            when repositories.used_unit = 'kb' then {{ bytes_to_gib('repositories.used_value * 1024') }}
-            when repositories.used_unit = 'mb' then {{ bytes_to_gib('repositories.used_value * 1048576') }}
-            when repositories.used_unit = 'gb' then repositories.used_value
-            when repositories.used_unit = 'tb' then repositories.used_value * 1024
-        end as capacity,
-        'GiB-month' as unit,
-        repositories.used_text as capacity_text
+        {% if deduplicate -%}
+        -- a product of its own, so that each relevé says it; multiplied first, the division carried to 20 decimals
+            'artifactory.deduplicated_gib' as product_ref,
+            case
+                when repositories.used_gib = 0 then 0
+                else round(
+                    repositories.used_gib * repositories.binaries_gib * 1.00000000000000000000
+                    / nullif(repositories.artifacts_gib, 0),
+                    20
+                )
+            end as capacity,
+            'GiB-month' as unit,
+            concat_ws(' of ', repositories.used_text, coalesce(repositories.binaries_text, 'no binariesSummary'))
+                as capacity_text
+        {%- else -%}
+            'artifactory.storage_gib' as product_ref,
+            repositories.used_gib as capacity,
+            'GiB-month' as unit,
+            repositories.used_text as capacity_text
+        {%- endif %}
     from days
-    inner join repositories
+    inner join sized as repositories
         on
             days.source = repositories.source
             and days.extraction_run_id = repositories.extraction_run_id

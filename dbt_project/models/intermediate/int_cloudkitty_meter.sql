@@ -4,6 +4,12 @@ with windows as (
 
 ),
 
+products as (
+
+    select * from {{ ref('products') }}
+
+),
+
 points as (
 
     select * from {{ ref('stg_cloudkitty__points') }}
@@ -30,7 +36,8 @@ metered as (
         points.resource_name,
         'cloudkitty.' || points.metric as product_ref,
         points.quantity,
-        points.unit,
+        -- a metric has one unit, and the summary leaves it out: the catalogue's is meant
+        case when points.is_summary then products.unit else points.unit end as unit,
         points.quantity_text
     from windows
     inner join points
@@ -38,6 +45,7 @@ metered as (
             windows.source = points.source
             and windows.extraction_run_id = points.extraction_run_id
             and windows.window_date = points.window_date
+    left join products on 'cloudkitty.' || points.metric = products.product_id
 
 )
 

@@ -22,11 +22,13 @@ capacity as (
         projects.window_date,
         projects.record_id,
         projects.record_hash,
-        cast(null as text) as application_code,
+        -- the first that is there, as with a bill's tags: an alias may be a project's path
+        coalesce(projects.attribute_application, projects.topic_application, projects.project_path)
+            as application_code,
         projects.namespace_path as sub_account_id,
-        cast(null as text) as sub_account_name,
+        projects.attribute_names as sub_account_name,
         projects.project_path as resource_id,
-        cast(null as text) as resource_name,
+        projects.topic_names as resource_name,
         component.product_ref,
         {{ bytes_to_gib('component.bytes') }} as capacity,
         'GiB-month' as unit,

@@ -37,6 +37,14 @@ with metered as (
         domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
         line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, quantity, unit, quantity_text
+    from {{ ref('int_gitlab_ci_meter') }}
+
+    union all
+
+    select
+        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
+        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
+        product_ref, quantity, unit, quantity_text
     from {{ ref('int_declared_meter') }}
 
 ),

@@ -17,6 +17,8 @@ stated as (
         source,
         period,
         measure,
+        -- a meter's record counts once for each day of its window, over which it is spread (int_gitlab_ci_meter)
+        case when measure = 'metered' then window_end - window_date else 1 end as day_count,
         control_totals -> to_char(period, 'YYYY-MM') as totals
     from windows
 
@@ -27,7 +29,7 @@ landed as (
     select
         source,
         period,
-        coalesce(cast(totals ->> 'records' as numeric), 0) as records,
+        coalesce(cast(totals ->> 'records' as numeric), 0) * day_count as records,
         {% set cost_column = var('focus_cost_column') | replace('_', ' ') | title | replace(' ', '') -%}
         case
             when measure = 'billed' then coalesce(cast(totals ->> '{{ cost_column }}' as numeric), 0)

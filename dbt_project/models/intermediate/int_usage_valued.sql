@@ -66,18 +66,33 @@ allocated as (
                         when 'sub_account_name' then usage_lines.sub_account_name
                         when 'resource_id' then usage_lines.resource_id
                         when 'resource_name' then usage_lines.resource_name
-                    end as text
+                    end as text,
+                    -- GitLab's lists, with a comma around each
+                    case
+                        when not starts_with(usage_lines.source, 'gitlab.') then null
+                        when rules.field = 'topic' then ',' || usage_lines.resource_name || ','
+                        when rules.field = 'custom_attribute' then ',' || usage_lines.sub_account_name || ','
+                    end as labels
             ) as subject
         where
             by_code.application_id is null
             and by_alias.application_id is null
-            and (rules.source is null or rules.source = usage_lines.source)
+            -- a rule of `gitlab` is for gitlab.storage and for gitlab.ci_minutes
+            and (
+                rules.source is null
+                or rules.source = usage_lines.source
+                or starts_with(usage_lines.source, rules.source || '.')
+            )
             and usage_lines.usage_date >= rules.valid_from
             and (rules.valid_to is null or usage_lines.usage_date < rules.valid_to)
             and case rules.match_type
-                when 'exact' then subject.text = rules.pattern
-                when 'prefix' then starts_with(subject.text, rules.pattern)
-                when 'regex' then subject.text ~ rules.pattern
+                when 'exact'
+                    then coalesce(subject.text = rules.pattern, strpos(subject.labels, ',' || rules.pattern || ',') > 0)
+                when 'prefix'
+                    then coalesce(
+                        starts_with(subject.text, rules.pattern), strpos(subject.labels, ',' || rules.pattern) > 0
+                    )
+                when 'regex' then coalesce(subject.text, trim(both ',' from subject.labels)) ~ rules.pattern
             end
         order by rules.priority, rules.rule_id
         limit 1

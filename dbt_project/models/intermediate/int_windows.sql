@@ -19,7 +19,13 @@ periods as (
         touched.period
     from accepted
     cross join lateral unnest(accepted.periods) as touched (period)
-    where accepted.measure in ('metered', 'billed')
+    -- a bill's lines choose among the periods that it touches; a meter's records are all of its window's own
+    where
+        accepted.measure = 'billed'
+        or (
+            accepted.measure = 'metered'
+            and touched.period = cast(date_trunc('month', cast(accepted.window_date as timestamp)) as date)
+        )
 
 )
 

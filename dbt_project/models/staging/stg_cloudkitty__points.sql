@@ -1,4 +1,5 @@
--- A dataframe holds the points of every metric for one hour: one row per point.
+-- A dataframe holds the points of every metric for one hour: one row per point. A row of the summary is one already,
+-- under the names of its columns; it says no unit.
 select
     -- where it comes from
     source.source,
@@ -8,19 +9,20 @@ select
     md5(cast(source.payload as text)) as record_hash,
 
     -- who
-    metric.key as metric,
+    coalesce(metric.key, source.payload ->> 'type') as metric,
     point.number as point_number,
-    point.document #>> '{groupby,project_id}' as project_id,
+    coalesce(point.document #>> '{groupby,project_id}', source.payload ->> 'project_id') as project_id,
     point.document #>> '{groupby,id}' as resource_id,
     point.document #>> '{metadata,name}' as resource_name,
 
     -- when
-    {{ to_utc("source.payload #>> '{period,begin}'") }} as usage_started_at,
+    {{ to_utc("coalesce(source.payload #>> '{period,begin}', source.payload ->> 'begin')") }} as usage_started_at,
 
     -- how much
     point.document #>> '{vol,unit}' as unit,
-    {{ to_numeric("point.document #>> '{vol,qty}'") }} as quantity,
-    point.document #>> '{vol,qty}' as quantity_text
+    {{ to_numeric("coalesce(point.document #>> '{vol,qty}', source.payload ->> 'qty')") }} as quantity,
+    coalesce(point.document #>> '{vol,qty}', source.payload ->> 'qty') as quantity_text,
+    source.payload ->> 'qty' is not null as is_summary
 from {{ source('raw_private_cloud', 'cloudkitty_usage') }} as source
 -- left joins: a dataframe without points still has to be accounted for
 left join lateral json_each(

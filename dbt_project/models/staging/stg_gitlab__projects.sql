@@ -10,6 +10,10 @@ select
     -- who
     project.path_with_namespace as project_path,
     project.namespace ->> 'full_path' as namespace_path,
+    attributes.attribute_application,
+    attributes.attribute_names,
+    topics.topic_application,
+    topics.topic_names,
 
     -- how much, in bytes: a kind that GitLab does not count is none, one that is no number stays unknown;
     -- storage_size is not the sum of its parts, and is not read
@@ -24,8 +28,24 @@ select
     {{ to_numeric(size % 'container_registry_size') }} as registry_bytes,
     cast(project.statistics as text) as statistics_text
 from {{ source('raw_native', 'gitlab_storage') }} as source
-cross join lateral json_to_record(source.payload) as project (
-    path_with_namespace text,
-    namespace json,
-    statistics json
-)
+cross join
+    lateral json_to_record(source.payload)
+        as project (
+            path_with_namespace text,
+            namespace json,
+            topics json,
+            custom_attributes json,
+            statistics json
+        )
+cross join
+    lateral (
+        select
+            string_agg(concat(attribute.key, '=', attribute.value), ',' order by attribute.key) as attribute_names,
+            min({{ trimmed('attribute.value') }}) filter (
+                where lower({{ trimmed('attribute.key') }}) = '{{ var("gitlab_application_attribute") | lower }}'
+            ) as attribute_application
+        from json_to_recordset(
+            case json_typeof(project.custom_attributes) when 'array' then project.custom_attributes end
+        ) as attribute (key text, value text)
+    ) as attributes
+cross join lateral ({{ gitlab_topics('project.topics') }}) as topics

@@ -1,0 +1,78 @@
+-- A month's minutes, spread over the days that the window covers: GitLab knows no days. Each day takes the same,
+-- rounded to 12 decimals (the division carried to 20 first), the last one what is left: they sum up to the meter.
+with windows as (
+
+    select * from {{ ref('int_windows') }}
+
+),
+
+usages as (
+
+    select * from {{ ref('stg_gitlab__ci_minutes') }}
+
+),
+
+spread as (
+
+    select
+        windows.domain,
+        windows.source,
+        windows.period,
+        windows.window_end,
+        windows.window_end - windows.window_date as day_count,
+        calendar.day_number,
+        usages.extraction_run_id,
+        usages.window_date,
+        usages.record_id,
+        usages.record_hash,
+        usages.topic_application,
+        usages.topic_names,
+        usages.project_path,
+        usages.namespace_path,
+        usages.month_date,
+        usages.minutes,
+        usages.minutes_text,
+        round(round(usages.minutes * 1.00000000000000000000 / (windows.window_end - windows.window_date), 20), 12)
+            as minutes_a_day
+    from windows
+    inner join usages
+        on
+            windows.source = usages.source
+            and windows.extraction_run_id = usages.extraction_run_id
+            and windows.window_date = usages.window_date
+    -- constant bounds, as in int_inventory_days: the planner knows that a month has few days
+    cross join generate_series(1, 31) as calendar (day_number)
+    where windows.window_date + calendar.day_number <= windows.window_end
+
+),
+
+metered as (
+
+    select
+        domain,
+        source,
+        period,
+        window_end,
+        extraction_run_id,
+        window_date,
+        record_id,
+        record_hash,
+        cast(day_number as bigint) as line_number,
+        -- another month's minutes are another window's: rejected, on the day that they say
+        case when month_date = window_date then window_date + day_number - 1 else month_date end as usage_date,
+        coalesce(topic_application, project_path) as application_code,
+        namespace_path as sub_account_id,
+        cast(null as text) as sub_account_name,
+        project_path as resource_id,
+        topic_names as resource_name,
+        'gitlab.ci_minute' as product_ref,
+        case
+            when day_number = day_count then minutes - minutes_a_day * (day_count - 1) else minutes_a_day
+        end as quantity,
+        'minute' as unit,
+        minutes_text as quantity_text
+    from spread
+
+)
+
+select * from metered
