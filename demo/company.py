@@ -180,6 +180,12 @@ PROJECTS = (
     Project(1042, "sandbox/hackathon-2025", 3800, 11200, 900),  # under no team's group: UNALLOCATED
 )
 
+# GitLab's top-level groups by their global id, whose CI minutes are read.
+CI_GROUPS = {
+    f"gid://gitlab/Group/{number}": group
+    for number, group in enumerate(sorted({project.path.partition("/")[0] for project in PROJECTS}), start=11)
+}
+
 REPOSITORIES = (
     Repository("shop-docker-local", "LOCAL", "Docker", 182_000),
     Repository("shop-npm-local", "LOCAL", "Npm", 14_300),
@@ -209,6 +215,15 @@ SERVERS = (
     Server("migration", TENANT_ANALYTICS, "c5.4xlarge", 16, 65536, 500, MIGRATION_STARTED, MIGRATION_ENDED),
     Server("try-gpu", TENANT_SANDBOX, "m5.large", 4, 16384, 40, _utc("2026-06-01 12:00")),
 )
+
+# Cinder's volumes and Neutron's addresses, by project, as CloudKitty rates them.
+CINDER_VOLUMES = (
+    ("be966c6d-0001", TENANT_SEARCH, 800),
+    ("be966c6d-0002", TENANT_DELIVERY, 250),
+    ("be966c6d-0003", TENANT_ANALYTICS, 4000),
+    ("be966c6d-0004", TENANT_SANDBOX, 120),
+)
+FLOATING_ADDRESSES = (("f10a7000-0001", TENANT_SEARCH), ("f10a7000-0002", TENANT_DELIVERY))
 
 NAMESPACES = (
     Namespace("shop-web", 18.5, 44.0, 120.0),

@@ -12,11 +12,12 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """A request whose token was right: `url` is absolute and without its query string."""
+    """A request whose token was right: `url` is absolute and without its query string, `body` is what was posted."""
 
     url: str
     params: Mapping[str, str]
     as_of: date
+    body: Mapping[str, object] = field(default_factory=dict)
 
     def text(self, name: str, default: str | None = None) -> str:
         """The parameter `name`; BadRequestError if it is missing and has no default."""

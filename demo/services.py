@@ -1,6 +1,6 @@
-"""The company's HTTP services, on one loopback port: GitLab, Artifactory, Cube, Nova and OpenCost.
+"""The company's HTTP services, on one loopback port: GitLab, Artifactory, Cube, Nova, CloudKitty and OpenCost.
 
-One server for five products keeps the demonstration to one thread pool; each has its own prefix and its own
+One server for six products keeps the demonstration to one thread pool; each has its own prefix and its own
 token, as it would have its own host.
 """
 
@@ -14,9 +14,11 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from demo.ci_services import ci_minutes
 from demo.declared_services import platform_usage, tickets
 from demo.meter_services import allocation, load, tenant_usage
 from demo.query import Answer, BadRequestError, Query
+from demo.rating_services import dataframes
 from demo.storage_services import projects, storage_info
 
 GITLAB_TOKEN = "glpat-demo-0001"
@@ -40,9 +42,11 @@ class Endpoint:
 def _endpoints() -> dict[str, Endpoint]:
     return {
         "/gitlab/api/v4/projects": _bearer(GITLAB_TOKEN, projects),
+        "/gitlab/api/graphql": _bearer(GITLAB_TOKEN, ci_minutes),
         "/artifactory/api/storageinfo": _bearer(ARTIFACTORY_TOKEN, storage_info),
         "/cube/cubejs-api/v1/load": _bearer(CUBE_TOKEN, partial(load, slow=set())),
         "/nova/v2.1/os-simple-tenant-usage": Endpoint("X-Auth-Token", OPENSTACK_TOKEN, tenant_usage),
+        "/cloudkitty/v2/dataframes": Endpoint("X-Auth-Token", OPENSTACK_TOKEN, dataframes),
         "/opencost/allocation": _bearer(OPENCOST_TOKEN, allocation),
         "/helpdesk/v1/tickets/by-application": Endpoint("X-Api-Key", HELPDESK_TOKEN, tickets),
         "/platform/usage": _bearer(PLATFORM_TOKEN, platform_usage),
@@ -75,7 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a request in JSON, whatever happens to it."""
-        answer = self._answer()
+        posted = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        answer = self._answer(posted)
         body = json.dumps(answer.document).encode()
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
@@ -85,7 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _answer(self) -> Answer:
+    do_POST = do_GET  # noqa: N815 - the parent's name
+
+    def _answer(self, posted: bytes) -> Answer:
         parts = urlsplit(self.path)
         endpoint = self.server.endpoints.get(parts.path)
         if endpoint is None:
@@ -94,8 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
             return Answer({"message": "401 Unauthorized"}, status=401)
         params = dict(parse_qsl(parts.query, keep_blank_values=True))
         try:
-            return endpoint.answer(Query(self.server.url + parts.path, params, self.server.as_of))
-        except BadRequestError as error:
+            body = json.loads(posted) if posted else {}
+            return endpoint.answer(Query(self.server.url + parts.path, params, self.server.as_of, body))
+        except (BadRequestError, json.JSONDecodeError) as error:
             return Answer({"message": f"400 Bad request: {error}"}, status=400)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's signature

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from demo import services
 from demo.cmdb import DATABASE
+from demo.company import CI_GROUPS
 from demo.meter_services import DIMENSION, MEASURE, TIME
 
 DECLARED = Path(__file__).with_name("declared.toml")
@@ -26,6 +27,7 @@ def pipeline(mongo_uri: str, services_url: str, bills: Path) -> dict[str, str]:
         "SOURCES__GITLAB__URL": f"{services_url}/gitlab",
         "SOURCES__GITLAB__TOKEN": services.GITLAB_TOKEN,
         "SOURCES__GITLAB__PARAMS": AT_THE_DAY,
+        "SOURCES__GITLAB__CI_NAMESPACES": json.dumps(list(CI_GROUPS)),
         "SOURCES__ARTIFACTORY__URL": f"{services_url}/artifactory",
         "SOURCES__ARTIFACTORY__TOKEN": services.ARTIFACTORY_TOKEN,
         "SOURCES__ARTIFACTORY__PARAMS": AT_THE_DAY,
@@ -34,6 +36,8 @@ def pipeline(mongo_uri: str, services_url: str, bills: Path) -> dict[str, str]:
         "SOURCES__CUBE__QUERY": _queries_of_a_day(),
         "SOURCES__OPENSTACK__URL": f"{services_url}/nova/v2.1",
         "SOURCES__OPENSTACK__TOKEN": services.OPENSTACK_TOKEN,
+        "SOURCES__CLOUDKITTY__URL": f"{services_url}/cloudkitty",
+        "SOURCES__CLOUDKITTY__TOKEN": services.OPENSTACK_TOKEN,
         "SOURCES__OPENCOST__URL": f"{services_url}/opencost",
         "SOURCES__OPENCOST__TOKEN": services.OPENCOST_TOKEN,
         "SOURCES__HTTP__HELPDESK": json.dumps(declared["helpdesk"]),

@@ -75,8 +75,8 @@ def test_every_source_of_the_demo_reconciles_and_none_is_missing(home: Path) -> 
     query = "select string_agg(distinct source, ',' order by source), count(*) filter (where status <> 'PUBLISHED')"
     shown = demo(home, "psql", "--", "-Atc", f"{query} from finops.etl_reconciliations").stdout
     assert shown == (
-        "artifactory.storage,cmdb.disk,cmdb.legacy_storage,cmdb.vm,cube.usage,focus.aws,focus.azure,"
-        "gitlab.storage,http.helpdesk,http.platform,kubernetes.allocation,openstack.usage|0\n"
+        "artifactory.storage,cloudkitty.usage,cmdb.disk,cmdb.legacy_storage,cmdb.vm,cube.usage,focus.aws,focus.azure,"
+        "gitlab.ci_minutes,gitlab.storage,http.helpdesk,http.platform,kubernetes.allocation,openstack.usage|0\n"
     )
 
 

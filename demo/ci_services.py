@@ -1,0 +1,59 @@
+"""GitLab's GraphQL: the CI minutes of a top-level group, by project and month.
+
+The shape is that of the real product's answer: one node a month, the dearest project first, a cursor on the last page
+too, null for a group that isn't there, and errors with status 200.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from demo.company import CI_GROUPS, PROJECTS, Project
+from demo.query import Answer, Query
+from demo.variation import activity
+
+MIB_A_MINUTE = 60  # of artifacts kept, for each minute of an ordinary day
+PAGE = 3  # GitLab's is 100; a small one shows that pages are followed
+
+Document = dict[str, object]
+
+
+def ci_minutes(query: Query) -> Answer:
+    """The answer to a query of `ciMinutesUsage`."""
+    variables = query.body.get("variables")
+    if "ciMinutesUsage" not in str(query.body.get("query")) or not isinstance(variables, Mapping):
+        return Answer({"errors": [{"message": "Only ciMinutesUsage is served, with its variables"}]})
+    group = CI_GROUPS.get(str(variables.get("namespaceId")))
+    if group is None:
+        return Answer({"data": {"ciMinutesUsage": None}})
+    first = date.fromisoformat(str(variables["date"]))
+    used = [(project, _minutes(project, first, query.as_of)) for project in PROJECTS if _top(project) == group]
+    used = sorted(((p, minutes) for p, minutes in used if minutes), key=lambda pair: (-pair[1], pair[0].id))
+    return Answer({"data": {"ciMinutesUsage": {"nodes": [_month(first, used, variables)] if used else []}}})
+
+
+def _top(project: Project) -> str:
+    return project.path.partition("/")[0]
+
+
+def _minutes(project: Project, first: date, as_of: date) -> int:
+    """What a project has used of a month, up to the day before `as_of`."""
+    days = [day for offset in range(31) if (day := first + timedelta(days=offset)).month == first.month]
+    ordinary = project.artifacts / MIB_A_MINUTE
+    return round(sum(activity(f"{project.path}/ci", ordinary, day) for day in days if day < as_of))
+
+
+def _month(first: date, used: list[tuple[Project, int]], variables: Mapping[str, object]) -> Document:
+    start = int(str(variables.get("after") or 0))
+    page = used[start : start + PAGE]
+    following = {"hasNextPage": start + PAGE < len(used), "endCursor": str(start + len(page))}
+    return {
+        "month": first.strftime("%B"),
+        "monthIso8601": first.isoformat(),
+        "projects": {"nodes": [_usage(project, minutes) for project, minutes in page], "pageInfo": following},
+    }
+
+
+def _usage(project: Project, minutes: int) -> Document:
+    parent = project.path.rpartition("/")[0].rpartition("/")[2]
+    found = {"id": f"gid://gitlab/Project/{project.id}", "fullPath": project.path, "topics": [parent]}
+    return {"minutes": minutes, "sharedRunnersDuration": minutes * 60, "project": found}

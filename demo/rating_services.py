@@ -1,0 +1,50 @@
+"""CloudKitty: what OpenStack's volumes and floating addresses were rated for, hour by hour.
+
+The shape is that of the real product's answer: one dataframe an hour, the points of every metric in it, a total that
+counts points and not dataframes. Servers are Nova's to count (meter_services.py): nothing is here twice.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from demo.company import CINDER_VOLUMES, FLOATING_ADDRESSES
+from demo.query import Answer, BadRequestError, Query
+
+Document = dict[str, object]
+
+
+def dataframes(query: Query) -> Answer:
+    """CloudKitty's v2 dataframes between two times."""
+    begin, end = (_moment(query.text(name)) for name in ("begin", "end"))
+    hours = int((end - begin).total_seconds()) // 3600
+    points = len(CINDER_VOLUMES) + len(FLOATING_ADDRESSES)
+    if query.number("offset", 0) >= hours * points:
+        return Answer({"total": hours * points, "dataframes": []})
+    frames = [_frame(begin + timedelta(hours=hour)) for hour in range(hours)]
+    return Answer({"total": hours * points, "dataframes": frames})
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise BadRequestError(f"not a time: {text!r}") from error
+
+
+def _frame(begin: datetime) -> Document:
+    end = begin + timedelta(hours=1)
+    return {
+        "usage": {
+            "volume.size": [_point("GiB", gib, project, number) for number, project, gib in CINDER_VOLUMES],
+            "ip.floating": [_point("ip", 1, project, number) for number, project in FLOATING_ADDRESSES],
+        },
+        "period": {"begin": begin.isoformat(), "end": end.isoformat()},
+    }
+
+
+def _point(unit: str, quantity: int, project: str, resource: str) -> Document:
+    return {
+        "vol": {"unit": unit, "qty": quantity},
+        "rating": {"price": 0},
+        "groupby": {"project_id": project, "id": resource},
+        "metadata": {},
+    }
