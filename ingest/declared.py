@@ -78,6 +78,7 @@ class Declaration(_Declared):
         records: JSONPath of the records in an answer; `$[*]` where the answer is a list.
         record_id: format string over a record; without it, the content is the identity.
         measure: `metered` quantities are added up, `inventory` is a capacity on a day.
+        window: what one answer covers; the quantity of a `month` is spread over its days.
         gives_past: whether the service can be asked for a past day.
         skip: a record in which one of these fields has this value is none.
         not_ready: an answer in which one of these fields has this value says to ask again.
@@ -91,6 +92,7 @@ class Declaration(_Declared):
     record_id: str | None = None
     domain: Literal["open_legacy", "private_cloud", "native"] = "native"
     measure: Literal["metered", "inventory"] = "metered"
+    window: Literal["day", "month"] = "day"
     gives_past: bool = True
     pagination: Annotated[Pagination, Field(discriminator="kind")] = SinglePage()
     skip: Mapping[str, str] = {}
@@ -103,9 +105,11 @@ class Declaration(_Declared):
     lines: Annotated[tuple[UsageLine, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _dated_by_its_snapshot(self) -> Self:
-        if self.measure == "inventory" and self.date:
-            raise ValueError("an inventory has no date of its own: it is the state on the day that was asked for")
+    def _dated_by_its_window(self) -> Self:
+        if self.measure == "inventory" and (self.date or self.window == "month"):
+            raise ValueError("an inventory is the state on the day that was asked for: leave out date and window")
+        if self.window == "month" and self.date:
+            raise ValueError("a month is spread over its days: leave out date, or ask by the day")
         return self
 
 
@@ -138,6 +142,7 @@ def declared_source(name: str, table: Mapping[str, Any]) -> DeclaredSource:
             domain=declaration.domain,
             table="declared",
             measure=declaration.measure,
+            window=declaration.window,
             path=declaration.path,
             records=declaration.records,
             required=None if first_key in ("$", "") else first_key,

@@ -146,3 +146,18 @@ application that one names behind the prefix of gitlab_application_topic_prefix,
         case json_typeof({{ topics }}) when 'array' then {{ topics }} end
     ) as topic (name)
 {%- endmacro %}
+
+{#-
+What a day takes of a meter that only knows a longer window: the same each day, rounded to 12 decimals (the division
+carried to 20 first), and the last day what is left, so that they sum up to the meter.
+-#}
+{% macro day_share(quantity, day_number, day_count) -%}
+    {%- set share -%}
+        round(round({{ quantity }} * 1.00000000000000000000 / {{ day_count }}, 20), 12)
+    {%- endset -%}
+    case
+        when {{ day_count }} = 1 then {{ quantity }}
+        when {{ day_number }} = {{ day_count }} then {{ quantity }} - {{ share }} * ({{ day_count }} - 1)
+        else {{ share }}
+    end
+{%- endmacro %}

@@ -95,7 +95,9 @@ def test_a_field_is_a_path_and_a_key_with_a_dot_is_a_list() -> None:
         ({"pagination": {"kind": "offset", "size": 3}}, "sources.http.helpdesk.pagination.offset.size: "),
         ({"domain": "public_cloud"}, "sources.http.helpdesk.domain: "),
         ({"measure": "billed"}, "sources.http.helpdesk.measure: "),
-        ({"measure": "inventory", "date": "day"}, "an inventory has no date of its own"),
+        ({"measure": "inventory", "date": "day"}, "an inventory is the state on the day that was asked for"),
+        ({"measure": "inventory", "window": "month"}, "an inventory is the state on the day that was asked for"),
+        ({"window": "month", "date": "day"}, "a month is spread over its days"),
     ],
 )
 def test_a_declaration_that_can_t_be_used_names_its_key(keys: dict[str, object], said: str) -> None:

@@ -1,4 +1,5 @@
--- Services that a company declares: the declaration says which field of a record is what.
+-- Services that a company declares: the declaration says which field of a record is what. A window of a month is spread
+-- over its days.
 with windows as (
 
     select * from {{ ref('int_windows') }}
@@ -17,25 +18,24 @@ lines as (
 
 ),
 
-metered as (
+spread as (
 
     select
         windows.domain,
         windows.source,
         windows.period,
         windows.window_end,
+        windows.window_end - windows.window_date as day_count,
+        calendar.day_number,
         records.extraction_run_id,
         records.window_date,
         records.record_id,
         records.record_hash,
         lines.line_number,
-        case
-            when lines.date_path is null then records.window_date
-            else {{ to_date_utc("(records.payload #>> lines.date_path)") }}
-        end as usage_date,
+        {{ to_date_utc("(records.payload #>> lines.date_path)") }} as stated_date,
+        lines.date_path is not null as has_date,
         {{ trimmed("records.payload #>> lines.application_path") }} as application_code,
         records.payload #>> lines.sub_account_path as sub_account_id,
-        cast(null as text) as sub_account_name,
         records.payload #>> lines.resource_path as resource_id,
         records.payload #>> lines.resource_name_path as resource_name,
         coalesce(lines.product_id, {{ trimmed("records.payload #>> lines.product_path") }}) as product_ref,
@@ -49,7 +49,37 @@ metered as (
             and windows.extraction_run_id = records.extraction_run_id
             and windows.window_date = records.window_date
     inner join lines on records.source = lines.source
-    where windows.measure = 'metered'
+    -- constant bounds, as in int_inventory_days: the planner knows that a month has few days
+    cross join generate_series(1, 31) as calendar (day_number)
+    where
+        windows.measure = 'metered'
+        and windows.window_date + calendar.day_number <= windows.window_end
+
+),
+
+metered as (
+
+    select
+        domain,
+        source,
+        period,
+        window_end,
+        extraction_run_id,
+        window_date,
+        record_id,
+        record_hash,
+        (line_number - 1) * day_count + day_number as line_number,
+        case when has_date then stated_date else window_date + day_number - 1 end as usage_date,
+        application_code,
+        sub_account_id,
+        cast(null as text) as sub_account_name,
+        resource_id,
+        resource_name,
+        product_ref,
+        {{ day_share('quantity', 'day_number', 'day_count') }} as quantity,
+        unit,
+        quantity_text
+    from spread
 
 )
 

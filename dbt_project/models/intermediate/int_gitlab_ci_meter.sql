@@ -1,5 +1,4 @@
--- A month's minutes, spread over the days that the window covers: GitLab knows no days. Each day takes the same,
--- rounded to 12 decimals (the division carried to 20 first), the last one what is left: they sum up to the meter.
+-- A month's minutes, spread over the days that the window covers: GitLab knows no days.
 with windows as (
 
     select * from {{ ref('int_windows') }}
@@ -31,9 +30,7 @@ spread as (
         usages.namespace_path,
         usages.month_date,
         usages.minutes,
-        usages.minutes_text,
-        round(round(usages.minutes * 1.00000000000000000000 / (windows.window_end - windows.window_date), 20), 12)
-            as minutes_a_day
+        usages.minutes_text
     from windows
     inner join usages
         on
@@ -66,9 +63,7 @@ metered as (
         project_path as resource_id,
         topic_names as resource_name,
         'gitlab.ci_minute' as product_ref,
-        case
-            when day_number = day_count then minutes - minutes_a_day * (day_count - 1) else minutes_a_day
-        end as quantity,
+        {{ day_share('minutes', 'day_number', 'day_count') }} as quantity,
         'minute' as unit,
         minutes_text as quantity_text
     from spread
