@@ -97,12 +97,18 @@ def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Orde
     with extraction(run, configured.source, windows):
         _land_if_any(configured, document_tables(configured.source, run.run_id, counted()), line)
         outcomes = [
-            Outcome(window, count, {str(Period.of(window.start)): {"records": str(count)}})
+            Outcome(window, counts[window.start], _totals(configured, window, counts[window.start]))
             for window in windows
-            for count in (counts[window.start],)
         ]
         decide(run, configured.source, outcomes, limits, accept_shrink=order.accept_shrink)
     return counts.total()
+
+
+def _totals(configured: ConfiguredSource, window: Window, count: int) -> dict[str, dict[str, str]]:
+    """The records by month; none of reference data, which has no part in any month's relevés."""
+    if configured.source.measure == "reference":
+        return {}
+    return {str(Period.of(window.start)): {"records": str(count)}}
 
 
 def plan_windows(
@@ -110,7 +116,7 @@ def plan_windows(
 ) -> list[Window]:
     """The windows to extract: of the ordered months, those that are missing, and the last few again."""
     source = configured.source
-    last = order.as_of if source.measure == "inventory" else order.as_of - ONE_DAY
+    last = order.as_of if source.measure in ("inventory", "reference") else order.as_of - ONE_DAY
     if not gives_past(configured):
         # what a source says of today can't be said of another day
         wanted = Period.of(order.as_of) in order.periods and order.as_of == today() and not order.refetch

@@ -113,7 +113,7 @@ def _refusal(
 ) -> str | None:
     remedy = "what was published stays; if this is right, run again with --accept-shrink"
     for outcome in outcomes:
-        known = before.get(outcome.window.start)
+        known = _held_against(source, outcome.window.start, before)
         if known and outcome.records < known.records * (1 - limits.max_shrink):
             return (
                 f"{source.name}: {outcome.window.start} came back with {outcome.records} records where "
@@ -123,6 +123,16 @@ def _refusal(
         span = f"{outcomes[0].window.start} to {outcomes[-1].window.start}"
         return f"{source.name}: no record came back for {span}: {remedy}"
     return None
+
+
+def _held_against(source: Source, day: date, before: Mapping[date, Accepted]) -> Accepted | None:
+    """What a window must not be much smaller than: its own last version, or, of reference data, the latest before it.
+
+    A catalog hardly changes from day to day: half of it missing would read as half of the applications having left.
+    """
+    if source.measure != "reference":
+        return before.get(day)
+    return before.get(max((known for known in before if known <= day), default=day))
 
 
 def _touched(outcome: Outcome, before: Accepted | None) -> list[date]:
@@ -185,6 +195,23 @@ def blocked(run: Run) -> list[str]:
     ]
 
 
+def purge_reference(run: Run, tables: Mapping[str, str], keep_days: int) -> int:
+    """Delete snapshots of reference data of more than `keep_days` days ago; how many rows that was.
+
+    What they changed is kept, a row a change, in int_catalog_history. So: only once this run has worked that out, and
+    never the latest snapshot.
+    """
+    rows = run.connection.execute(
+        "select extraction_id, run_id::text, source, window_date from finops.etl_accepted as old"
+        " where measure = 'reference' and purged_at is null and ended_at < now() - make_interval(days => %s)"
+        " and exists (select from finops.etl_accepted as later"
+        "   where later.source = old.source and later.window_date > old.window_date)"
+        " and exists (select from finops.etl_steps where run_id = %s and step = 'consolidate' and status = 'SUCCESS')",
+        (keep_days, run.run_id),
+    ).fetchall()
+    return _delete(run, tables, rows)
+
+
 def purge(run: Run, tables: Mapping[str, str], keep_days: Decimal | int) -> int:
     """Delete raw versions superseded, or never counted, more than `keep_days` days ago; how many rows that was."""
     rows = run.connection.execute(
@@ -193,6 +220,10 @@ def purge(run: Run, tables: Mapping[str, str], keep_days: Decimal | int) -> int:
         "   select from finops.etl_accepted as kept where kept.extraction_id = old.extraction_id)",
         (int(keep_days),),
     ).fetchall()
+    return _delete(run, tables, rows)
+
+
+def _delete(run: Run, tables: Mapping[str, str], rows: Sequence[Mapping[str, object]]) -> int:
     purged = 0
     for row in rows:
         # of the names that configuration gives, a source may be gone from it: the ledger knows enough

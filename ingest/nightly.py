@@ -94,6 +94,7 @@ def _consolidate(run: Run, project: Path, progress: Progress) -> None:
 def _purge(run: Run, settings: Settings, progress: Progress) -> None:
     tables = {source.name: f"raw_{source.domain}.{source.table}" for source in SOURCES}
     with run.step("purge") as step:
-        step.rows = ledger.purge(run, tables, settings.limits.keep_superseded_days)
+        keep_days = settings.limits.keep_superseded_days
+        step.rows = ledger.purge(run, tables, keep_days) + ledger.purge_reference(run, tables, keep_days)
         if step.rows:
             progress.event("purged", rows=step.rows)

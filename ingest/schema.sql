@@ -6,6 +6,7 @@ create schema if not exists raw_open_legacy;
 create schema if not exists raw_private_cloud;
 create schema if not exists raw_public_cloud;
 create schema if not exists raw_native;
+create schema if not exists raw_reference;
 
 create table if not exists finops.etl_runs (
     run_id uuid primary key,
@@ -43,7 +44,8 @@ create table if not exists finops.etl_extractions (
     run_id uuid not null references finops.etl_runs,
     domain text not null,
     source text not null,
-    measure text not null check (measure in ('inventory', 'metered', 'billed')),
+    measure text not null
+    check (measure in ('reference', 'inventory', 'metered', 'billed')),
     window_date date not null,
     window_end date not null,
     started_at timestamptz not null default clock_timestamp(),
@@ -59,6 +61,23 @@ create table if not exists finops.etl_extractions (
 );
 create index if not exists etl_extractions_window
 on finops.etl_extractions (source, window_date, extraction_id) where status = 'COMPLETE';
+
+-- A database made before there was reference data.
+do $$
+begin
+    if exists (
+        select from pg_constraint
+        where
+            conrelid = 'finops.etl_extractions'::regclass and conname = 'etl_extractions_measure_check'
+            and pg_get_constraintdef(oid) not like '%reference%'
+    ) then
+        alter table finops.etl_extractions
+        drop constraint etl_extractions_measure_check,
+        add constraint etl_extractions_measure_check
+        check (measure in ('reference', 'inventory', 'metered', 'billed'));
+    end if;
+end
+$$;
 
 -- One row per run and (source, period) that the run has to publish; filled in by dbt as it does.
 create table if not exists finops.etl_reconciliations (
@@ -112,7 +131,8 @@ begin
         'raw_private_cloud.kubernetes_allocation',
         'raw_native.gitlab_storage', 'raw_native.gitlab_ci_minutes', 'raw_native.artifactory_storage',
         'raw_native.cube_usage',
-        'raw_open_legacy.declared', 'raw_private_cloud.declared', 'raw_native.declared'
+        'raw_open_legacy.declared', 'raw_private_cloud.declared', 'raw_native.declared',
+        'raw_reference.backstage_catalog'
     ]
     loop
         execute format(
@@ -209,7 +229,8 @@ select distinct on (source, window_date)
     ended_at,
     record_count,
     periods,
-    control_totals
+    control_totals,
+    purged_at
 from finops.etl_extractions
 where status = 'COMPLETE'
 order by source, window_date, extraction_id desc;

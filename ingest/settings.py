@@ -62,7 +62,9 @@ SETTINGS = (
     Setting("sources.cmdb.batch_size", "Documents a batch of the cursor", "1000"),
     Setting("sources.cmdb.read_preference", f"{', '.join(READ_PREFERENCES)}; empty: the URI's, else primary"),
     Setting("sources.cmdb.read_concern", f"{', '.join(READ_CONCERNS)}; empty: the URI's, else the server's"),
-    Setting("sources.<service>.url", "Address of openstack, cloudkitty, opencost, gitlab, artifactory or cube"),
+    Setting(
+        "sources.<service>.url", "Address of openstack, cloudkitty, opencost, gitlab, artifactory, cube, backstage"
+    ),
     Setting("sources.<service>.token", "Its token (a secret)"),
     Setting(
         "sources.<service>.token_header",

@@ -9,10 +9,11 @@ from typing import Literal
 
 from ingest.pagination import Cursor, LinkHeader, NextUrl, Offset, Pagination, SinglePage
 
-Domain = Literal["open_legacy", "private_cloud", "public_cloud", "native"]
-Measure = Literal["inventory", "metered", "billed"]
+# `reference` is no domain of cost: what says who owns what has raw tables and a ledger like the others, and no relevé.
+Domain = Literal["reference", "open_legacy", "private_cloud", "public_cloud", "native"]
+Measure = Literal["reference", "inventory", "metered", "billed"]
 
-DOMAINS: tuple[Domain, ...] = ("open_legacy", "private_cloud", "public_cloud", "native")
+DOMAINS: tuple[Domain, ...] = ("reference", "open_legacy", "private_cloud", "public_cloud", "native")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Source:
         name: as it stands in `fact_releve.source`, e.g. `cmdb.vm`.
         service: the section of the configuration that turns it on, e.g. `cmdb` for `sources.cmdb`.
         table: the raw table in the schema `raw_<domain>`.
-        measure: how a record becomes a quantity (DESIGN: inventory, metered or billed).
+        measure: how a record becomes a quantity (DESIGN: inventory, metered or billed); `reference`: it does not.
         window: what one extraction covers. A meter that only knows months is read by the month, and its quantity is
             spread over the days that the window covers.
     """
@@ -249,8 +250,32 @@ CUBE_USAGE = HttpSource(
     required="data",
     not_ready={"error": "Continue wait"},
 )
+# https://backstage.io/docs/features/software-catalog/software-catalog-api (GET /entities/by-query): conditions on
+# one key in one filter are alternatives. `fields` leaves out what is personal (a group's members) or large (relations).
+BACKSTAGE_CATALOG = HttpSource(
+    "backstage.catalog",
+    "backstage",
+    "reference",
+    "backstage_catalog",
+    "reference",
+    path="api/catalog/entities/by-query",
+    params={
+        "filter": "kind=component,kind=system,kind=group",
+        "fields": (
+            "kind,metadata.namespace,metadata.name,metadata.title,metadata.annotations,"
+            "spec.owner,spec.system,spec.parent,spec.children,spec.profile.displayName"
+        ),
+        "limit": "500",
+    },
+    records="items[*]",
+    required="items",
+    record_id="{kind}:{metadata[namespace]}/{metadata[name]}",
+    pagination=Cursor("pageInfo.nextCursor"),
+    gives_past=False,
+)
 
 SOURCES: tuple[MongoSource | HttpSource, ...] = (
+    BACKSTAGE_CATALOG,
     CMDB_VM,
     CMDB_DISK,
     CMDB_LEGACY_STORAGE,

@@ -105,6 +105,23 @@ year up to 1970 (0001, 1900, the epoch itself) is how a system writes that it ha
     end
 {%- endmacro %}
 
+{#-
+A reference of Backstage's, [kind:][namespace/]name, in full and in lower case: what it leaves out follows from where it
+stands. https://backstage.io/docs/features/software-catalog/references
+-#}
+{% macro entity_ref(text, kind, namespace) -%}
+    lower(
+        coalesce(substring({{ text }} from '^([^:/]+):'), '{{ kind }}') || ':'
+        || coalesce(substring({{ text }} from '^(?:[^:/]+:)?([^:/]+)/'), {{ namespace }}) || '/'
+        || regexp_replace({{ text }}, '^.*[:/]', '')
+    )
+{%- endmacro %}
+
+{#- The id of a group by its reference: as short as Backstage shows it, a user's whole. -#}
+{% macro group_of(ref) -%}
+    regexp_replace({{ ref }}, '^group:(default/)?', '')
+{%- endmacro %}
+
 {#- Bytes to GiB without rounding: 2^-30 has 30 decimals. -#}
 {% macro bytes_to_gib(bytes) -%}
     ({{ bytes }} * 0.000000000931322574615478515625)

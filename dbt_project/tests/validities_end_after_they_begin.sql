@@ -11,3 +11,10 @@ select
     valid_to
 from {{ ref('application_rules') }}
 where valid_to <= valid_from
+union all
+select
+    application_id as subject,
+    valid_from,
+    valid_to
+from {{ ref('application_owners') }}
+where valid_to <= valid_from

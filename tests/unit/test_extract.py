@@ -12,6 +12,7 @@ from ingest.periods import Period, today
 from ingest.settings import ConfiguredSource
 from ingest.sources import (
     ARTIFACTORY_STORAGE,
+    BACKSTAGE_CATALOG,
     CLOUDKITTY_USAGE,
     CMDB_VM,
     CUBE_USAGE,
@@ -190,6 +191,13 @@ def test_what_knows_only_today_is_asked_for_today() -> None:
     day = today()
     found = plan_windows(TODAY_ONLY, NOTHING, LIMITS, Order([Period.of(day)], day))
     assert found == [Window(day, day + timedelta(days=1))]
+
+
+def test_a_catalog_is_asked_for_today_and_an_archived_one_for_every_day() -> None:
+    catalog = ConfiguredSource(BACKSTAGE_CATALOG, {"url": "https://backstage"})
+    assert planned(catalog, NOTHING, Order([Period.of(today())], today())) == [today()]
+    archived = replace(catalog, options={"url": "https://backstage", "params": '{"at": "{day}"}'})
+    assert planned(archived, NOTHING, order(3)) == september(1, 2, 3)
 
 
 def test_what_knows_only_today_is_asked_again_in_a_second_run() -> None:

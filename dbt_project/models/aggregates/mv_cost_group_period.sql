@@ -6,9 +6,9 @@ with releves as (
 
 ),
 
-applications as (
+owners as (
 
-    select * from {{ ref('dim_application') }}
+    select * from {{ ref('dim_application_owner') }}
 
 ),
 
@@ -19,9 +19,14 @@ owned as (
         releves.currency,
         releves.total_cost,
         releves.is_estimated,
-        coalesce(applications.group_id, 'unallocated') as group_id
+        coalesce(owners.group_id, 'unallocated') as group_id
     from releves
-    left join applications on releves.application_id = applications.application_id
+    -- a month is whole: it belongs to who owns the application on its last day, as far as is known
+    left join owners
+        on
+            releves.application_id = owners.application_id
+            and releves.period + interval '1 month' > owners.valid_from
+            and (owners.valid_to is null or releves.period + interval '1 month' <= owners.valid_to)
 
 ),
 

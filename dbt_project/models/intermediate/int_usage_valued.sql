@@ -6,7 +6,7 @@ with usage_lines as (
 
 applications as (
 
-    select * from {{ ref('applications') }}
+    select * from {{ ref('int_applications') }}
 
 ),
 

@@ -1,0 +1,44 @@
+-- The catalog wins for what it knows, the reference data fills in the rest. Who left is still known.
+with said as (
+
+    select * from {{ ref('int_catalog_applications') }}
+
+),
+
+seeded as (
+
+    select * from {{ ref('applications') }}
+
+),
+
+catalogued as (
+
+    select
+        code_key,
+        -- the first spelling, for good: relevés carry it
+        (array_agg(application_code order by valid_from) filter (where is_present))[1] as application_code,
+        (array_agg(title order by valid_from desc) filter (where is_present))[1] as title,
+        (array_agg(entity_name order by valid_from desc) filter (where is_present))[1] as entity_name,
+        (array_agg(entity_ref order by valid_from desc) filter (where is_present))[1] as entity_ref,
+        (array_agg(system_ref order by valid_from desc) filter (where is_present))[1] as system_ref,
+        case when not (array_agg(is_present order by valid_from desc))[1] then max(valid_from) end as left_on
+    from said
+    group by code_key
+
+),
+
+applications as (
+
+    select
+        coalesce(seeded.application_id, catalogued.application_code) as application_id,
+        coalesce(catalogued.title, seeded.application_name, catalogued.entity_name) as application_name,
+        catalogued.entity_ref,
+        catalogued.system_ref,
+        catalogued.left_on is null as is_active,
+        catalogued.left_on
+    from catalogued
+    full outer join seeded on catalogued.code_key = upper(seeded.application_id)
+
+)
+
+select * from applications

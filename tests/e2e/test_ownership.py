@@ -1,0 +1,253 @@
+"""Who owns what, from Backstage's catalog: last year's costs stay with last year's owner, and who left is not lost."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.finops import Database, charge, finops, last_run, releves, scalar, serving, write_bill
+
+CATALOG = "/api/catalog/entities/by-query"
+Entity = dict[str, Any]
+
+
+def entity(
+    kind: str, name: str, *, code: str | None = None, title: str | None = None, namespace: str = "default", **spec: Any
+) -> Entity:
+    """An entity as Backstage's catalog hands it out."""
+    annotations = {"backstage.io/managed-by-location": f"url:https://git.example.com/{name}/catalog-info.yaml"}
+    metadata: Entity = {"namespace": namespace, "name": name, "annotations": annotations}
+    if code:
+        annotations["finops/application-code"] = code
+    if title:
+        metadata["title"] = title
+    return {"kind": kind, "metadata": metadata, "spec": spec}
+
+
+class Catalog:
+    """Answers as Backstage does, two entities a page; what it holds is said by day, and holds until another is said."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Sequence[Entity]] = {}
+
+    def answer(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
+        """A page: a cursor is base64 of JSON, and stands for all but fields and limit."""
+        day = query["at"][0] if "at" in query else "9999-12-31"
+        first = json.loads(base64.b64decode(query["cursor"][0]))["first"] if "cursor" in query else 0
+        last = first + int(query["limit"][0])
+        held = self.held[max(since for since in self.held if since <= day)]
+        following = base64.b64encode(json.dumps({"first": last}).encode()).decode()
+        info = {"nextCursor": following} if last < len(held) else {}
+        return {"items": held[first:last], "totalItems": len(held), "pageInfo": info}
+
+
+@pytest.fixture
+def catalog(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
+    """A catalog that is archived by day, so that a test may say which day a nightly is of."""
+    assert database.autocommit
+    held = Catalog()
+    with serving({CATALOG: held.answer}) as url:
+        monkeypatch.setenv("SOURCES__BACKSTAGE__URL", url)
+        monkeypatch.setenv("SOURCES__BACKSTAGE__PARAMS", '{"at": "{day}", "limit": 2}')
+        yield held
+
+
+@pytest.fixture
+def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of FOCUS exports, configured as the source focus.nimbus."""
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
+    return tmp_path / "bills"
+
+
+def nightly(as_of: str, *options: str) -> int:
+    """The nightly of a day, for its month."""
+    return finops("nightly", "--period", as_of[:7], "--as-of", as_of, *options)
+
+
+def by_group(database: Database) -> list[tuple[Any, ...]]:
+    """The costs of each group and month, as the API reads them."""
+    return database.execute(
+        "select to_char(period, 'YYYY-MM'), group_id, total_cost from finops.mv_cost_group_period order by 1, 2"
+    ).fetchall()
+
+
+def application(database: Database, application_id: str) -> tuple[Any, ...] | None:
+    """What is said of an application now."""
+    return database.execute(
+        "select application_name, group_id, group_name, is_active, left_on::text from finops.dim_application"
+        " where application_id = %s",
+        (application_id,),
+    ).fetchone()
+
+
+TEAMS = (
+    entity("Group", "storefront", type="team", parent="digital", profile={"displayName": "The storefront"}),
+    entity("Group", "payments", type="team", children=[]),
+    entity("Group", "digital", type="department", children=["storefront", "payments"]),
+)
+
+
+def shop(owner: str) -> Entity:
+    """The component of the application that reference data calls SHOP-WEB."""
+    return entity("Component", "shop", code="shop-web", title="The shop", owner=owner)
+
+
+def test_last_year_s_costs_stay_with_last_year_s_owner(catalog: Catalog, bills: Path, database: Database) -> None:
+    catalog.held = {
+        "2025-12-01": [*TEAMS, shop("digital")],
+        "2026-10-02": [*TEAMS, shop("group:default/payments")],  # in the middle of October
+    }
+    write_bill(bills, "a.csv", [charge("100", "2025-12-03"), charge("40", "2026-10-01"), charge("2", "2026-10-03")])
+    assert nightly("2025-12-03") == 0
+    assert by_group(database) == [("2025-12", "digital", Decimal(100))]
+    assert nightly("2026-10-03") == 0
+    # October is the new owner's, whole: it owns the application on the last day that is known
+    moved = [("2025-12", "digital", Decimal(100)), ("2026-10", "payments", Decimal(42))]
+    assert by_group(database) == moved
+    assert finops("reprocess", "--period", "2025-12", "--reason", "a test") == 0
+    assert by_group(database) == moved
+    assert application(database, "SHOP-WEB") == ("The shop", "payments", "payments", True, None)
+    assert database.execute(
+        "select group_id, valid_from::text, valid_to::text from finops.dim_application_owner"
+        " where application_id = 'SHOP-WEB' order by valid_from"
+    ).fetchall() == [
+        ("storefront", "0001-01-01", "2025-12-01"),  # as applications.csv says, for want of an older snapshot
+        ("digital", "2025-12-01", "2026-10-02"),
+        ("payments", "2026-10-02", None),
+    ]
+
+
+def test_an_application_that_left_keeps_its_name_its_owner_and_its_costs(
+    catalog: Catalog, bills: Path, database: Database
+) -> None:
+    checkout = entity("Component", "checkout", title="Check-out", owner="payments")
+    catalog.held = {
+        "2026-09-01": [*TEAMS, checkout, shop("storefront")],
+        "2026-10-02": [TEAMS[0], TEAMS[2], shop("storefront")],  # with its group
+    }
+    charges = [charge("7", day, application="CHECKOUT") for day in ("2026-09-02", "2026-10-03")]
+    write_bill(bills, "a.csv", [*charges, charge("1", "2026-10-03", application="GHOST")])
+    assert nightly("2026-09-03") == 0
+    assert application(database, "checkout") == ("Check-out", "payments", "payments", True, None)
+    assert nightly("2026-10-03") == 0
+    assert application(database, "checkout") == ("Check-out", "payments", "payments", False, "2026-10-02")
+    assert by_group(database) == [
+        ("2026-09", "payments", Decimal(7)),
+        ("2026-10", "payments", Decimal(7)),
+        ("2026-10", "unallocated", Decimal(1)),
+    ]
+    groups = "select group_id, group_name, group_path, is_active, left_on::text from finops.dim_group"
+    assert database.execute(f"{groups} where group_id in ('payments', 'storefront') order by 1").fetchall() == [
+        ("payments", "payments", ["digital", "payments"], False, "2026-10-02"),
+        ("storefront", "The storefront", ["digital", "storefront"], True, None),
+    ]
+
+
+def test_a_catalog_that_comes_back_half_empty_is_refused_and_yesterdays_stays(
+    catalog: Catalog, bills: Path, database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    catalog.held = {"2026-10-01": [*TEAMS, shop("payments")], "2026-10-02": [shop("digital")]}
+    write_bill(bills, "a.csv", [charge("5", "2026-10-01")])
+    assert nightly("2026-10-01") == 0
+    assert nightly("2026-10-02") == 1
+    said = capfd.readouterr().err
+    assert "backstage.catalog: 2026-10-02 came back with 1 records where 4 are accepted" in said
+    assert by_group(database) == [("2026-10", "payments", Decimal(5))]
+    assert nightly("2026-10-02", "--accept-shrink") == 0
+    assert by_group(database) == [("2026-10", "digital", Decimal(5))]
+
+
+def test_a_catalog_that_does_not_answer_fails_alone(
+    bills: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bill(bills, "a.csv", [charge("5", "2026-10-01")])
+    monkeypatch.setenv("INGEST__HTTP_ATTEMPTS", "1")
+    monkeypatch.setenv("SOURCES__BACKSTAGE__PARAMS", '{"at": "{day}"}')
+    with serving({}) as url:
+        monkeypatch.setenv("SOURCES__BACKSTAGE__URL", url)
+        assert nightly("2026-10-01") == 1
+    assert "backstage.catalog" in last_run(database)["error"]
+    # who owns what is then the reference data's to say
+    assert by_group(database) == [("2026-10", "storefront", Decimal(5))]
+
+
+def test_a_catalog_has_no_part_in_what_is_reconciled(catalog: Catalog, bills: Path, database: Database) -> None:
+    catalog.held = {"2026-10-01": [*TEAMS, shop("payments")]}
+    write_bill(bills, "a.csv", [charge("5", "2026-10-01")])
+    assert nightly("2026-10-01") == 0
+    for relation in ("etl_reconciliations", "etl_known_scopes", "cost_coverage"):
+        assert scalar(database, f"select string_agg(distinct source, ',') from finops.{relation}") == "focus.nimbus"  # noqa: S608 three names
+    assert last_run(database)["volume_processed"] == 1
+    extracted = "select status, record_count, periods from finops.etl_extractions where source = 'backstage.catalog'"
+    assert database.execute(extracted).fetchall() == [("COMPLETE", 4, [])]
+
+
+def test_snapshots_are_purged_and_what_they_changed_is_kept(
+    catalog: Catalog, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.held = {
+        "2026-09-01": [*TEAMS, shop("storefront")],
+        "2026-09-02": [*TEAMS, shop("payments")],
+        "2026-09-05": [*TEAMS, shop("digital")],
+        "2026-10-02": TEAMS,
+    }
+    history = "select entity_ref, changed_on::text, is_present, owner_ref from finops_intermediate.int_catalog_history"
+    of_shop = f"{history} where entity_ref = 'component:default/shop' order by changed_on"
+    assert nightly("2026-09-06") == 0
+    assert scalar(database, "select count(*) from raw_reference.backstage_catalog") == 6 * 4
+    before = database.execute(of_shop).fetchall()
+    assert before == [
+        ("component:default/shop", "2026-09-01", True, "group:default/storefront"),
+        ("component:default/shop", "2026-09-02", True, "group:default/payments"),
+        ("component:default/shop", "2026-09-05", True, "group:default/digital"),
+    ]
+    monkeypatch.setenv("INGEST__KEEP_SUPERSEDED_DAYS", "0")
+    monkeypatch.setenv("INGEST__LOOKBACK_DAYS", "0")
+    assert nightly("2026-09-06") == 0
+    assert scalar(database, "select count(*) from raw_reference.backstage_catalog") == 4
+    assert nightly("2026-10-02") == 0
+    assert finops("reprocess", "--period", "2026-09", "--reason", "a test") == 1  # nothing that costs was ever landed
+    assert database.execute(of_shop).fetchall() == [*before, ("component:default/shop", "2026-10-02", False, None)]
+    assert len(database.execute(f"{history} where changed_on < '2026-09-02'").fetchall()) == 4
+
+
+def test_a_catalog_mended_the_same_day_leaves_no_trace_of_what_it_said_before(
+    catalog: Catalog, database: Database
+) -> None:
+    catalog.held = {"2026-10-01": [*TEAMS, shop("paymnets")]}
+    assert nightly("2026-10-01") == 0
+    assert application(database, "SHOP-WEB") == ("The shop", "paymnets", "paymnets", True, None)
+    catalog.held = {"2026-10-01": [*TEAMS, shop("payments")]}
+    assert nightly("2026-10-01") == 0
+    assert scalar(database, "select count(*) from finops.dim_application_owner where group_id = 'paymnets'") == 0
+    assert scalar(database, "select count(*) from finops.dim_group where group_id = 'paymnets'") == 0
+
+
+def test_without_a_catalog_the_reference_data_says_who_owns_what(bills: Path, database: Database) -> None:
+    write_bill(bills, "a.csv", [charge("5", "2026-10-01"), charge("3", "2026-10-01", application="ERP")])
+    assert nightly("2026-10-02") == 0
+    assert by_group(database) == [("2026-10", "corporate-it", Decimal(3)), ("2026-10", "storefront", Decimal(5))]
+    different = (
+        "select count(*) from finops.dim_application full join finops_reference.applications as seeded"
+        " using (application_id) where dim_application.group_id is distinct from seeded.group_id"
+        " or dim_application.application_name is distinct from seeded.application_name or not is_active"
+    )
+    assert scalar(database, different) == 0
+
+
+def test_the_catalog_is_read_as_it_is_today(
+    catalog: Catalog, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__BACKSTAGE__PARAMS", '{"limit": 2}')
+    catalog.held = {"2026-10-01": [*TEAMS, shop("payments")]}
+    assert finops("nightly") == 0
+    today = datetime.now(UTC).date()
+    assert database.execute("select window_date, record_count from finops.etl_accepted").fetchall() == [(today, 4)]
+    assert releves(database) == []
