@@ -1,6 +1,6 @@
-"""The company's HTTP services, on one loopback port: GitLab, Artifactory, Cube, Nova, CloudKitty and OpenCost.
+"""The company's HTTP services on one loopback port: GitLab, Artifactory, Cube, Nova, OpenCost, Backstage and others.
 
-One server for six products keeps the demonstration to one thread pool; each has its own prefix and its own
+One server for all of them keeps the demonstration to one thread pool; each has its own prefix and its own
 token, as it would have its own host.
 """
 
@@ -14,6 +14,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from demo.catalog_service import entities
 from demo.ci_services import ci_minutes
 from demo.declared_services import platform_usage, tickets
 from demo.meter_services import allocation, load, tenant_usage
@@ -28,6 +29,7 @@ OPENSTACK_TOKEN = "openstack-demo-0004"
 OPENCOST_TOKEN = "opencost-demo-0005"
 HELPDESK_TOKEN = "helpdesk-demo-0006"
 PLATFORM_TOKEN = "platform-demo-0007"
+BACKSTAGE_TOKEN = "backstage-demo-0008"
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def _endpoints() -> dict[str, Endpoint]:
         "/opencost/allocation": _bearer(OPENCOST_TOKEN, allocation),
         "/helpdesk/v1/tickets/by-application": Endpoint("X-Api-Key", HELPDESK_TOKEN, tickets),
         "/platform/usage": _bearer(PLATFORM_TOKEN, platform_usage),
+        "/backstage/api/catalog/entities/by-query": _bearer(BACKSTAGE_TOKEN, entities),
     }
 
 

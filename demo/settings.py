@@ -47,6 +47,9 @@ def pipeline(mongo_uri: str, services_url: str, bills: Path) -> dict[str, str]:
         "SOURCES__HTTP__PLATFORM": json.dumps(declared["platform"]),
         "SOURCES__HTTP__PLATFORM__URL": f"{services_url}/platform",
         "SOURCES__HTTP__PLATFORM__TOKEN": services.PLATFORM_TOKEN,
+        "SOURCES__BACKSTAGE__URL": f"{services_url}/backstage",
+        "SOURCES__BACKSTAGE__TOKEN": services.BACKSTAGE_TOKEN,
+        "SOURCES__BACKSTAGE__PARAMS": AT_THE_DAY,
         "SOURCES__FOCUS__AWS__URL": str(bills / "aws"),
         "SOURCES__FOCUS__AZURE__URL": str(bills / "azure"),
     }

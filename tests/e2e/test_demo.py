@@ -80,6 +80,17 @@ def test_every_source_of_the_demo_reconciles_and_none_is_missing(home: Path) -> 
     )
 
 
+@pytest.mark.usefixtures("first")
+def test_the_demo_s_applications_change_hands_and_leave(home: Path) -> None:
+    owners = (
+        "select string_agg(group_id || ' ' || valid_from, ',' order by valid_from) from finops.dim_application_owner"
+    )
+    moved = f"select ({owners} where application_id = 'SEARCH')"
+    left = "(select left_on from finops.dim_application where application_id = 'DELIVERY')"
+    shown = demo(home, "psql", "--", "-Atc", f"{moved}, {left}").stdout
+    assert shown == "storefront 0001-01-01,data-platform 2026-10-15|2026-11-10\n"
+
+
 def test_ctrl_c_leaves_no_process_behind(home: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "FINOPS_HOME": str(home)}
     command = [sys.executable, "-m", "demo"]

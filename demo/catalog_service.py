@@ -1,0 +1,92 @@
+"""Backstage's catalog: the company's applications as Components, its teams as Groups, and who owns what.
+
+Shapes are those of `GET /entities/by-query`: a page, the number of all entities, and a cursor that is opaque and absent
+at the end. A real catalog knows only today; this company archives its own, as it does its storage statistics.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from datetime import date
+
+from demo.query import Answer, BadRequestError, Query
+
+Document = dict[str, object]
+
+DEPARTMENTS = {
+    "digital": ("Digital", ["storefront", "payments", "data-platform"]),
+    "operations": ("Operations", ["logistics", "corporate-it", "platform-engineering"]),
+}
+TEAMS = {
+    "storefront": "Storefront",
+    "payments": "Payments",
+    "logistics": "Logistics",
+    "data-platform": "Data Platform",
+    "corporate-it": "Corporate IT",
+    "platform-engineering": "Platform Engineering",
+}
+COMPONENTS = (  # name, code, title, owner; HR-PORTAL is not in the catalog: reference data knows it
+    ("shop-web", "SHOP-WEB", "Online shop", "storefront"),
+    ("shop-mobile", "SHOP-MOBILE", "Mobile shop", "storefront"),
+    ("search", "SEARCH", "Product search", "storefront"),
+    ("payments", "PAYMENTS", "Payments", "group:default/payments"),
+    ("fraud", "FRAUD", "Fraud detection", "payments"),
+    ("orders", "ORDERS", "Order management", "logistics"),
+    ("warehouse", "WAREHOUSE", "Warehouse management", "logistics"),
+    ("delivery", "DELIVERY", "Delivery tracking", "logistics"),
+    ("data-lake", "DATA-LAKE", "Data lake", "data-platform"),
+    ("bi", "BI", "Business intelligence", "data-platform"),
+    ("erp", "ERP", "Finance and purchasing", "corporate-it"),
+    ("dev-tools", "DEV-TOOLS", "Developer tools", "platform-engineering"),
+    ("observability", "OBSERVABILITY", "Monitoring and logs", "platform-engineering"),
+)
+SEARCH_MOVED = date(2026, 10, 15)  # to another team: its costs of September stay where they were
+DELIVERY_LEFT = date(2026, 11, 10)  # the catalog, not its servers
+
+
+def entities(query: Query) -> Answer:
+    """A page of the catalog."""
+    held = _held(query.at())
+    first = _first(query.params["cursor"]) if "cursor" in query.params else 0
+    last = first + query.number("limit", 20)
+    page_info = {"nextCursor": _cursor(last)} if last < len(held) else {}
+    return Answer({"items": held[first:last], "totalItems": len(held), "pageInfo": page_info})
+
+
+def _held(day: date) -> list[Document]:
+    groups = [
+        _entity("Group", name, {"type": "department", "profile": {"displayName": title}, "children": teams})
+        for name, (title, teams) in DEPARTMENTS.items()
+    ]
+    groups += [
+        _entity("Group", name, {"type": "team", "profile": {"displayName": title}, "children": []})
+        for name, title in TEAMS.items()
+    ]
+    components = [
+        _entity("Component", name, {"owner": _owner(name, owner, day), "system": "vauban"}, title, code)
+        for name, code, title, owner in COMPONENTS
+        if name != "delivery" or day < DELIVERY_LEFT
+    ]
+    return groups + components
+
+
+def _owner(name: str, owner: str, day: date) -> str:
+    return "data-platform" if name == "search" and day >= SEARCH_MOVED else owner
+
+
+def _entity(kind: str, name: str, spec: Document, title: str | None = None, code: str | None = None) -> Document:
+    annotations = {"backstage.io/managed-by-location": f"url:https://gitlab.example.com/{name}/catalog-info.yaml"}
+    if code:
+        annotations["finops/application-code"] = code
+    metadata: Document = {"namespace": "default", "name": name, "annotations": annotations}
+    return {"kind": kind, "metadata": metadata | ({"title": title} if title else {}), "spec": spec}
+
+
+def _cursor(first: int) -> str:
+    return b64encode(json.dumps({"first": first}).encode()).decode()
+
+
+def _first(cursor: str) -> int:
+    try:
+        return int(json.loads(b64decode(cursor))["first"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadRequestError(f"cursor is none: {cursor!r}") from error
