@@ -17,7 +17,7 @@ demo: $(READY) ## Run the nightly on an embedded PostgreSQL and a made-up compan
 
 test: $(READY) ## Lint, types, unit, dbt and end-to-end tests
 	@$(MAKE) --no-print-directory lint types
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 nightly: $(READY) ## Collect, consolidate, publish on the configured database (ARGS="--period 2026-09")
 	@$(BIN)/finops nightly $(ARGS)
