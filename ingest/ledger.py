@@ -202,7 +202,7 @@ def purge_reference(run: Run, tables: Mapping[str, str], keep_days: int) -> int:
     never the latest snapshot.
     """
     rows = run.connection.execute(
-        "select extraction_id, run_id::text, source, window_date from finops.etl_accepted as old"
+        "select extraction_id, run_id::text, domain, source, measure, window_date from finops.etl_accepted as old"
         " where measure = 'reference' and purged_at is null and ended_at < now() - make_interval(days => %s)"
         " and exists (select from finops.etl_accepted as later"
         "   where later.source = old.source and later.window_date > old.window_date)"
