@@ -8,6 +8,20 @@ create schema if not exists raw_public_cloud;
 create schema if not exists raw_native;
 create schema if not exists raw_reference;
 
+-- The API's role: nobody logs in as it, and it reads the views of dbt_project/models/api alone. Where the loader may not
+-- create roles, an administrator does, once (README, 'Serve it'), and the next run grants it what it needs.
+create schema if not exists finops_api;
+do $$
+begin
+    if not exists (select from pg_roles where rolname = 'finops_api') then
+        create role finops_api nologin;
+    end if;
+    grant usage on schema finops_api to finops_api;
+exception when insufficient_privilege or duplicate_object or unique_violation then
+    null;
+end
+$$;
+
 create table if not exists finops.etl_runs (
     run_id uuid primary key,
     kind text not null check (kind in ('nightly', 'reprocess', 'adhoc')),
@@ -118,6 +132,9 @@ create table if not exists finops.rejected_usage (
     currency text,
     created_at timestamptz not null default now()
 );
+-- As in the relevés: the product's family, and the amount in the reporting currency; null where it is not known.
+alter table finops.rejected_usage add column if not exists family text;
+alter table finops.rejected_usage add column if not exists total_cost numeric;
 create index if not exists rejected_usage_scope on finops.rejected_usage (period, source);
 
 -- Documents and API items: one JSON document a row, whole.

@@ -21,3 +21,18 @@
     select '{{ current_run_id() }}', 'refresh', at, clock_timestamp(), 'SUCCESS' from refresh_start;
     commit;
 {% endmacro %}
+
+{#- Elementwise sum of daily_cost, as long as the month: subscripts of a plain aggregate need no unnest and no second group. -#}
+{% macro summed_days() -%}
+    (array[
+        {% for day in range(1, 32) -%}
+        sum(daily_cost[{{ day }}]){{ ',' if not loop.last }}
+        {% endfor -%}
+    ])[1:max(cardinality(daily_cost))]
+{%- endmacro %}
+
+{#- A month is whole: it belongs to who owns the application on its last day, as far as is known (docs/ownership.md). -#}
+{% macro owns_month(owners, period) -%}
+    {{ period }} + interval '1 month' > {{ owners }}.valid_from
+    and ({{ owners }}.valid_to is null or {{ period }} + interval '1 month' <= {{ owners }}.valid_to)
+{%- endmacro %}

@@ -158,11 +158,12 @@ first build, so that a first build is checked and published like any other.
     delete from finops.rejected_usage where (source, period) in ({{ published }});
     insert into finops.rejected_usage (
         run_id, domain, source, period, usage_date, extraction_run_id, window_date, record_id,
-        application_id, product_id, reason, detail, quantity, unit, amount, currency
+        application_id, product_id, family, reason, detail, quantity, unit, amount, currency, total_cost
     )
     select
         '{{ current_run_id() }}', domain, source, period, usage_date, extraction_run_id, window_date, record_id,
-        application_id, product_id, reject_reason, reject_detail, quantity, unit, source_cost, source_currency
+        application_id, product_id, family, reject_reason, reject_detail, quantity, unit, source_cost, source_currency,
+        total_cost
     from scoped_usage
     where reject_reason is not null and not is_duplicate and (source, period) in ({{ published }});
 {% endmacro %}

@@ -1,11 +1,22 @@
-{{ config(indexes=[{
-    'columns': ['period', 'application_id', 'domain', 'family', 'product_id', 'source', 'usage_unit', 'currency'],
-    'unique': true
-}]) }}
+{#- The second index is how an application's page asks; the third, a group's. -#}
+{{ config(indexes=[
+    {
+        'columns': ['period', 'application_id', 'domain', 'family', 'product_id', 'source', 'usage_unit', 'currency'],
+        'unique': true
+    },
+    {'columns': ['application_id', 'period']},
+    {'columns': ['group_id', 'period']}
+]) }}
 
 with releves as (
 
     select * from {{ ref('fact_releve') }}
+
+),
+
+owners as (
+
+    select * from {{ ref('dim_application_owner') }}
 
 ),
 
@@ -23,10 +34,24 @@ costs as (
         currency,
         sum(total_cost) as total_cost,
         sum(total_cost) filter (where is_estimated) as estimated_cost,
-        count(*) as releve_count
+        count(*) as releve_count,
+        {{ summed_days() }} as daily_cost
     from releves
     group by period, application_id, domain, family, product_id, source, usage_unit, currency
 
+),
+
+owned as (
+
+    select
+        costs.*,
+        coalesce(owners.group_id, 'unallocated') as group_id
+    from costs
+    left join owners
+        on
+            costs.application_id = owners.application_id
+            and {{ owns_month('owners', 'costs.period') }}
+
 )
 
-select * from costs
+select * from owned

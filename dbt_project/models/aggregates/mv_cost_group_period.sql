@@ -21,12 +21,10 @@ owned as (
         releves.is_estimated,
         coalesce(owners.group_id, 'unallocated') as group_id
     from releves
-    -- a month is whole: it belongs to who owns the application on its last day, as far as is known
     left join owners
         on
             releves.application_id = owners.application_id
-            and releves.period + interval '1 month' > owners.valid_from
-            and (owners.valid_to is null or releves.period + interval '1 month' <= owners.valid_to)
+            and {{ owns_month('owners', 'releves.period') }}
 
 ),
 

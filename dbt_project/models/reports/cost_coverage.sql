@@ -10,12 +10,6 @@ rejects as (
 
 ),
 
-fx_rates as (
-
-    select * from {{ ref('fx_rates') }}
-
-),
-
 published as (
 
     select
@@ -31,32 +25,15 @@ published as (
 
 ),
 
-converted as (
-
-    select
-        rejects.period,
-        rejects.source,
-        rejects.amount * case
-            when rejects.currency = '{{ var("reporting_currency") }}' then 1 else fx_rates.rate
-        end as amount
-    from rejects
-    left join fx_rates
-        on
-            rejects.period = fx_rates.period
-            and rejects.currency = fx_rates.from_currency
-            and fx_rates.to_currency = '{{ var("reporting_currency") }}'
-
-),
-
 rejected as (
 
     select
         period,
         source,
-        coalesce(sum(amount), 0) as rejected_cost,
+        coalesce(sum(total_cost), 0) as rejected_cost,
         count(*) as rejected_line_count,
-        count(*) filter (where amount is null) as unpriced_line_count
-    from converted
+        count(*) filter (where total_cost is null) as unpriced_line_count
+    from rejects
     group by period, source
 
 ),

@@ -1,0 +1,36 @@
+{#-
+Who sees what, in PostgreSQL: the API says in each transaction, by the setting `finops.groups`, which groups its caller
+may see: `*` for all of them, else a JSON array of group ids. Not said, or said empty: no row.
+
+Two branches, because an `or` would keep a caller of few groups from their index; the one that does not hold is not read.
+-#}
+{% macro seen_by_the_caller(aggregate, columns) -%}
+    {%- set listed = columns | join(', ') -%}
+    select {{ listed }} from {{ aggregate }}
+    where current_setting('finops.groups', true) = '*'
+    union all
+    select {{ listed }} from {{ aggregate }}
+    where
+        group_id = any(array(
+            select jsonb_array_elements_text(
+                cast(nullif(nullif(current_setting('finops.groups', true), ''), '*') as jsonb)
+            )
+        ))
+{%- endmacro %}
+
+{#-
+A post-hook of the views, since dbt makes a view anew and what was set or granted on it would be lost. A security barrier
+keeps the functions of a query from seeing a row before the view does. (The schema is granted in ingest/schema.sql: once,
+since two grants on it at a time fail.)
+-#}
+{% macro open_to_the_api() %}
+    {%- if not execute -%}{{ return('') }}{%- endif -%}
+    alter view {{ this }} set (security_barrier = true);
+    do $$
+    begin
+        if exists (select from pg_roles where rolname = 'finops_api') then
+            grant select on {{ this }} to finops_api;
+        end if;
+    end
+    $$;
+{% endmacro %}

@@ -1,0 +1,42 @@
+{{ config(indexes=[
+    {'columns': ['period', 'group_id', 'domain', 'family', 'product_id', 'source', 'currency'], 'unique': true},
+    {'columns': ['group_id', 'period']}
+]) }}
+
+with releves as (
+
+    select * from {{ ref('fact_releve') }}
+
+),
+
+owners as (
+
+    select * from {{ ref('dim_application_owner') }}
+
+),
+
+costs as (
+
+    select
+        releves.period,
+        coalesce(owners.group_id, 'unallocated') as group_id,
+        releves.domain,
+        releves.family,
+        releves.product_id,
+        releves.source,
+        releves.currency,
+        sum(releves.total_cost) as total_cost,
+        sum(releves.total_cost) filter (where releves.is_estimated) as estimated_cost,
+        sum(releves.total_cost) filter (where releves.application_id = 'UNALLOCATED') as unallocated_cost,
+        count(*) as releve_count,
+        {{ summed_days() }} as daily_cost
+    from releves
+    left join owners
+        on
+            releves.application_id = owners.application_id
+            and {{ owns_month('owners', 'releves.period') }}
+    group by 1, 2, 3, 4, 5, 6, 7
+
+)
+
+select * from costs

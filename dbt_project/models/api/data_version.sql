@@ -1,0 +1,61 @@
+with steps as (
+
+    select * from {{ source('finops', 'etl_steps') }}
+
+),
+
+runs as (
+
+    select * from {{ source('finops', 'etl_runs') }}
+
+),
+
+months as (
+
+    select * from {{ ref('mv_cost_domain_period') }}
+
+),
+
+refreshed as (
+
+    -- written in the very transaction that refreshes the aggregates: it changes when they do
+    select
+        max(step_id) as version,
+        max(end_time) as refreshed_at
+    from steps
+    where step = 'refresh' and status = 'SUCCESS'
+
+),
+
+succeeded as (
+
+    select max(end_time) as as_of
+    from runs
+    where status = 'SUCCESS'
+
+),
+
+published as (
+
+    select
+        min(period) as first_period,
+        max(period) as last_period
+    from months
+
+),
+
+versions as (
+
+    select
+        refreshed.version,
+        refreshed.refreshed_at,
+        succeeded.as_of,
+        published.first_period,
+        published.last_period
+    from refreshed
+    cross join succeeded
+    cross join published
+
+)
+
+select * from versions

@@ -1,0 +1,21 @@
+with visible as (
+
+    {{ seen_by_the_caller(ref('mv_cost_app_month'), [
+        'period',
+        'application_id',
+        'group_id',
+        'domain',
+        'family',
+        'product_id',
+        'source',
+        'usage_unit',
+        'usage_quantity',
+        'currency',
+        'total_cost',
+        'estimated_cost',
+        'daily_cost',
+    ]) }}
+
+)
+
+select * from visible

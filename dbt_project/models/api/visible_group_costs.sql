@@ -1,0 +1,19 @@
+with visible as (
+
+    {{ seen_by_the_caller(ref('mv_cost_group_month'), [
+        'period',
+        'group_id',
+        'domain',
+        'family',
+        'product_id',
+        'source',
+        'currency',
+        'total_cost',
+        'estimated_cost',
+        'unallocated_cost',
+        'daily_cost',
+    ]) }}
+
+)
+
+select * from visible

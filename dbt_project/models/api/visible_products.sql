@@ -1,0 +1,16 @@
+with visible as (
+
+    {{ seen_by_the_caller(ref('mv_group_product'), [
+        'group_id',
+        'domain',
+        'family',
+        'product_id',
+        'product_name',
+        'source',
+        'first_period',
+        'last_period',
+    ]) }}
+
+)
+
+select * from visible

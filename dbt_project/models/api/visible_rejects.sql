@@ -1,0 +1,19 @@
+with visible as (
+
+    {{ seen_by_the_caller(ref('mv_rejected_month'), [
+        'period',
+        'application_id',
+        'group_id',
+        'domain',
+        'family',
+        'product_id',
+        'source',
+        'currency',
+        'rejected_cost',
+        'rejected_line_count',
+        'unpriced_line_count',
+    ]) }}
+
+)
+
+select * from visible
