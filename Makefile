@@ -1,6 +1,6 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly reprocess runs coverage psql lint types unit e2e format lock clean
+.PHONY: help demo api test nightly reprocess runs coverage psql lint types unit e2e format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,6 +14,9 @@ help: ## Print this help
 
 demo: $(READY) ## Run the nightly on an embedded PostgreSQL and a made-up company (AS_OF=2026-11-22 for its last day)
 	@$(BIN)/python -m demo $(if $(AS_OF),--as-of $(AS_OF))
+
+api: $(READY) ## Serve the HTTP API: to this machine alone on what the demo built, else as configured (ARGS="--port 8000")
+	@$(ON_DEMO) $(if $(ON_DEMO),finops-api serve --insecure-local,$(BIN)/finops-api serve) $(ARGS)
 
 test: $(READY) ## Lint, types, unit, dbt and end-to-end tests
 	@$(MAKE) --no-print-directory lint types

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -90,6 +91,45 @@ def test_the_demo_s_applications_change_hands_and_leave(home: Path) -> None:
     left = "(select left_on from finops.dim_application where application_id = 'DELIVERY')"
     shown = demo(home, "psql", "--", "-Atc", f"{moved}, {left}").stdout
     assert shown == "storefront 0001-01-01,data-platform 2026-10-15|2026-11-10\n"
+
+
+@pytest.mark.usefixtures("first")
+def test_the_readmes_curl_examples_print_what_it_shows(home: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    examples = re.findall(r"^    (curl [^\n]*)\n\n```\n(.*?)```", readme, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 3
+    with served(home) as address:
+        for command, shown in examples:
+            done = subprocess.run(
+                ["/bin/sh", "-c", command.replace("http://127.0.0.1:8000", address)],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert without_as_of(done.stdout.rstrip("\n")) == without_as_of(shown.rstrip("\n"))
+
+
+def without_as_of(text: str) -> str:
+    """An answer without the time of its last run."""
+    return re.sub(r'("as_of": ")[^"]+', r"\1…", text)
+
+
+@contextmanager
+def served(home: Path) -> Iterator[str]:
+    """What `make api` does, on a free port; yields its address."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "FINOPS_HOME": str(home)}
+    finops_api = str(Path(sys.executable).with_name("finops-api"))
+    command = [sys.executable, "-m", "demo", "run", "--", finops_api, "serve", "--insecure-local", "--port", "0"]
+    child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if found := re.search(r"running on (http://[^ ]+)", line):
+                yield found[1]
+                break
+    finally:
+        child.terminate()
+        child.wait(30)
 
 
 def test_ctrl_c_leaves_no_process_behind(home: Path) -> None:

@@ -9,6 +9,8 @@ import click
 import pytest
 import yaml
 
+from api.__main__ import cli as finops_api
+from api.settings import Settings
 from ingest.cli import cli
 from ingest.settings import SETTINGS
 from tests.conftest import ROOT
@@ -46,6 +48,24 @@ def test_every_setting_that_the_loader_reads_is_listed() -> None:
     read = set(re.findall(r'_(?:whole|share|names|value)\("(ingest\.[a-z_]+)"\)', source))
     assert read
     assert read - {setting.key for setting in SETTINGS} == set()
+
+
+def test_every_setting_of_the_api_is_in_the_readme_with_its_default() -> None:
+    assert [row for row in api_settings() if row not in README] == []
+
+
+def test_every_command_of_the_api_is_in_the_readme() -> None:
+    assert [name for name in finops_api.commands if f"finops-api {name}" not in README] == []
+
+
+def api_settings() -> list[str]:
+    """The rows of the README's table."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        shown = "" if default is None else f"`{default}` "
+        rows.append(f"| `FINOPS_API_{name.upper()}` | {field.description} | {shown}|")
+    return rows
 
 
 def test_every_variable_of_the_dbt_project_is_in_the_readme() -> None:

@@ -146,7 +146,7 @@ def test_importing_the_loader_needs_no_environment_and_no_network(tmp_path: Path
 # dbt
 
 
-@pytest.mark.parametrize("folder", ["staging", "intermediate", "marts", "aggregates", "reports"])
+@pytest.mark.parametrize("folder", ["staging", "intermediate", "marts", "aggregates", "reports", "api"])
 def test_a_layer_has_models(folder: str) -> None:
     assert models(folder)
 
@@ -184,8 +184,24 @@ def test_a_report_reads_marts_the_loaders_tables_and_reference_data(model: Path)
 
 
 @each_model("aggregates")
-def test_an_aggregate_reads_marts_only(model: Path) -> None:
-    assert (read_by(model, "source"), refs(model) - of_layers("marts")) == (set(), set())
+def test_an_aggregate_reads_marts_and_the_rejects_that_are_replaced_with_the_fact(model: Path) -> None:
+    assert read_by(model, "source") <= {("finops", "rejected_usage")}
+    assert refs(model) <= of_layers("marts")
+
+
+@each_model("api")
+def test_a_view_of_the_api_reads_aggregates_and_what_the_loader_says_of_runs(model: Path) -> None:
+    assert {arguments[0] for arguments in read_by(model, "source")} <= {"finops"}
+    assert refs(model) <= of_layers("aggregates")
+
+
+def test_the_api_reads_its_own_views_alone() -> None:
+    text = "".join(path.read_text() for path in API)
+    read = set(
+        re.findall(r"\b(?:from|join)\s+(\w+\.\w+)", re.sub(r"^(?:from|import) .*$", "", text, flags=re.MULTILINE))
+    )
+    assert read == {f"finops_api.{model.stem}" for model in models("api") if f"finops_api.{model.stem}" in text}
+    assert read
 
 
 @pytest.mark.parametrize("model", sorted(MODELS.rglob("*.sql")), ids=name_of)

@@ -1,0 +1,104 @@
+"""`finops-api`: serve it, or make a token. Results on stdout, the rest on stderr; exit 0 done, 1 failed, 2 misused."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+
+import click
+import uvicorn
+from pydantic import ValidationError
+
+from api import logs, tokens
+from api.app import LOOPBACK, create_app
+from api.settings import Settings
+
+FULL_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="finops-module")
+def cli() -> None:
+    """What applications cost, over HTTP: read-only, each caller its own groups.
+
+    Example: finops-api serve --insecure-local
+    """
+
+
+@cli.command("serve")
+@click.option("--host", help="Address to listen on, instead of FINOPS_API_HOST.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of FINOPS_API_PORT.")
+@click.option("--insecure-local", is_flag=True, help="Ask nobody for a token; only on this machine's loopback address.")
+def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # noqa: FBT001
+    """Serve the API on the database of libpq's variables, until it is told to stop.
+
+    Example: finops-api serve --insecure-local --port 8000
+    """
+    given = {"host": host, "port": port}
+    settings = _settings({name: value for name, value in given.items() if value is not None})
+    logs.configure()
+    if insecure_local:
+        if settings.host not in LOOPBACK:
+            raise click.UsageError(
+                "--insecure-local lets everybody see everything, so it listens on 127.0.0.1 only, not on "
+                f"{settings.host}: drop one of the two"
+            )
+        click.echo("--insecure-local: everybody on this machine sees every cost, without a token", err=True)
+    elif not settings.tokens_file and not settings.issuers:
+        click.echo(
+            "nobody is let in: set FINOPS_API_TOKENS_FILE or FINOPS_API_ISSUERS, or try --insecure-local", err=True
+        )
+    uvicorn.run(
+        create_app(settings, insecure_local=insecure_local),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=20,
+        log_config=None,
+    )
+
+
+@cli.command("token")
+@click.argument("name")
+@click.option("--group", "groups", multiple=True, metavar="ID", help="A group whose costs it shows; repeatable.")
+@click.option("--everything", is_flag=True, help="It shows the costs of all groups.")
+@click.option(
+    "--expires", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC) that it is worthless."
+)
+def token(name: str, groups: tuple[str, ...], everything: bool, expires: datetime) -> None:  # noqa: FBT001
+    """Make a token: shown once, on stderr; on stdout what to append to FINOPS_API_TOKENS_FILE.
+
+    Example: finops-api token backstage --everything --expires 2027-06-30 >> tokens.toml
+    """
+    if bool(groups) == everything:
+        raise click.UsageError("say what it shows: --group, once or more, or --everything")
+    if not FULL_NAME.fullmatch(name):
+        raise click.BadParameter(f"'{name}' has more than letters, digits, - and _", param_hint="NAME")
+    day: date = expires.date()
+    if day <= datetime.now(UTC).date():
+        raise click.BadParameter(f"{day} is past: the token would be worth nothing", param_hint="--expires")
+    made, entry = tokens.create(name, day, "*" if everything else list(groups))
+    click.echo(f"The token, shown this once: {made}", err=True)
+    click.echo(entry)
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"FINOPS_API_{'.'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise click.UsageError(wrong) from error
+
+
+def main() -> None:
+    """The `finops-api` command."""
+    cli.main(prog_name="finops-api")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The application, made from its settings: nothing here reads the environment, or connects before it is served."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
+
+from api import errors
+from api.allowance import Allowance
+from api.answers import NotModifiedError, not_modified
+from api.auth import Doorkeeper
+from api.database import create_pool
+from api.metrics import Metrics
+from api.observed import Observed
+from api.routes import catalogue, costs, health, metrics
+from api.settings import Settings
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+ROUTERS = (health.router, metrics.router, catalogue.router, costs.router)
+DESCRIPTION = """
+What applications, groups, domains and product families cost, month by month: read-only, from the aggregates that the
+last nightly published. You see the groups that your token is for; all else does not exist for you.
+
+- **Money** is an exact decimal, as text, in the `currency` beside it. Months are `YYYY-MM`.
+- **The sum is the same whatever the grouping**: `total` is of all lines, on all pages.
+- **How much to trust it**: `as_of` is the end of the last successful run; `open_months` may still change; `estimated`
+  stands on an earlier day's snapshot; `coverage` says what no application claims, and what could not be valued and is
+  in no cost.
+- **Pages**: `next` is the `cursor` of the next page, and the `Link` header leads to it. With `Accept: text/csv` there
+  are no pages.
+- **Caching**: send the `ETag` back in `If-None-Match`; the answer is 304 until a run publishes something.
+- **Errors** are problems of RFC 9457; `errors` names the parameter and, where it is a choice, what it allows.
+"""
+TAGS = [
+    {"name": "costs", "description": "What things cost, by what, and since when."},
+    {"name": "catalogue", "description": "What there is to ask about."},
+    {"name": "probes", "description": "For whoever runs it. They ask for no token, and show no cost."},
+]
+
+
+def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
+    """The API, for an ASGI server; `insecure_local` lets everybody in, and is for a loopback address alone.
+
+    The database may be away when it starts: it says 503 until the database is back.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.pool = create_pool(settings)
+        await app.state.pool.open(wait=False)
+        try:
+            yield
+        finally:
+            await app.state.pool.close()
+
+    app = FastAPI(
+        title="FinOps API",
+        version="1.0.0",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_tags=TAGS,
+    )
+    app.state.doorkeeper = Doorkeeper(settings, everybody=insecure_local)
+    app.state.allowance = Allowance(settings.rate_limit)
+    app.state.csv_lines = settings.csv_lines
+    app.state.metrics = Metrics(app.state)
+    errors.install(app)
+    app.add_exception_handler(NotModifiedError, not_modified)
+    for router in ROUTERS:
+        app.include_router(router)
+    if insecure_local:
+        # a web page can make its own name point at this machine, and would then be let in
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET"],
+            allow_headers=["Authorization", "If-None-Match"],
+            expose_headers=["ETag", "Link", "Retry-After"],
+        )
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Observed, metrics=app.state.metrics, stall_timeout=settings.stall_timeout)
+    return app

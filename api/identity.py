@@ -1,0 +1,33 @@
+"""Who calls, and what they may see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+EVERYTHING: Literal["*"] = "*"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A caller by name, and its groups: `*` for all of them."""
+
+    name: str
+    groups: Literal["*"] | frozenset[str]
+
+    @property
+    def setting(self) -> str:
+        """The value of `finops.groups`, by which the views know what to show."""
+        return EVERYTHING if self.groups == EVERYTHING else json.dumps(sorted(self.groups))
+
+
+def union(scopes: Iterable[str | Iterable[str]]) -> Literal["*"] | frozenset[str]:
+    """Everything, where one of the scopes is; else all their groups."""
+    groups: set[str] = set()
+    for scope in scopes:
+        if scope == EVERYTHING:
+            return EVERYTHING
+        groups.update(scope)
+    return frozenset(groups)

@@ -1,0 +1,71 @@
+"""What an operator sets, read once at the start: `FINOPS_API_…` here, PostgreSQL by libpq's own variables.
+
+Whoever may call is said by tokens (a file that is read again when it changes) and by issuers of JWTs. Neither is set by
+default, so that an API that was only started lets nobody in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from limits import parse
+from pydantic import BaseModel, ConfigDict, Field, Json, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Scope = Literal["*"] | list[str]
+
+
+class Issuer(BaseModel):
+    """Whose JWTs are believed, and what their bearers may see.
+
+    Backstage's user tokens have an issuer, the audience `backstage` and, in `ent`, the groups that the user is in.
+    The tokens of its plugins (https://backstage.io/docs/auth/service-to-service-auth) have no issuer, the target
+    plugin's id as their audience, and keys at `<plugin's url>/.backstage/auth/v1/jwks.json`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jwks_url: str = Field(pattern="^https?://")
+    audience: str = Field(min_length=1)
+    issuer: str | None = Field(
+        min_length=1, description="null: its tokens carry none, as those of Backstage's plugins."
+    )
+    groups_claim: str = "ent"
+    scopes: dict[str, Scope] = Field(
+        default_factory=dict, description="What a subject or a group reference sees beyond the groups in its claim."
+    )
+
+
+class Settings(BaseSettings):
+    """Every setting of the API, with its default."""
+
+    model_config = SettingsConfigDict(env_prefix="FINOPS_API_", frozen=True, extra="ignore")
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    role: str = Field(default="finops_api", min_length=1, description="PostgreSQL role that its transactions take on")
+    pool_size: int = Field(default=10, ge=1, le=1000, description="Connections to PostgreSQL, at most")
+    pool_timeout: float = Field(default=2, gt=0, description="Seconds to wait for a connection before a 503")
+    statement_timeout: float = Field(default=10, gt=0, description="Seconds that a query may take")
+    stall_timeout: float = Field(
+        default=30, gt=0, description="Seconds that a caller may take to read a piece of an answer"
+    )
+    csv_lines: int = Field(default=1_000_000, ge=1, description="Lines that a CSV has at most")
+    rate_limit: str = Field(default="6000/minute", description="Requests that one caller may make; empty: no limit")
+    tokens_file: Path | None = Field(default=None, description="File of bearer tokens, written by `finops-api token`")
+    issuers: Json[list[Issuer]] = Field(
+        default_factory=list, validate_default=False, description="JSON list of the issuers of JWTs that are believed"
+    )
+    cors_origins: Json[list[str]] = Field(
+        default_factory=list, validate_default=False, description="JSON list of origins that browsers may call from"
+    )
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_rate(cls, text: str) -> str:
+        try:
+            parse(text or "1/second")
+        except ValueError as error:
+            raise ValueError(f"'{text}' is no rate: write such as 600/minute, or nothing") from error
+        return text

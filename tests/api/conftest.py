@@ -1,0 +1,109 @@
+"""What the tests of the API stand on: bills that the real nightly published, once for the session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from demo.postgres import Embedded
+from tests.api.service import Service, Shared, api, write_tokens
+from tests.e2e.finops import FINOPS, Database, charge, write_bill
+
+PUBLISHED = "finops_published"
+# Owners, by the made-up company's reference data: SHOP-WEB, SEARCH: storefront; PAYMENTS: payments; ERP: corporate-it.
+# There is no rate of SEK: those two lines are rejects.
+BILLS = {
+    "2026-09": [
+        charge("100", "2026-09-01", application="SHOP-WEB"),
+        charge("50.25", "2026-09-15", application="PAYMENTS", service="Database"),
+        charge("7", "2026-09-30", application=None),
+        charge("9", "2026-09-30", application="PAYMENTS", currency="SEK"),
+    ],
+    "2026-10": [
+        charge("120.5", "2026-10-01", application="SHOP-WEB"),
+        charge("-20.5", "2026-10-31", application="SHOP-WEB"),
+        charge("30", "2026-10-10", application="SEARCH"),
+        charge("60", "2026-10-15", application="PAYMENTS", service="Database"),
+        charge("0.000000000001", "2026-10-20", application="ERP"),
+        charge("4", "2026-10-20", application="SHOP-WEB", currency="SEK"),
+    ],
+}
+
+
+@pytest.fixture(scope="session")
+def published(server: Embedded, template: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database that `finops nightly` filled, to be copied by each test."""
+    folder = tmp_path_factory.mktemp("bills")
+    for month, lines in BILLS.items():
+        write_bill(folder, f"{month}.csv", lines)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("PG", "SOURCES__"))},
+        **server.environment(),
+    }
+    where = f"host='{server.socket_folder}' port={server.port} user={server.user} dbname=postgres"
+    with psycopg.connect(where, autocommit=True) as admin:
+        copy = sql.SQL("create database {} template {}")
+        admin.execute(copy.format(sql.Identifier(PUBLISHED), sql.Identifier(template)))
+    subprocess.run(
+        [FINOPS, "nightly", "--period", "2026-09..2026-10", "--as-of", "2026-11-20"],
+        env={**environment, "PGDATABASE": PUBLISHED, "SOURCES__FOCUS__NIMBUS__URL": str(folder)},
+        cwd=tmp_path_factory.mktemp("nightly"),
+        check=True,
+    )
+    shutil.rmtree(folder)
+    return PUBLISHED
+
+
+@pytest.fixture(scope="session")
+def shared(server: Embedded, published: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """An API on a copy of the published costs that no test changes, with tokens of several scopes."""
+    name = f"{published}_shared"
+    environment = {**server.environment(), "PGDATABASE": name}
+    where = f"host='{server.socket_folder}' port={server.port} user={server.user}"
+    with psycopg.connect(f"{where} dbname=postgres", autocommit=True) as admin:
+        copy = sql.SQL("create database {} template {}")
+        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(published)))
+    file = tmp_path_factory.mktemp("tokens") / "tokens.toml"
+    made = write_tokens(file, everything="*", storefront=["storefront"], payments=["payments"], nothing=[])
+    with (
+        psycopg.connect(f"{where} dbname={name}", autocommit=True) as database,
+        api(token=made["everything"], environment={**environment, "FINOPS_API_TOKENS_FILE": str(file)}) as service,
+    ):
+        yield Shared(service, database, made, environment)
+
+
+@pytest.fixture
+def costs(server: Embedded, published: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A copy of the published database under libpq's variables; the connection is for looking, as its owner."""
+    name = f"finops_{os.urandom(4).hex()}"
+    for variable, value in server.environment().items():
+        monkeypatch.setenv(variable, value)
+    with psycopg.connect(dbname="postgres", autocommit=True) as admin:
+        copy = sql.SQL("create database {} template {}")
+        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(published)))
+        monkeypatch.setenv("PGDATABASE", name)
+        with psycopg.connect(autocommit=True) as connection:
+            yield connection
+        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def tokens_file(tmp_path: Path) -> Path:
+    """Where the tokens of a test are."""
+    return tmp_path / "tokens.toml"
+
+
+@pytest.fixture
+def service(costs: Database, tokens_file: Path) -> Iterator[Service]:
+    """The API on the published costs, asked with a token that sees everything."""
+    assert costs.info.dbname
+    token = write_tokens(tokens_file, everything="*")["everything"]
+    with api(token=token, environment={"FINOPS_API_TOKENS_FILE": str(tokens_file)}) as running:
+        yield running

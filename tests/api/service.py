@@ -1,0 +1,126 @@
+"""The API as a test talks to it: uvicorn in a process of its own, on a socket, and tokens in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, TextIO
+
+import requests
+from psycopg import sql
+
+from api import tokens
+from api.settings import Scope
+from tests.e2e.finops import Database
+
+FINOPS_API = str(Path(sys.executable).with_name("finops-api"))
+FAR = date(2099, 1, 1)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running API."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+    token: str | None = None
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def get(self, path: str, token: str | None = None, **options: Any) -> requests.Response:
+        """GET with the service's token, or with another one; `token=""` sends none."""
+        bearer = self.token if token is None else token
+        headers = {**({"Authorization": f"Bearer {bearer}"} if bearer else {}), **options.pop("headers", {})}
+        return self.session.get(f"{self.url}{path}", headers=headers, timeout=30, **options)
+
+    def json(self, path: str, **options: Any) -> Any:
+        """The body of an answer that has to be a 200, numbers as text: money must never be one."""
+        answer = self.get(path, **options)
+        assert answer.status_code == 200, answer.text
+        return json.loads(answer.text)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """An API that several tests ask, its database, and tokens by the name of what they show."""
+
+    service: Service
+    database: Database
+    tokens: dict[str, str]
+    environment: dict[str, str]
+
+    def json(self, path: str, caller: str = "everything", **parameters: Any) -> Any:
+        """The body of an answer that has to be a 200; `from_` is `from`."""
+        return self.service.json(path, token=self.tokens[caller], params=named(parameters))
+
+    def problem(self, path: str, status: int, caller: str = "everything", **parameters: Any) -> Any:
+        """The body of an answer that has to be this problem."""
+        answer = self.service.get(path, token=self.tokens[caller], params=named(parameters))
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
+        return answer.json()
+
+
+def named(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters by the names that the API has for them."""
+    return {name.rstrip("_"): value for name, value in parameters.items()}
+
+
+def republish(database: Database) -> None:
+    """Refresh the aggregates as a run does, after a test changed relevés."""
+    names = database.execute("select matviewname from pg_matviews where schemaname = 'finops'").fetchall()
+    with database.transaction():
+        for (name,) in names:
+            database.execute(sql.SQL("refresh materialized view finops.{}").format(sql.Identifier(name)))
+        database.execute(
+            "insert into finops.etl_steps (run_id, step, end_time, status)"
+            " select run_id, 'refresh', clock_timestamp(), 'SUCCESS' from finops.etl_runs limit 1"
+        )
+
+
+@contextmanager
+def api(*arguments: str, token: str | None = None, environment: Mapping[str, str] | None = None) -> Iterator[Service]:
+    """`finops-api serve` on a free port, on the database of this test's libpq variables."""
+    with tempfile.TemporaryDirectory(prefix="finops-api-") as folder:
+        log = Path(folder) / "log"
+        with log.open("w", encoding="utf-8") as output:
+            process = _start(arguments, {**os.environ, **(environment or {})}, output)
+            try:
+                yield Service(_address(process, log), process, log, token)
+            finally:
+                process.terminate()
+                process.wait(30)
+
+
+def _start(arguments: tuple[str, ...], environment: Mapping[str, str], output: TextIO) -> subprocess.Popen[str]:
+    command = [FINOPS_API, "serve", "--port", "0", *arguments]
+    return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True)
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    """Where it says that it listens."""
+    for _ in range(300):
+        said = log.read_text(encoding="utf-8")
+        if found := re.search(r"running on (http://[^ ]+)", said):
+            return found[1]
+        assert process.poll() is None, said
+        time.sleep(0.1)
+    raise AssertionError(log.read_text(encoding="utf-8"))
+
+
+def write_tokens(path: Path, **scopes: Scope) -> dict[str, str]:
+    """A file with a token for each name, replaced as an operator should: whole; the tokens by name."""
+    made = {name: tokens.create(name, FAR, scope) for name, scope in scopes.items()}
+    draft = path.with_suffix(".new")
+    draft.write_text("\n".join(entry for _, entry in made.values()), encoding="utf-8")
+    draft.replace(path)
+    return {name: token for name, (token, _) in made.items()}
