@@ -17,11 +17,18 @@ from api.auth import Doorkeeper
 from api.database import create_pool
 from api.metrics import Metrics
 from api.observed import Observed
-from api.routes import catalogue, costs, health, metrics
+from api.routes import catalogue, cost_insights, costs, health, infrawallet, metrics
 from api.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-ROUTERS = (health.router, metrics.router, catalogue.router, costs.router)
+ROUTERS = (
+    health.router,
+    metrics.router,
+    catalogue.router,
+    costs.router,
+    cost_insights.router,
+    infrawallet.router,
+)
 DESCRIPTION = """
 What applications, groups, domains and product families cost, month by month: read-only, from the aggregates that the
 last nightly published. You see the groups that your token is for; all else does not exist for you.

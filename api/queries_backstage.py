@@ -1,0 +1,123 @@
+"""The SQL behind Backstage's two cost plugins: on the views of the schema finops_api, as all of it."""
+
+# ruff: noqa: S608 - every piece of these texts is written here
+from __future__ import annotations
+
+# The days of a month, summed without unnesting them: 31 plain sums, cut to the month's length.
+DAYS = f"(array[{', '.join(f'sum(daily_cost[{day}])' for day in range(1, 32))}])[1:max(cardinality(daily_cost))]"
+
+LAST_COMPLETE_DATE = """
+    with sources as (
+        select source, max(complete_date) as complete_date
+        from finops_api.source_periods
+        group by source
+    )
+    select min(complete_date) as complete_date
+    from sources
+    where complete_date > (select max(complete_date) from sources) - 31
+"""
+
+GROUPS = "select distinct group_id as id, group_name as name from finops_api.visible_applications order by 2, 1"
+
+GROUP = "select group_id from finops_api.visible_applications where group_id = %(group)s limit 1"
+
+APPLICATIONS_OF_GROUP = """
+    select application_id as id, application_name as name
+    from finops_api.visible_applications
+    where group_id = %(group)s
+    order by 2, 1
+"""
+
+APPLICATION = "select application_id from finops_api.visible_applications where application_id = %(application)s"
+
+# Backstage writes references in lower case; an exact match comes first.
+APPLICATION_OF_ENTITY = """
+    select application_id
+    from finops_api.visible_applications
+    where lower(application_id) = lower(%(name)s)
+    order by application_id = %(name)s desc, application_id
+    limit 1
+"""
+GROUP_OF_ENTITY = """
+    select group_id
+    from finops_api.visible_applications
+    where lower(group_id) = lower(%(name)s)
+    order by group_id = %(name)s desc, group_id
+    limit 1
+"""
+
+FAMILIES = "select distinct family from finops_api.visible_group_costs order by family"
+
+FAMILIES_OF_GROUP = """
+    select distinct family
+    from finops_api.visible_group_costs
+    where group_id = %(group)s and period >= %(first_period)s and period < %(end)s
+"""
+
+
+def _daily(view: str, part: str, where: str) -> str:
+    """Days of the months from `first_period` to before `end`, a row a part, month, currency and kind of day."""
+    return f"""
+        with spread as (
+            select source, period
+            from finops_api.source_periods
+            where is_spread and period >= %(first_period)s and period < %(end)s
+        )
+        select period, {part} as part, currency, (source, period) in (select source, period from spread) as is_spread,
+            {DAYS} as days
+        from finops_api.{view}
+        where ({where}) and period >= %(first_period)s and period < %(end)s
+        group by period, part, currency, is_spread
+    """
+
+
+GROUP_DAYS_BY_FAMILY = _daily("visible_group_costs", "family", "group_id = %(group)s")
+GROUP_DAYS_BY_APPLICATION = _daily("visible_app_costs", "application_id", "group_id = %(group)s")
+APPLICATION_DAYS_BY_FAMILY = _daily("visible_app_costs", "family", "application_id = %(application)s")
+TOTAL_DAYS = _daily("visible_group_costs", "cast('total' as text)", "%(group)s::text is null or group_id = %(group)s")
+
+
+def _compared(where: str) -> str:
+    """What each application and product cost from `start` to before `middle`, and from there to before `end`."""
+    day = "period + cast(number as integer) - 1"
+    return f"""
+        select application_id, family, product_id, currency,
+            coalesce(sum(cost) filter (where {day} < %(middle)s), 0) as previous,
+            coalesce(sum(cost) filter (where {day} >= %(middle)s), 0) as current
+        from finops_api.visible_app_costs
+        cross join lateral unnest(daily_cost) with ordinality as days (cost, number)
+        where {where} and period >= %(first_period)s and period < %(end)s
+            and {day} >= %(start)s and {day} < %(end)s
+        group by application_id, family, product_id, currency
+    """
+
+
+COMPARED_OF_GROUP = _compared("group_id = %(group)s and family = any(%(families)s)")
+COMPARED_OF_APPLICATION = _compared(
+    "group_id = %(group)s and application_id = %(application)s and family = any(%(families)s)"
+)
+# Applications that were there for the whole of both periods: a new one has not grown.
+COMPARED_OF_SETTLED = _compared("""
+    group_id = %(group)s and application_id in (
+        select application_id
+        from finops_api.visible_applications
+        where group_id = %(group)s and first_period <= %(start)s
+    )
+""")
+
+
+def reports(columns: list[str]) -> str:
+    """Months by these columns of visible_app_costs (our own names, never the caller's), at most `most` of them."""
+    listed = ", ".join(columns)
+    wanted = " and ".join(
+        f"(%({name})s::text[] is null or {name} = any(%({name})s))"
+        for name in ("domain", "group_id", "application_id", "product_id", "family")
+    )
+    return f"""
+        select {listed}, currency, period, sum(total_cost) as total_cost, {DAYS} as days
+        from finops_api.visible_app_costs
+        where {wanted} and period >= %(first_period)s and period <= %(last)s
+        group by {listed}, currency, period
+        order by {listed}, currency, period
+        limit %(most)s
+    """

@@ -1,0 +1,161 @@
+"""Intervals, days and lines, with numbers worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from api.cost_insights import kind
+from api.errors import ProblemError
+from api.exact import ExactResponse, plain
+from api.intervals import Intervals, parse
+from api.series import Series, change, largest, trendline
+
+
+def days(*texts: str) -> tuple[date, ...]:
+    return tuple(date.fromisoformat(text) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("R2/P30D/2026-11-01", ("2026-09-02", "2026-10-02", "2026-11-01")),
+        ("R2/P90D/2026-11-23", ("2026-05-27", "2026-08-25", "2026-11-23")),
+        ("R1/P7D/2026-03-01", ("2026-02-22", "2026-03-01")),
+        ("R2/P3M/2026-10-01", ("2026-04-01", "2026-07-01", "2026-10-01")),
+        ("R2/P1M/2026-01-01", ("2025-11-01", "2025-12-01", "2026-01-01")),
+        ("R2/P1M/2026-03-31", ("2026-01-31", "2026-02-28", "2026-03-31")),
+        ("R3/P1D/2024-03-01", ("2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01")),
+    ],
+)
+def test_periods_follow_each_other_up_to_the_exclusive_end(text: str, bounds: tuple[str, ...]) -> None:
+    assert parse(text).bounds == days(*bounds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "R2/P30D",
+        "R2/P30D/2026-13-01",
+        "R2/P30D/2026-02-30",
+        "R0/P30D/2026-11-01",
+        "R2/P0D/2026-11-01",
+        "R2/P4W/2026-11-01",
+        "R2/P1Y/2026-11-01",
+        "R2/P30D/20261101",
+        "R2/P30D/2026-11-01T00:00:00Z",
+        "R2/P30D/2026-11-01\n",
+        "R-2/P30D/2026-11-01",
+        "R٢/P30D/2026-11-01",
+        "R2/P600D/2026-11-01",
+        "R99/P9999M/2026-11-01",
+        "R2/P30D/0001-01-01",
+        "R1/P36M/0002-01-01",
+        "2026-09-02/P30D/R2",
+    ],
+)
+def test_what_is_no_interval_is_refused_with_the_form_to_write(text: str) -> None:
+    with pytest.raises(ProblemError) as refused:
+        parse(text)
+    assert (refused.value.status, refused.value.faults[0].parameter) == (422, "intervals")
+    assert "such as R2/P30D/2026-11-01" in refused.value.detail
+
+
+def test_every_day_is_one_of_the_days() -> None:
+    asked = parse("R2/P30D/2026-11-01")
+    found = list(asked.days())
+    assert (len(found), found[0], found[-1]) == (60, date(2026, 9, 2), date(2026, 10, 31))
+    assert (asked.previous, asked.middle) == days("2026-09-02", "2026-10-02")
+    assert parse("R1/P30D/2026-11-01").previous is None
+
+
+@pytest.mark.parametrize(
+    ("previous", "current", "amount", "ratio"),
+    [
+        ("100", "130", "30", "0.3"),
+        ("100", "0", "-100", "-1"),
+        ("0", "30", "30", None),
+        ("0", "0", "0", None),
+        ("-10", "10", "20", None),
+        ("3", "4", "1", "0.33333333333333333333"),
+        ("1", "1.0000000000000000000000000000000001", "0.0000000000000000000000000000000001", "1E-34"),
+    ],
+)
+def test_a_change_has_no_ratio_without_a_base(previous: str, current: str, amount: str, ratio: str | None) -> None:
+    found = change(Decimal(previous), Decimal(current))
+    assert found == (Decimal(amount), None if ratio is None else Decimal(ratio))
+
+
+def test_a_line_goes_through_its_points_over_unix_seconds() -> None:
+    # 2026-10-01 is day 20,727 since 1970: 10 then 12, so 2 a day, and 10 - 2 × 20,727 at the origin
+    slope, intercept = trendline([Decimal(10), Decimal(12)], date(2026, 10, 1))
+    assert abs(slope - Decimal(2) / 86_400) < Decimal("1e-23")
+    assert intercept == Decimal(10 - 2 * 20_727)
+
+
+def test_a_line_is_the_least_squares_one() -> None:
+    # 0, 0, 6, 6: mean 3; deviations -1.5, -0.5, 0.5, 1.5 give 12 / 5 = 2.4 a day; at the middle, day 20,728.5, it is 3
+    slope, intercept = trendline([Decimal(amount) for amount in (0, 0, 6, 6)], date(2026, 10, 1))
+    assert abs(slope * 86_400 - Decimal("2.4")) < Decimal("1e-15")
+    assert abs(intercept - (3 - Decimal("2.4") * Decimal("20728.5"))) < Decimal("1e-13")
+
+
+def test_a_flat_or_a_single_day_has_a_flat_line() -> None:
+    assert trendline([Decimal("7.5")], date(2026, 10, 1)) == (Decimal(0), Decimal("7.5"))
+    assert trendline([Decimal("7.5")] * 180, date(2026, 10, 1)) == (Decimal(0), Decimal("7.5"))
+
+
+def test_sums_of_long_decimals_are_not_rounded() -> None:
+    series = Series()
+    long = Decimal("123456789012.000000000000000000000000000001")
+    series.add(date(2026, 10, 1), [long, long], is_spread=False)
+    assert series.total(date(2026, 10, 1), date(2026, 10, 3)) == Decimal("246913578024.000000000000000000000000000002")
+
+
+def test_the_rest_is_folded_so_that_the_sum_is_the_total() -> None:
+    asked = Intervals((date(2026, 10, 1), date(2026, 10, 3)))
+    parts = {name: Series({date(2026, 10, 1): Decimal(cost)}) for name, cost in zip("abcd", (1, 5, 3, 2), strict=True)}
+    parts["Other"] = Series({date(2026, 10, 2): Decimal(4)})
+    kept = largest(parts, asked, 2)
+    assert list(kept) == ["b", "Other"]
+    assert kept["Other"].amounts == {date(2026, 10, 1): Decimal(6), date(2026, 10, 2): Decimal(4)}
+
+
+@pytest.mark.parametrize(
+    ("family", "key"),
+    [
+        ("Compute", "compute"),
+        ("CI/CD", "ciCd"),
+        ("AI and Machine Learning", "aiAndMachineLearning"),
+        ("Réseau", "réseau"),
+        ("—", "—"),
+    ],
+)
+def test_a_family_has_a_key_in_camel_case(family: str, key: str) -> None:
+    assert kind(family) == key
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [
+        ("100.000000000000", b"100"),
+        ("0E-12", b"0"),
+        ("-0.00", b"0"),
+        ("1E+3", b"1000"),
+        ("0.1", b"0.1"),
+        ("0.000000000001", b"1E-12"),
+        ("123456789012345678.000000000001", b"123456789012345678.000000000001"),
+    ],
+)
+def test_a_number_is_written_digit_by_digit(amount: str, written: bytes) -> None:
+    assert ExactResponse(plain(Decimal(amount))).body == written
+
+
+def test_days_of_the_months_are_where_they_belong() -> None:
+    series = Series()
+    series.add(date(2026, 2, 1), [Decimal(number) for number in range(1, 29)], is_spread=True)
+    assert series.amounts[date(2026, 2, 28)] == series.spread[date(2026, 2, 28)] == 28
+    assert series.total(date(2026, 2, 1), date(2026, 2, 1) + timedelta(days=28)) == 406
