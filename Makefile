@@ -1,6 +1,6 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api test nightly reprocess runs coverage psql lint types unit e2e format lock clean
+.PHONY: help demo api test test-backstage nightly reprocess runs coverage psql lint types unit e2e format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 ON_DEMO := $(if $(PGHOST),,$(BIN)/python -m demo run --)
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Run the nightly on an embedded PostgreSQL and a made-up company (AS_OF=2026-11-22 for its last day)
 	@$(BIN)/python -m demo $(if $(AS_OF),--as-of $(AS_OF))
@@ -21,6 +21,9 @@ api: $(READY) ## Serve the HTTP API: to this machine alone on what the demo buil
 test: $(READY) ## Lint, types, unit, dbt and end-to-end tests
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-backstage: $(READY) ## Backstage's real page on this API, in Chromium: needs Node.js, npm and Chromium, installs npm packages
+	@$(BIN)/python -m pytest -m backstage tests/backstage
 
 nightly: $(READY) ## Collect, consolidate, publish on the configured database (ARGS="--period 2026-09")
 	@$(BIN)/finops nightly $(ARGS)

@@ -1,0 +1,107 @@
+"""Backstage's real page, built once, in front of an API on a database that the real nightly filled."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from demo import postgres
+from tests.api.service import api, write_tokens
+from tests.backstage.browser import Page, render
+from tests.backstage.server import Backstage, serving
+from tests.conftest import ROOT
+from tests.e2e.finops import Database
+
+HERE = Path(__file__).parent / "page"
+CONFIG = ROOT / "docs" / "backstage" / "app-config.yaml"
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DEMO_DAY = "2026-11-22"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser; without it or npm, what to install."""
+    found = next((path for path in map(shutil.which, CHROMIUMS) if path), None)
+    missing = [name for name in ("node", "npm") if not shutil.which(name)] + ([] if found else ["chromium"])
+    if missing:
+        pytest.exit(
+            f"make test-backstage needs {', '.join(missing)}, not found in PATH (Node.js 20 or later; on Debian: "
+            "apt-get install nodejs npm chromium fonts-dejavu-core)",
+            returncode=1,
+        )
+    assert found
+    return found
+
+
+@pytest.fixture(scope="session")
+def installed(chromium: str) -> Path:
+    """The npm packages of the lock file, by their hashes; installed again where it changed."""
+    assert chromium
+    done, lock = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
+    if not done.exists() or done.stat().st_mtime < lock.stat().st_mtime:
+        _npm("ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund")
+    return HERE
+
+
+@pytest.fixture(scope="session")
+def built(installed: Path) -> Path:
+    """The page's files."""
+    _npm("run", "--silent", "build")
+    return installed / "dist"
+
+
+@pytest.fixture(scope="session")
+def demo_folder() -> Iterator[Path]:
+    """What `make demo` leaves; the path is short, for the sake of the unix socket."""
+    home = Path(tempfile.mkdtemp(prefix="finops-demo-"))
+    try:
+        command = [sys.executable, "-m", "demo", "--as-of", DEMO_DAY]
+        subprocess.run(command, cwd=ROOT, env={**os.environ, "FINOPS_HOME": str(home)}, check=True)
+        yield home / ".finops"
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def demonstration(demo_folder: Path) -> Iterator[Database]:
+    """The demo's database under libpq's variables; the connection is for looking."""
+    with postgres.server(demo_folder / "postgres") as embedded, pytest.MonkeyPatch.context() as patch:
+        for name, value in embedded.environment().items():
+            patch.setenv(name, value)
+        with psycopg.connect(autocommit=True) as connection:
+            yield connection
+
+
+@contextmanager
+def backstage(files: Path, folder: Path) -> Iterator[Backstage]:
+    """Backstage with the configuration of docs/backstage, in front of an API that asks for the token there."""
+    tokens = folder / "tokens.toml"
+    token = write_tokens(tokens, backstage="*")["backstage"]
+    with (
+        api(token=token, environment={"FINOPS_API_TOKENS_FILE": str(tokens)}) as service,
+        serving(files, CONFIG, {"FINOPS_API_URL": service.url, "FINOPS_API_TOKEN": token}) as page,
+    ):
+        yield page
+
+
+def shown(chromium: str, page: Backstage, query: str) -> Page:
+    """The page of a group; where SCREENSHOTS names a folder, a picture of it is left there."""
+    folder = os.environ.get("SCREENSHOTS")
+    picture = Path(folder) / f"cost-insights-{re.sub('[^A-Za-z]+', '-', query)}.png" if folder else None
+    return render(chromium, f"{page.url}/?{quote(query, safe='=&#')}", picture)
+
+
+def _npm(*arguments: str) -> None:
+    done = subprocess.run(["npm", *arguments], cwd=HERE, check=False)  # noqa: S607 - whichever npm is in PATH
+    assert done.returncode == 0, f"npm {' '.join(arguments)} failed: see above"
