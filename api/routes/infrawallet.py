@@ -39,7 +39,9 @@ async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
         str,
         Query(max_length=200, description=f"Comma-separated, of {', '.join(question.COLUMNS)}; empty: all of them"),
     ] = "",
-    granularity: Annotated[Literal["monthly", "daily"], Query()] = "monthly",
+    granularity: Annotated[
+        Literal["monthly", "daily"], Query(description="One amount a month, or one a day")
+    ] = "monthly",
     currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$", description="Needed only with several")] = None,
 ) -> ExactResponse:
     """Provider = domain, account = group, project = application, service = product, category = family.
