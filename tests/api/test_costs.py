@@ -26,7 +26,7 @@ TOTAL = SEPTEMBER + OCTOBER
 # Each dimension in the words of the relevés.
 COLUMNS: dict[str, str] = {
     "application": "releves.application_id",
-    "group": "coalesce(applications.group_id, 'unallocated')",
+    "group": "coalesce(owners.group_id, 'unallocated')",
     "domain": "domain",
     "family": "family",
     "product": "product_id",
@@ -43,7 +43,10 @@ def by_sql(database: Database, grouping: Sequence[str], where: str = "true") -> 
     keys = ", ".join(COLUMNS[dimension] for dimension in grouping)
     query = (
         f"select {keys}, sum(total_cost) from finops.fact_releve as releves"  # noqa: S608 - of this file's own words
-        f" left join finops.dim_application as applications using (application_id) where {where}"
+        " left join finops.dim_application_owner as owners on releves.application_id = owners.application_id"
+        " and releves.period + interval '1 month' > valid_from"
+        " and releves.period + interval '1 month' <= coalesce(valid_to, 'infinity')"
+        f" where {where}"
         f" group by {', '.join(str(number + 1) for number in range(len(grouping)))}"
     )
     return {row[:-1]: row[-1] for row in database.execute(query.encode())}
