@@ -34,3 +34,10 @@ since two grants on it at a time fail.)
     end
     $$;
 {% endmacro %}
+
+{#- A pre-hook of the views: a full refresh of an aggregate takes them with it, which dbt does not notice by itself. -#}
+{% macro forget_if_gone() %}
+    {%- if execute and run_query("select to_regclass('" ~ this ~ "')").columns[0][0] is none -%}
+        {%- do adapter.cache_dropped(this) -%}
+    {%- endif -%}
+{% endmacro %}

@@ -97,8 +97,8 @@ def test_every_grouping_has_the_lines_of_sql_and_the_same_total(shared: Shared) 
 @pytest.mark.parametrize(
     ("path", "where"),
     [
-        ("/v1/applications/PAYMENTS/costs", "application_id = 'PAYMENTS'"),
-        ("/v1/applications/UNALLOCATED/costs", "application_id = 'UNALLOCATED'"),
+        ("/v1/applications/PAYMENTS/costs", "releves.application_id = 'PAYMENTS'"),
+        ("/v1/applications/UNALLOCATED/costs", "releves.application_id = 'UNALLOCATED'"),
         ("/v1/groups/storefront/costs", "group_id = 'storefront'"),
         ("/v1/domains/public_cloud/costs", "domain = 'public_cloud'"),
         ("/v1/domains/native/costs", "domain = 'native'"),
