@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from api import logs, tokens
 from api.app import LOOPBACK, create_app
 from api.settings import Settings
+from api.wire import patient_for
 
 FULL_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -53,6 +54,7 @@ def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # 
         create_app(settings, insecure_local=insecure_local),
         host=settings.host,
         port=settings.port,
+        http=patient_for(settings.stall_timeout),
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=20,

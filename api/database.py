@@ -29,6 +29,7 @@ Pool = AsyncConnectionPool[Connection]
 
 WAITING_PER_CONNECTION = 20  # requests that may wait for each connection before the next are turned away
 IDLE_IN_TRANSACTION = 30_000  # milliseconds
+RECONNECT = 2  # seconds after which a lost connection is given up, so that the next request makes a new one at once
 
 
 def create_pool(settings: Settings) -> Pool:
@@ -41,6 +42,7 @@ def create_pool(settings: Settings) -> Pool:
         max_size=settings.pool_size,
         max_waiting=settings.pool_size * WAITING_PER_CONNECTION,
         timeout=settings.pool_timeout,
+        reconnect_timeout=RECONNECT,
         configure=_configure,
         open=False,
         name="finops-api",

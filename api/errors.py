@@ -135,7 +135,9 @@ def of_database(error: Exception) -> ProblemError:
             return unavailable("the database holds no aggregates yet: run `finops nightly` on it")
         case psycopg.errors.InsufficientPrivilege():
             return unavailable("the API's role may not read the aggregates: see 'Serve it' in the README")
-        case psycopg.OperationalError() | PoolTimeout() | PoolClosed() | TooManyRequests():
+        case TooManyRequests():
+            return unavailable("too many requests are waiting for the database")
+        case psycopg.OperationalError() | PoolTimeout() | PoolClosed():
             return unavailable("the database does not answer")
         case _:
             return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed here, and was logged")

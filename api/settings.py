@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     pool_timeout: float = Field(default=2, gt=0, description="Seconds to wait for a connection before a 503")
     statement_timeout: float = Field(default=10, gt=0, description="Seconds that a query may take")
     stall_timeout: float = Field(
-        default=30, gt=0, description="Seconds that a caller may take to read a piece of an answer"
+        default=30,
+        gt=0,
+        description="Seconds that a caller may take to send a request, or to read some of an answer",
     )
     csv_lines: int = Field(default=1_000_000, ge=1, description="Lines that a CSV has at most")
     rate_limit: str = Field(default="6000/minute", description="Requests that one caller may make; empty: no limit")

@@ -79,6 +79,16 @@ def shared(server: Embedded, published: str, tmp_path_factory: pytest.TempPathFa
         yield Shared(service, database, made, environment)
 
 
+@pytest.fixture(scope="session")
+def tireless(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """An API on the costs that no test changes, which may be asked without end; its token sees one group."""
+    file = tmp_path_factory.mktemp("tokens") / "tokens.toml"
+    token = write_tokens(file, storefront=["storefront"])["storefront"]
+    limits = {"FINOPS_API_TOKENS_FILE": str(file), "FINOPS_API_RATE_LIMIT": ""}
+    with api(token=token, environment={**shared.environment, **limits}) as service:
+        yield service
+
+
 @pytest.fixture
 def costs(server: Embedded, published: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A copy of the published database under libpq's variables; the connection is for looking, as its owner."""
