@@ -65,7 +65,7 @@ async def ask(
 async def costs(connection: Connection, version: DataVersion, asked: Asked) -> Costs:
     """A page of lines in its envelope."""
     query = asked.query
-    rows = await (await connection.execute(query.page(), query.parameters)).fetchall()
+    rows = await (await connection.execute(query.page(), query.parameters, prepare=query.prepare)).fetchall()
     _check_currency(rows[0], query)
     lines = [row for row in rows if row["cost"] is not None]
     limit = len(lines) if query.top or not query.limit else query.limit - 1
