@@ -1,6 +1,7 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api test test-backstage nightly reprocess runs coverage psql lint types unit e2e format lock clean
+.PHONY: help demo api test test-backstage nightly reprocess runs coverage psql lint types unit e2e format lock sbom audit \
+	secrets clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -55,6 +56,21 @@ format: $(READY) ## Format Python and SQL
 lock: $(READY) ## Write requirements.lock again from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --extra dev --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --no-strip-extras --python-version 3.11 -o requirements.lock pyproject.toml
+
+sbom: $(READY) ## Write build/sbom.cdx.json: what runs in production, as CycloneDX (needs a package index)
+	@mkdir -p build
+	@$(BIN)/uv pip compile --quiet --universal --extra api --extra s3 --extra az --extra gs --constraint requirements.lock \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 -o build/runtime.txt pyproject.toml
+	@$(BIN)/uv venv --quiet --clear build/runtime && $(BIN)/uv pip sync --quiet --require-hashes --python build/runtime build/runtime.txt
+	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON --output-file build/sbom.cdx.json build/runtime
+
+audit: $(READY) ## Ask the public database of vulnerabilities about every version of requirements.lock (needs a network)
+	@$(BIN)/uv tool run --quiet --from pip-audit==2.10.1 pip-audit --requirement requirements.lock \
+		--strict --no-deps --disable-pip --require-hashes --progress-spinner off
+
+secrets: $(READY) ## Look for credentials in what git tracks, and note what is found in .secrets.baseline: read its diff
+	@$(BIN)/detect-secrets scan --no-verify --baseline .secrets.baseline && git --no-pager diff --stat .secrets.baseline
 
 clean: ## Remove the virtual environment and what the demo built
 	rm -rf $(VENV) .finops
