@@ -1,7 +1,7 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
 .PHONY: help demo api test test-backstage nightly reprocess runs coverage psql lint types unit e2e format lock sbom audit \
-	secrets clean
+	secrets docs-configuration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -71,6 +71,9 @@ audit: $(READY) ## Ask the public database of vulnerabilities about every versio
 
 secrets: $(READY) ## Look for credentials in what git tracks, and note what is found in .secrets.baseline: read its diff
 	@$(BIN)/detect-secrets scan --no-verify --baseline .secrets.baseline && git --no-pager diff --stat .secrets.baseline
+
+docs-configuration: $(READY) ## Write docs/configuration.md again from the code
+	@$(BIN)/python -m docs.configuration
 
 clean: ## Remove the virtual environment and what the demo built
 	rm -rf $(VENV) .finops

@@ -1,0 +1,160 @@
+"""Writes configuration.md from the code that reads the configuration: `make docs-configuration`.
+
+A test fails while that page is not what this makes of the code, so that no setting is documented by hand.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic.fields import FieldInfo
+
+from api.settings import Issuer
+from api.settings import Settings as ApiSettings
+from ingest.settings import SETTINGS
+from ingest.sources import ENDPOINTS, SOURCES, HttpSource, Source, focus_source
+
+PAGE = Path(__file__).with_suffix(".md")
+DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
+
+# What libpq documents at length: https://www.postgresql.org/docs/current/libpq-envars.html
+LIBPQ = (
+    ("PGHOST", "Server, or the folder of its unix socket; the loader wants it said"),
+    ("PGPORT", "Port; 5432 where it is not said"),
+    ("PGUSER", "Role: of the loader, one that may create schemas; of the API, one that may take on `finops_api`"),
+    ("PGPASSWORD", "Its password (a secret)"),
+    ("PGDATABASE", "Database"),
+    ("PGSSLMODE", "`verify-full` wherever a network is between; `prefer` where it is not said"),
+    ("PGOPTIONS", "More options of the API's session; what the API sets itself comes after them"),
+)
+# The settings of the loader by the first part of their key; one that is not here is its own heading.
+HEADINGS = {"sources": "Sources", "ingest": "The loader"}
+OPENING = """\
+# Configuration
+
+<!-- Written by `make docs-configuration` from the code: change the code, not this page. -->
+
+Everything that can be set, from the code that reads it. The README says which handful to begin with.
+
+Settings of the loader are [dlt's configuration](https://dlthub.com/docs/general-usage/credentials/): a variable of the
+environment, or else `.dlt/secrets.toml`, or else `.dlt/config.toml`, in the folder where `finops` is started. A table
+or a list is JSON in the environment and TOML in a file. A secret belongs in the environment or in `secrets.toml`."""
+SOURCES_OPENING = """\
+A source is off until the section of the configuration that turns it on has its address. Services by declaration
+(`sources.http.<name>`) are in [declared-sources.md](declared-sources.md)."""
+POSTGRESQL_OPENING = (
+    "libpq's variables, the same ones for the loader, dbt's profile (`profiles.yml.example`) and the API."
+)
+DBT_OPENING = "In `dbt_project/dbt_project.yml`, or by `--vars` of a dbt command."
+SEEDS_OPENING = """\
+In `dbt_project/seeds/`, or in the seeds of a copy of the project that `ingest.dbt_project` names. What is there is the
+made-up company's. Their data tests run before anything is published."""
+
+
+def text() -> str:
+    """The whole page."""
+    sections = [*_settings(), _known_sources(), _postgresql(), _api(), _dbt_variables(), _seeds()]
+    return "\n\n".join([OPENING, *sections]) + "\n"
+
+
+def _settings() -> Iterator[str]:
+    for prefix in dict.fromkeys(setting.key.partition(".")[0] for setting in SETTINGS):
+        rows = [
+            (f"`{found.key}`", f"`{found.key.replace('.', '__').upper()}`", found.meaning, _code(found.default))
+            for found in SETTINGS
+            if found.key.startswith(f"{prefix}.")
+        ]
+        table = _table(("setting", "in the environment", "what it is", "default"), rows)
+        yield f"## {HEADINGS.get(prefix, prefix)}\n\n{table}"
+
+
+def _known_sources() -> str:
+    sources: Sequence[Source] = [*SOURCES, focus_source("<name>")]
+    rows = [
+        (
+            f"`{source.name}`",
+            f"`{source.switch}`",
+            f"`raw_{source.domain}.{source.table}`",
+            source.measure,
+            source.window,
+            _remark(source),
+        )
+        for source in sources
+    ]
+    table = _table(("source", "turned on by", "raw table", "measure", "window", "to know"), rows)
+    return f"## What each source is\n\n{SOURCES_OPENING}\n\n{table}"
+
+
+def _remark(source: Source) -> str:
+    endpoints = ENDPOINTS.get(source.service, {})
+    said = [f"`endpoint`: {', '.join(f'`{name}`' for name in endpoints)}"] if endpoints else []
+    if isinstance(source, HttpSource) and not source.gives_past:
+        said.append("knows today only")
+    return "; ".join(said)
+
+
+def _postgresql() -> str:
+    rows = [(f"`{name}`", meaning) for name, meaning in LIBPQ]
+    return f"## PostgreSQL\n\n{POSTGRESQL_OPENING}\n\n{_table(('variable', 'what it is'), rows)}"
+
+
+def _api() -> str:
+    table = _table(("variable", "what it is", "default"), _fields(ApiSettings.model_fields))
+    keys = (f"`{name}`" + ("" if field.is_required() else " (optional)") for name, field in Issuer.model_fields.items())
+    issuers = f"An issuer in `FINOPS_API_ISSUERS` is an object of {', '.join(keys)}: [api.md](api.md)."
+    return f"## The API\n\n{table}\n\n{issuers}"
+
+
+def _fields(fields: Mapping[str, FieldInfo]) -> list[tuple[str, str, str]]:
+    rows = []
+    for name, field in fields.items():
+        default = field.get_default(call_default_factory=True)
+        rows.append((f"`FINOPS_API_{name.upper()}`", str(field.description), "" if default is None else _code(default)))
+    return rows
+
+
+def _dbt_variables() -> str:
+    """Of dbt_project.yml: what a variable is, is the comment over it, or over those that it follows."""
+    project = (DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8")
+    defaults: Mapping[str, object] = yaml.safe_load(project)["vars"]
+    rows, meaning = [], ""
+    for line in project.partition("\nvars:\n")[2].partition("\n\n")[0].splitlines():
+        if line.strip().startswith("#"):
+            meaning = line.strip("# ")
+        else:
+            name = line.partition(":")[0].strip()
+            rows.append((f"`{name}`", meaning, _code(defaults[name])))
+    return f"## dbt's variables\n\n{DBT_OPENING}\n\n{_table(('variable', 'what it is', 'default'), rows)}"
+
+
+def _seeds() -> str:
+    described = yaml.safe_load((DBT_PROJECT / "seeds" / "_seeds.yml").read_text(encoding="utf-8"))["seeds"]
+    rows = []
+    for seed in described:
+        columns = ", ".join(f"`{name}`" for name in _header(seed))
+        rows.append((f"`{seed['name']}.csv`", " ".join(seed["description"].split()), columns))
+    return f"## Reference data\n\n{SEEDS_OPENING}\n\n{_table(('file', 'what it holds', 'columns'), rows)}"
+
+
+def _header(seed: Mapping[str, Any]) -> list[str]:
+    with (DBT_PROJECT / "seeds" / f"{seed['name']}.csv").open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file))
+
+
+def _code(value: object) -> str:
+    shown = value if isinstance(value, str) else json.dumps(value)
+    return f"`{shown}`" if shown else ""
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    first, *others = (f"| {' | '.join(cells)} |" for cells in (headings, *rows))
+    return "\n".join([first, "|---" * len(headings) + "|", *others])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(text(), encoding="utf-8")
