@@ -1,8 +1,12 @@
-"""No credential in what git tracks: what the scan may find is in .secrets.baseline, as hashes (`make secrets`)."""
+"""What is installed is pinned, and nothing that git tracks is a credential.
+
+What the scan may find is in .secrets.baseline, as hashes: `make secrets`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,3 +53,20 @@ def test_a_planted_credential_is_found(
     value = "PRIVATE KEY" if kind == "Private Key" else "9fQ2xLr7Vb" + "Wn4Kd8Ts1Z"
     Path("leak.py").write_text(planted.format(value) + "\n", encoding="utf-8")
     assert f"leak.py:1 {kind}" in found(["leak.py"])
+
+
+def test_every_version_of_the_lock_has_hashes_and_no_address() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = re.split(r"^(?=[A-Za-z0-9])", lock, flags=re.MULTILINE)[1:]
+    assert len(pins) > 100
+    assert [pin.splitlines()[0] for pin in pins if "==" not in pin or "--hash=sha256:" not in pin] == []
+    assert re.findall(r"\S*://\S*", lock) == []
+
+
+def test_github_s_actions_are_pinned_by_hash_and_run_make() -> None:
+    workflows = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    actions = re.findall(r"uses: (.*)", workflows)
+    assert actions
+    assert [action for action in actions if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", action)] == []
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [target for target in re.findall(r"run: make (\S+)", workflows) if target not in targets] == []
