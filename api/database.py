@@ -29,13 +29,16 @@ Pool = AsyncConnectionPool[Connection]
 
 WAITING_PER_CONNECTION = 20  # requests that may wait for each connection before the next are turned away
 IDLE_IN_TRANSACTION = 30_000  # milliseconds
+KEEPALIVE = 60  # seconds of silence: a firewall forgets a connection of the night, and a caller would get its 503
 RECONNECT = 2  # seconds after which a lost connection is given up, so that the next request makes a new one at once
 
 
 def create_pool(settings: Settings) -> Pool:
     """A pool that is not open yet."""
     return AsyncConnectionPool(
-        make_conninfo(application_name="finops-api", connect_timeout=5, options=_options(settings)),
+        make_conninfo(
+            application_name="finops-api", connect_timeout=5, keepalives_idle=KEEPALIVE, options=_options(settings)
+        ),
         kwargs={"row_factory": dict_row},
         connection_class=psycopg.AsyncConnection[DictRow],
         min_size=min(2, settings.pool_size),

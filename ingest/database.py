@@ -6,12 +6,17 @@ import os
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from ingest.errors import ConfigurationError, FinopsError
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid
+
+# A run's session holds its lock, and says nothing while a source is read: a firewall that forgets silent connections
+# would free it.
+OPTIONS = make_conninfo(connect_timeout=10, application_name="finops", keepalives_idle=60, keepalives_interval=10)
 
 Connection = psycopg.Connection[dict[str, object]]
 
@@ -30,7 +35,7 @@ def connect() -> psycopg.Connection[dict[str, object]]:
             "try `make demo`, which runs the same nightly on an embedded PostgreSQL and a made-up company"
         )
     try:
-        return psycopg.connect(autocommit=True, row_factory=dict_row, connect_timeout=10, application_name="finops")
+        return psycopg.connect(OPTIONS, autocommit=True, row_factory=dict_row)
     except psycopg.OperationalError as error:
         where = f"PGHOST={os.environ['PGHOST']} PGUSER={os.environ['PGUSER']} PGDATABASE={os.environ['PGDATABASE']}"
         reason = str(error).strip().splitlines()[-1].strip()
