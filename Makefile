@@ -53,9 +53,9 @@ unit: $(READY) ## Only the tests that need no database
 format: $(READY) ## Format Python and SQL
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format . ; $(BIN)/sqlfluff fix dbt_project/models dbt_project/tests
 
-lock: $(READY) ## Write requirements.lock again from pyproject.toml
+lock: $(READY) ## Write requirements.lock again from pyproject.toml (ARGS="--upgrade-package dlt")
 	@$(BIN)/uv pip compile --quiet --universal --extra dev --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --no-strip-extras --python-version 3.11 -o requirements.lock pyproject.toml
+		--no-annotate --no-strip-extras --python-version 3.11 $(ARGS) -o requirements.lock pyproject.toml
 
 sbom: $(READY) ## Write build/sbom.cdx.json: what runs in production, as CycloneDX (needs a package index)
 	@mkdir -p build

@@ -8,10 +8,22 @@ first build, so that a first build is checked and published like any other.
    reconcile, and leaves the others as they were. All three are one transaction.
 -#}
 
-{% macro create_fact_if_missing() %}
+{#-
+A contract that has grown since the table was made: the new columns are added, and stay empty in the relevés that stand,
+until a reprocess. Any other difference stops the build (on_schema_change: fail): see docs/upgrading.md.
+-#}
+{% macro prepare_fact() %}
     {%- set node = graph.nodes['model.finops.fact_releve'] -%}
     {%- set fact = api.Relation.create(node.database, node.schema, node.alias, type='table') -%}
-    {%- if adapter.get_relation(node.database, node.schema, node.alias) -%}{{ return('') }}{%- endif -%}
+    {%- if adapter.get_relation(node.database, node.schema, node.alias) -%}
+        {%- set known = adapter.get_columns_in_relation(fact) | map(attribute='name') | list -%}
+        {%- for column in node.columns.values() if column.name not in known -%}
+            {%- do run_query(
+                "begin; alter table " ~ fact ~ " add column " ~ adapter.quote(column.name) ~ " " ~ column.data_type ~ "; commit;"
+            ) -%}
+        {%- endfor -%}
+        {{ return('') }}
+    {%- endif -%}
     {%- set columns = [] -%}
     {%- for column in node.columns.values() -%}
         {%- set required = column.constraints | selectattr('type', 'equalto', 'not_null') | list -%}

@@ -22,7 +22,7 @@ lock can't span them: the lock is looked at here, and held by the transactions t
             "database '" ~ target.database ~ "' is not set up: run `finops nightly` on it once, then this again"
         ) }}
     {%- endif -%}
-    {%- do create_fact_if_missing() -%}
+    {%- do prepare_fact() -%}
     {%- if not is_own_run() -%}{{ return('') }}{%- endif -%}
     {%- if not run_query("select pg_try_advisory_xact_lock(" ~ lock_number() ~ ")").columns[0][0] -%}
         {%- set holder = run_query(

@@ -13,6 +13,7 @@ of them to thousands in nested loops.
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    on_schema_change='append_new_columns',
     full_refresh=false,
     pre_hook="{% if is_incremental() %}delete from {{ this }} where changed_on > (
         select coalesce(max(window_date), date '0001-01-01') from {{ source('finops', 'etl_accepted') }}

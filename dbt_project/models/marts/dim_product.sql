@@ -2,6 +2,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    on_schema_change='append_new_columns',
     full_refresh=false,
     pre_hook="{% if is_incremental() %}delete from {{ this }}{% endif %}"
 ) }}

@@ -1,0 +1,173 @@
+"""A database of an older version: an ordinary run brings it up to date, and nobody who reads it notices."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from dbt.cli.main import dbtRunner
+from psycopg import sql
+
+from tests.conftest import ROOT
+from tests.e2e.finops import Database, charge, finops, scalar, write_bill
+
+OID = "select 'finops.mv_cost_app_month'::regclass::oid"
+INDEXES = (
+    "select count(*), count(*) filter (where indexdef like 'CREATE UNIQUE%%') from pg_indexes where tablename = %s"
+)
+COLUMNS = "select attname from pg_attribute where attrelid = 'finops.mv_cost_app_month'::regclass and attnum > 0"
+
+
+@pytest.fixture(autouse=True)
+def _bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bill(
+        tmp_path / "bills", "10.csv", [charge("5.5", "2026-10-02"), charge("2", "2026-10-03", application="ERP")]
+    )
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
+
+
+def nightly() -> None:
+    """A run as the CronJob has it."""
+    assert finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20") == 0
+
+
+def copied(tmp_path: Path) -> Path:
+    """A copy of the dbt project."""
+    project = tmp_path / "copy"
+    shutil.copytree(ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs", ".user.yml"))
+    return project
+
+
+def older(tmp_path: Path, was: str, is_now: str) -> Path:
+    """A copy of the project in which mv_cost_app_month's query says something else."""
+    project = copied(tmp_path)
+    model = project / "models" / "aggregates" / "mv_cost_app_month.sql"
+    text = model.read_text(encoding="utf-8")
+    assert is_now in text
+    model.write_text(text.replace(is_now, was), encoding="utf-8")
+    return project
+
+
+def dbt(tmp_path: Path, project: Path, *arguments: str) -> list[str]:
+    """Run dbt in this process; what went wrong."""
+    shutil.copy(ROOT / "profiles.yml.example", tmp_path / "profiles.yml")
+    where = ["--project-dir", str(project), "--profiles-dir", str(tmp_path), "--target-path", str(tmp_path / "target")]
+    outcome = dbtRunner().invoke(["--quiet", "run", *arguments, *where, "--log-path", str(tmp_path)])
+    results = getattr(outcome.result, "results", None)
+    assert results, outcome.exception
+    return [str(result.message) for result in results if result.status not in ("success", "pass")]
+
+
+@contextmanager
+def reading(query: str) -> Iterator[set[object]]:
+    """What a reader of the API's views sees meanwhile, a transaction a reading, as the API has it."""
+    seen: set[object] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        with psycopg.connect() as reader:
+            reader.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+            while not done.is_set():
+                with reader.transaction():
+                    reader.execute("set local role finops_api")
+                    reader.execute("set local finops.groups = '*'")
+                    reader.execute("set local lock_timeout = '2s'")
+                    reader.execute("select version from finops_api.data_version")
+                    seen.add(reader.execute(query.encode()).fetchone())
+
+    def note() -> None:
+        try:
+            read()
+        except psycopg.Error as error:
+            seen.add(str(error))
+
+    thread = threading.Thread(target=note)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_run_replaces_an_aggregate_whose_query_changed_and_its_readers_read_on(
+    database: Database, tmp_path: Path
+) -> None:
+    nightly()
+    project = older(tmp_path, was="", is_now="        count(*) as releve_count,\n")
+    assert dbt(tmp_path, project, "--select", "mv_cost_app_month", "visible_app_costs") == []
+    assert ("releve_count",) not in database.execute(COLUMNS).fetchall()
+    role = f"analyst_{database.info.dbname}"  # roles are the server's, not the database's
+    database.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+    try:
+        database.execute(sql.SQL("grant select on finops.mv_cost_app_month to {}").format(sql.Identifier(role)))
+        database.execute("create view public.by_product as select product_id, total_cost from finops.mv_cost_app_month")
+        with reading(
+            "select sum(total_cost), count(distinct application_id) from finops_api.visible_app_costs"
+        ) as seen:
+            nightly()
+        assert {str(one) for one in seen} == {"(Decimal('7.5'), 2)"}
+        assert ("releve_count",) in database.execute(COLUMNS).fetchall()
+        assert database.execute(INDEXES, ["mv_cost_app_month"]).fetchall() == [(3, 1)]
+        assert scalar(database, "select sum(total_cost) from public.by_product") == scalar(
+            database, "select sum(total_cost) from finops.mv_cost_app_month"
+        )
+        assert scalar(database, "select has_table_privilege(%s, 'finops.mv_cost_app_month', 'select')", role)
+        assert scalar(database, "select count(*) from pg_matviews where matviewname like '%%\\_\\_dbt\\_%%'") == 0
+    finally:
+        database.execute(sql.SQL("drop owned by {0}; drop role {0}").format(sql.Identifier(role)))
+
+
+def test_an_aggregate_is_made_anew_once_and_not_for_a_comment(database: Database, tmp_path: Path) -> None:
+    built = scalar(database, OID)
+    commented = older(tmp_path, was="as releve_count, -- how many\n", is_now="as releve_count,\n")
+    assert dbt(tmp_path, commented, "--select", "mv_cost_app_month") == []
+    assert scalar(database, OID) == built
+    shutil.rmtree(commented)
+    changed = older(tmp_path, was="        min(created_at) as since,\n", is_now="        count(*) as releve_count,\n")
+    assert dbt(tmp_path, changed, "--select", "mv_cost_app_month") == []
+    replaced = scalar(database, OID)
+    assert dbt(tmp_path, changed, "--select", "mv_cost_app_month") == []
+    assert (scalar(database, OID), replaced != built) == (replaced, True)
+
+
+def test_a_view_of_ours_that_can_not_stand_on_the_new_query_is_made_anew(database: Database, tmp_path: Path) -> None:
+    project = older(
+        tmp_path, was="cast(sum(total_cost) as text) as total_cost,", is_now="sum(total_cost) as total_cost,"
+    )
+    assert dbt(tmp_path, project, "--select", "mv_cost_app_month", "visible_app_costs") == []
+    typed = "select atttypid::regtype::text from pg_attribute where attrelid = %s::regclass and attname = 'total_cost'"
+    assert scalar(database, typed, "finops_api.visible_app_costs") == "text"
+    assert dbt(tmp_path, ROOT / "dbt_project", "--select", "mv_cost_app_month", "visible_app_costs") == []
+    assert scalar(database, typed, "finops_api.visible_app_costs") == "numeric"
+    assert scalar(database, "select has_table_privilege('finops_api', 'finops_api.visible_app_costs', 'select')")
+
+
+def test_a_view_of_somebody_else_s_that_can_not_is_an_error_that_names_it(database: Database, tmp_path: Path) -> None:
+    before = scalar(database, OID)
+    database.execute("create view public.counts as select releve_count from finops.mv_cost_app_month")
+    project = older(tmp_path, was="", is_now="        count(*) as releve_count,\n")
+    [message] = dbt(tmp_path, project, "--select", "mv_cost_app_month")
+    assert "view counts reads mv_cost_app_month" in message
+    assert "drop it, and make it again after this run" in message
+    assert scalar(database, OID) == before
+
+
+def test_a_column_that_the_contract_of_relevés_gained_is_added(database: Database, tmp_path: Path) -> None:
+    project = copied(tmp_path)
+    marts = project / "models" / "marts"
+    for name, was, is_now in (
+        ("fact_releve.sql", "now() as created_at", "now() as created_at,\n        cast('x' as text) as note"),
+        ("_marts__models.yml", "      - {name: id,", "      - {name: note, data_type: text}\n      - {name: id,"),
+    ):
+        text = (marts / name).read_text(encoding="utf-8")
+        assert was in text
+        (marts / name).write_text(text.replace(was, is_now, 1), encoding="utf-8")
+    assert dbt(tmp_path, project, "--select", "fact_releve", "mv_cost_domain_period") == []
+    assert database.execute("select note from finops.fact_releve").fetchall() == []
+    assert scalar(database, "select status from finops.etl_runs") == "SUCCESS"
