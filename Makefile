@@ -1,7 +1,7 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api test test-backstage nightly reprocess runs coverage psql lint types unit e2e format lock sbom audit \
-	secrets docs-configuration clean
+.PHONY: help demo api docs docs-serve test test-backstage test-docs nightly reprocess runs coverage psql lint types unit e2e format lock \
+	sbom audit secrets docs-configuration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Without a configured database, commands work on the one that `make demo` built.
 ON_DEMO := $(if $(PGHOST),,$(BIN)/python -m demo run --)
+# The docs need no database; on the configured one, or what the demo built, they say the columns' types too.
+DOCS := $(if $(PGHOST),$(BIN)/finops,$(if $(wildcard .finops/postgres),$(BIN)/python -m demo run -- finops,$(BIN)/finops)) docs
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,12 +21,21 @@ demo: $(READY) ## Run the nightly on an embedded PostgreSQL and a made-up compan
 api: $(READY) ## Serve the HTTP API: to this machine alone on what the demo built, else as configured (ARGS="--port 8000")
 	@$(ON_DEMO) $(if $(ON_DEMO),finops-api serve --insecure-local,$(BIN)/finops-api serve) $(ARGS)
 
+docs: $(READY) ## Write the docs of every table and column, one HTML file (ARGS="--output docs.html")
+	@$(DOCS) build $(if $(ARGS),$(ARGS),--output dbt_project/target/finops-docs.html)
+
+docs-serve: $(READY) ## Serve them (ARGS="--port 8080")
+	@$(DOCS) serve $(ARGS)
+
 test: $(READY) ## Lint, types, unit, dbt and end-to-end tests
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-backstage: $(READY) ## Backstage's real page on this API, in Chromium: needs Node.js, npm and Chromium, installs npm packages
 	@$(BIN)/python -m pytest -m backstage tests/backstage
+
+test-docs: $(READY) ## The docs site in Chromium, as an analyst has it: needs Chromium
+	@$(BIN)/python -m pytest -m browser tests/browser
 
 nightly: $(READY) ## Collect, consolidate, publish on the configured database (ARGS="--period 2026-09")
 	@$(BIN)/finops nightly $(ARGS)

@@ -6,11 +6,12 @@ import logging
 import signal
 import sys
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from ingest import coverage, history
+from ingest import coverage, docs_site, history
 from ingest import nightly as stages
 from ingest import settings as configuration
 from ingest.errors import ConfigurationError, FinopsError
@@ -172,6 +173,46 @@ def coverage_command(period: list[Period] | None, limit: int) -> None:
     Example: finops coverage --period 2026-09..2026-11
     """
     coverage.show(period, limit)
+
+
+@cli.group("docs")
+def docs_group() -> None:
+    """The documentation of every table and column, with its lineage, for analysts: dbt's own site.
+
+    On the configured database; without one, as far as the project itself says.
+
+    Example: finops docs serve --port 8080
+    """
+
+
+@docs_group.command("build")
+@click.option(
+    "--output",
+    default="finops-docs.html",
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write.",
+)
+def docs_build_command(output: Path) -> None:
+    """Write the site as one HTML file, which needs no server and loads nothing.
+
+    Example: finops docs build --output /tmp/finops-docs.html
+    """
+    docs_site.build(configuration.dbt_project(), output)
+    click.echo(f"Written: {output}")
+
+
+@docs_group.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0: a free one."
+)
+def docs_serve_command(host: str, port: int) -> None:
+    """Build the site in a temporary folder and serve it until it is stopped.
+
+    Example: finops docs serve --host 0.0.0.0 --port 8080
+    """
+    docs_site.serve(configuration.dbt_project(), host, port, click.echo)
 
 
 def _check_sources(names: tuple[str, ...], settings: configuration.Settings) -> None:

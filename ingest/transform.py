@@ -28,6 +28,27 @@ def build(project: Path, run_id: str, advance: Callable[[int, int], None]) -> No
         _invoke(["build", "--exclude-resource-type", "unit_test", *where], advance)
 
 
+def write_docs(project: Path, folder: Path) -> None:
+    """What dbt's docs site is made of, into a folder: `index.html`, `manifest.json` and `catalog.json`.
+
+    With the columns' types as they are in the database that libpq's variables name; without one, as they are described.
+    Nothing is written into the project's folder.
+
+    Raises:
+        FinopsError: when the database can't be reached, or with what dbt says is wrong.
+    """
+    where = ["--project-dir", str(project), "--target-path", str(folder), "--log-path", str(folder)]
+    with _profiles_directory(project) as profiles, _some_database():
+        where += ["--profiles-dir", profiles]
+        without = []
+        if not os.environ.get("PGHOST"):
+            _invoke(
+                ["parse", *where], _unseen
+            )  # to compile takes a database, and what is not compiled dbt does not write
+            without = ["--no-compile", "--empty-catalog"]
+        _invoke(["docs", "generate", *without, *where], _unseen)
+
+
 def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> None:
     # Imported late: dbt takes seconds, and `finops --help` should not.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
@@ -47,8 +68,14 @@ def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> No
         raise FinopsError("dbt: " + "; ".join(failures[:SHOWN_FAILURES]) + more)
 
 
+def _unseen(*_: int) -> None:
+    """Nobody waits for a bar."""
+
+
 def _failures(results: object) -> Iterator[str]:
-    for result in getattr(results, "results", []):
+    for error in getattr(results, "errors", None) or ():  # of the catalogue that docs are made from
+        yield _one_line(str(error))
+    for result in getattr(results, "results", None) or getattr(results, "_compile_results", None) or ():
         if str(result.status) in ("error", "fail", "runtime error"):
             name = getattr(result.node, "name", "hook")
             yield f"{name}: {_one_line(result.message or str(result.status))}"
@@ -68,6 +95,18 @@ def _profiles_directory(project: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="finops-") as directory:
         (Path(directory) / "profiles.yml").write_bytes(PROFILE_EXAMPLE.read_bytes())
         yield directory
+
+
+@contextmanager
+def _some_database() -> Iterator[None]:
+    """Names that the profile can't do without, where no database is configured: nothing connects to it."""
+    named = {name: value for name, value in (("PGUSER", "nobody"), ("PGDATABASE", "finops")) if name not in os.environ}
+    os.environ.update(named)
+    try:
+        yield
+    finally:
+        for name in named:
+            del os.environ[name]
 
 
 @contextmanager
