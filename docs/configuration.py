@@ -33,7 +33,7 @@ LIBPQ = (
     ("PGOPTIONS", "More options of the API's session; what the API sets itself comes after them"),
 )
 # The settings of the loader by the first part of their key; one that is not here is its own heading.
-HEADINGS = {"sources": "Sources", "ingest": "The loader"}
+HEADINGS = {"sources": "Sources", "ingest": "The loader", "metrics": "Metrics", "schedule": "The schedule"}
 OPENING = """\
 # Configuration
 

@@ -17,8 +17,9 @@ from ingest import settings as configuration
 from ingest.errors import ConfigurationError, FinopsError
 from ingest.extract import Order
 from ingest.periods import Period, open_periods, parse_range, today
-from ingest.progress import progress_for
+from ingest.progress import Progress, progress_for
 from ingest.redaction import redact
+from ingest.schedule import Nights
 
 
 class Failure(click.ClickException):
@@ -146,6 +147,18 @@ def reprocess_command(  # noqa: PLR0913, PLR0917 one option, one argument
     _report(result)
 
 
+@cli.command("serve-schedule")
+def serve_schedule_command() -> None:
+    """Stay, and run the nightly when its time comes: instead of a CronJob.
+
+    Its settings begin with `schedule.`; the README lists them. Health: http://127.0.0.1:8090/healthz
+
+    Example: finops serve-schedule  (with SCHEDULE__CRON='30 2 * * *' and SCHEDULE__TIMEZONE=Europe/Paris)
+    """
+    configuration.load()  # what is wrong with it is said now, not at night
+    Nights(configuration.schedule(), Progress(configuration.known_secrets())).serve()
+
+
 @cli.command("runs")
 @click.argument("run_id", required=False)
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many runs to list.")
@@ -237,3 +250,7 @@ def _report(result: stages.Result) -> None:
 def main() -> None:
     """The `finops` command."""
     cli.main(prog_name="finops")
+
+
+if __name__ == "__main__":
+    main()

@@ -68,7 +68,7 @@ def check_http(section: str, options: Mapping[str, str]) -> None:
         ConfigurationError: names the option that can't.
     """
     for key in ("url", "token_url"):
-        if key in options and not _is_http(options[key]):
+        if key in options and not is_http(options[key]):
             raise ConfigurationError(f"{section}.{key} '{options[key]}' is no HTTP address: write https://host/path")
     _check_credentials(section, options)
     header = options.get("token_header", "Authorization")
@@ -98,7 +98,8 @@ def _check_ca_bundle(key: str, path: str) -> None:
         raise ConfigurationError(f"{key} '{path}' is no file of PEM certificates ({why}): write its path") from error
 
 
-def _is_http(url: str) -> bool:
+def is_http(url: str) -> bool:
+    """Whether this is the address of an HTTP service."""
     try:
         parts = urlsplit(url)
     except ValueError:

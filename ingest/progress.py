@@ -47,7 +47,8 @@ class Progress:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         said = {key: redact(str(value), self._secrets) for key, value in values.items() if value is not None}
         fields = " ".join(f"{key}={_quoted(value)}" for key, value in said.items())
-        print(f"time={now} event={event} {fields}".rstrip(), file=sys.stderr, flush=True)  # noqa: T201
+        # one write a line: two threads' lines would else run into each other
+        print(f"time={now} event={event} {fields}".rstrip() + "\n", end="", file=sys.stderr, flush=True)  # noqa: T201
 
     @contextmanager
     def source(self, name: str) -> Iterator[Line]:

@@ -29,6 +29,16 @@ def share(key: str, text: str) -> Decimal:
     return found
 
 
+def address(key: str, text: str) -> tuple[str, int]:
+    """A host and a port."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 the last port
+        raise ConfigurationError(
+            f"{key} '{text}' is not an address to listen on: write host:port, such as 0.0.0.0:8090"
+        )
+    return host.strip("[]"), int(port)
+
+
 def names(key: str, text: str) -> list[str]:
     """A JSON list of texts."""
     try:

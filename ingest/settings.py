@@ -20,10 +20,10 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 
 from ingest.declared import DeclaredSource, declared_source
 from ingest.errors import ConfigurationError
-from ingest.http_options import HTTP_OPTIONS, check_http, check_questions, chosen, is_on
+from ingest.http_options import HTTP_OPTIONS, check_http, check_questions, chosen, is_http, is_on
 from ingest.mongo_options import MONGO_OPTIONS, READ_CONCERNS, READ_PREFERENCES, check_mongo
 from ingest.redaction import secrets_of
-from ingest.setting_values import check_object, names, share, whole
+from ingest.setting_values import address, check_object, names, share, whole
 from ingest.sources import SOURCES, HttpSource, MongoSource, Source, focus_source
 
 MASKED_FIELDS = (
@@ -103,6 +103,15 @@ SETTINGS = (
     Setting("ingest.http_max_pages", "Pages that an HTTP source may have for one window", "10000"),
     Setting("ingest.http_deadline", "Seconds to read the whole of an HTTP source, waits included", "3600"),
     Setting("ingest.http_max_answer_mib", "MiB that one answer may have, unpacked", "512"),
+    Setting("metrics.textfile", "File for the metrics of each run, ending in .prom, for node_exporter's collector"),
+    Setting("metrics.pushgateway", "Address of a Pushgateway to push them to, credentials included (a secret)"),
+    Setting(
+        "schedule.cron", "When `finops serve-schedule` begins a nightly; six fields begin with seconds", "30 2 * * *"
+    ),
+    Setting("schedule.timezone", "IANA time zone of that expression", "UTC"),
+    Setting("schedule.starting_deadline", "Seconds after its time that a nightly may still begin", "21600"),
+    Setting("schedule.stop_grace", "Seconds that a running nightly may go on when the process is to stop", "20"),
+    Setting("schedule.listen", "Address of its health endpoint; port 0 takes a free one", "127.0.0.1:8090"),
 )
 
 
@@ -120,6 +129,26 @@ class Limits:
     http_deadline: int = 3600
     http_max_answer_mib: int = 512
     http_backoff: float = 0.5  # seconds before the second attempt
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When `finops serve-schedule` begins a nightly, how late at most, and how it stops; times in seconds."""
+
+    cron: str
+    timezone: str
+    starting_deadline: int
+    stop_grace: int
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Where the metrics of each run go; None: nowhere."""
+
+    textfile: Path | None
+    pushgateway: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -156,6 +185,48 @@ def load() -> Settings:
     return Settings(tuple(configured), _limits())
 
 
+def source_names() -> list[str]:
+    """The names of the sources that are on; unlike load(), none is no error.
+
+    Raises:
+        ConfigurationError: for a declaration that can't be used.
+    """
+    return [configured.source.name for configured in _configured()]
+
+
+def schedule() -> Schedule:
+    """When and where `finops serve-schedule` works.
+
+    Raises:
+        ConfigurationError: for a value that is not of its kind; the expression and the zone are schedule.py's to read.
+    """
+    host, port = address("schedule.listen", _text_of("schedule.listen"))
+    return Schedule(
+        cron=_text_of("schedule.cron"),
+        timezone=_text_of("schedule.timezone"),
+        starting_deadline=_whole("schedule.starting_deadline", at_least=1),
+        stop_grace=_whole("schedule.stop_grace"),
+        host=host,
+        port=port,
+    )
+
+
+def exports() -> Exports:
+    """Where the metrics of each run go.
+
+    Raises:
+        ConfigurationError: for a file that node_exporter would not read, or an address that is none.
+    """
+    textfile, pushgateway = _value("metrics.textfile"), _value("metrics.pushgateway")
+    if textfile and not textfile.endswith(".prom"):
+        raise ConfigurationError(
+            f"metrics.textfile '{textfile}' would not be read: end its name in .prom, as node_exporter wants it"
+        )
+    if pushgateway and not is_http(pushgateway):
+        raise ConfigurationError("metrics.pushgateway is no HTTP address: write for example https://gateway:9091")
+    return Exports(Path(textfile) if textfile else None, pushgateway)
+
+
 def declared() -> list[DeclaredSource]:
     """The services that the configuration declares.
 
@@ -184,7 +255,7 @@ def known_secrets() -> tuple[str, ...]:
     options = [source.options for source in _presets()]
     options += [_declared_options(name, keys) for name, keys in _named("http").items()]
     found = {secret for of_a_source in options for secret in secrets_of(of_a_source)}
-    found.add(os.environ.get("PGPASSWORD", ""))
+    found |= {os.environ.get("PGPASSWORD", ""), *secrets_of({"url": _value("metrics.pushgateway") or ""})}
     return tuple(sorted(found - {""}, key=len, reverse=True))
 
 
@@ -303,6 +374,10 @@ def _text(value: object) -> str | None:
 
 def _default(key: str) -> str:
     return next(setting.default for setting in SETTINGS if setting.key == key)
+
+
+def _text_of(key: str) -> str:
+    return _value(key) or _default(key)
 
 
 def _whole(key: str, at_least: int = 0) -> int:

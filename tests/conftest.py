@@ -20,6 +20,7 @@ from ingest.database import prepare
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
 TEMPLATE = "finops_template"
+OWN_VARIABLES = ("PG", "SOURCES__", "INGEST__", "METRICS__", "SCHEDULE__", "FINOPS_", "OTEL_")
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,7 @@ def server() -> Iterator[Embedded]:
 @pytest.fixture(autouse=True)
 def _nothing_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the developer's database, sources or `.dlt` folder."""
-    for name in [name for name in os.environ if name.startswith(("PG", "SOURCES__", "INGEST__", "FINOPS_"))]:
+    for name in [name for name in os.environ if name.startswith(OWN_VARIABLES)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

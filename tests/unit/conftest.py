@@ -19,7 +19,7 @@ from .finds import Finds
 from .http_service import Service, serving
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "real"
-OWN_VARIABLES = ("SOURCES__", "INGEST__", "PG", "DLT_")
+OWN_VARIABLES = ("SOURCES__", "INGEST__", "METRICS__", "SCHEDULE__", "PG", "DLT_", "OTEL_")
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from threading import Thread
 
 import pytest
 
@@ -114,3 +115,20 @@ def test_nothing_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_where_a_log_collects_lines_there_are_no_bars() -> None:
     assert type(progress_for(())) is Progress
+
+
+def test_the_lines_of_several_threads_stay_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    progress = Progress()
+
+    def say() -> None:
+        for number in range(300):
+            progress.event("said", number=number)
+
+    threads = [Thread(target=say) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1800
+    assert [line for line in lines if line.count("event=said number=") != 1] == []
