@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ingest import coverage, docs_site, history
+from ingest import coverage, docs_site, history, metrics
 from ingest import nightly as stages
 from ingest import settings as configuration
 from ingest.errors import ConfigurationError, FinopsError
@@ -186,6 +186,16 @@ def coverage_command(period: list[Period] | None, limit: int) -> None:
     Example: finops coverage --period 2026-09..2026-11
     """
     coverage.show(period, limit)
+
+
+@cli.command("metrics")
+def metrics_command() -> None:
+    """Print what the runs export, as OpenMetrics: how things stand now.
+
+    Example: finops metrics > /var/lib/node_exporter/finops.prom
+    """
+    with history.reading() as connection:
+        click.echo(metrics.text(metrics.collect(connection, configuration.source_names())), nl=False)
 
 
 @cli.group("docs")

@@ -18,6 +18,7 @@ from ingest.progress import Progress
 from ingest.runs import Kind, Run, open_run
 from ingest.settings import Settings, dbt_project, declared
 from ingest.sources import SOURCES
+from ingest.telemetry import told
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,11 @@ class Result:
 def nightly(settings: Settings, order: Order, progress: Progress) -> Result:
     """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
     project, services = dbt_project(), declared()
-    with _prepared() as connection, open_run(connection, "nightly", order.periods, None) as run:
+    with (
+        _prepared() as connection,
+        told(connection, progress),
+        open_run(connection, "nightly", order.periods, None) as run,
+    ):
         store_lines(connection, services)
         _begin(progress, run, "nightly", order)
         failed = extract_all(run, settings, order, progress)
@@ -44,7 +49,11 @@ def nightly(settings: Settings, order: Order, progress: Progress) -> Result:
 def reprocess(settings: Settings | None, order: Order, reason: str, progress: Progress) -> Result:
     """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
     project, services = dbt_project(), declared()
-    with _prepared() as connection, open_run(connection, "reprocess", order.periods, reason) as run:
+    with (
+        _prepared() as connection,
+        told(connection, progress),
+        open_run(connection, "reprocess", order.periods, reason) as run,
+    ):
         store_lines(connection, services)
         _begin(progress, run, "reprocess", order)
         failed = extract_all(run, settings, order, progress) if settings else []
