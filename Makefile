@@ -1,7 +1,7 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api docs docs-serve test test-backstage test-docs nightly reprocess runs coverage psql lint types unit e2e format lock \
-	sbom audit secrets docs-configuration clean
+.PHONY: help demo api docs docs-serve test test-backstage test-docs nightly reprocess runs coverage doctor psql lint types unit e2e format \
+	lock sbom audit secrets docs-configuration clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -48,6 +48,9 @@ runs: $(READY) ## List the last runs, or show one whole (RUN=4f0c)
 
 coverage: $(READY) ## Say what is allocated, estimated, rejected, and what to mend first (ARGS="--period 2026-09")
 	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) coverage $(ARGS)
+
+doctor: $(READY) ## Check what a nightly stands on, as configured, and say what to do
+	@$(BIN)/finops doctor
 
 psql: $(READY) ## Open psql on what the demo built (ARGS="-Atc 'select 1'")
 	@$(BIN)/python -m demo psql -- $(ARGS)

@@ -30,6 +30,7 @@ LIBPQ = (
     ("PGPASSWORD", "Its password (a secret)"),
     ("PGDATABASE", "Database"),
     ("PGSSLMODE", "`verify-full` wherever a network is between; `prefer` where it is not said"),
+    ("PGSSLROOTCERT", "PEM file of the authorities to trust, for `verify-full`"),
     ("PGOPTIONS", "More options of the API's session; what the API sets itself comes after them"),
 )
 # The settings of the loader by the first part of their key; one that is not here is its own heading.

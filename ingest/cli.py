@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from ingest import coverage, docs_site, history, metrics
+from ingest import coverage, docs_site, doctor, history, metrics
 from ingest import nightly as stages
 from ingest import settings as configuration
 from ingest.errors import ConfigurationError, FinopsError
@@ -186,6 +186,18 @@ def coverage_command(period: list[Period] | None, limit: int) -> None:
     Example: finops coverage --period 2026-09..2026-11
     """
     coverage.show(period, limit)
+
+
+@cli.command("doctor")
+def doctor_command() -> None:
+    """Check every connection, right, version, clock, disk and source, and say what to do; exit 1 if anything fails.
+
+    It writes nothing, but for what dbt keeps of the project that it has read.
+
+    Example: finops doctor
+    """
+    if not doctor.examine():
+        raise click.exceptions.Exit(1)
 
 
 @cli.command("metrics")

@@ -22,6 +22,7 @@ from ingest.focus_errors import ClearErrors, IncompleteSetError
 from ingest.focus_files import SUFFIXES, ExportFile, Listing, copies, read_header, read_tables
 from ingest.focus_versions import guessed_version, missing_columns, stated_version
 from ingest.periods import Period
+from ingest.probe import Probe
 from ingest.settings import ConfiguredSource
 
 # Sums of a bill have more digits than Python's default 28.
@@ -79,6 +80,17 @@ class Export:
         raise SourceError(
             f"{self._where}: no file ending in {', '.join(SUFFIXES)} at {self._url}: check sources.{self._where}.url"
         )
+
+    def probe(self) -> Probe:
+        """Whether the files can be read: the header of the newest by name.
+
+        Raises:
+            SourceError: when it can't be, or lacks a required column.
+        """
+        file = self.files[-1]
+        with self._errors.of(file.name, file.manifest):
+            self._check_columns(file, read_header(self._filesystem, file.path))
+        return Probe(f"{len(self.files)} files, the last {file.name}, at {self._url}")
 
     def count(self) -> Totals:
         """What the bill says: records and costs by window and month of charge.

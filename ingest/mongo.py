@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from bson import ObjectId, json_util
 from bson.errors import BSONError
 from pymongo import MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from ingest.documents import Record, encode
 from ingest.errors import SourceError
+from ingest.probe import Probe
 from ingest.settings import ConfiguredSource, Limits
 from ingest.sources import Window
 
@@ -46,22 +49,53 @@ def records(configured: ConfiguredSource, limits: Limits, windows: list[Window])
         SourceError: when the server can't be reached, refuses, or the collection does not exist.
     """
     options = configured.options
+    with _collection(configured, limits) as collection:
+        for window in windows:
+            for document in collection.find(
+                _filter(options, window), _projection(options), batch_size=int(options.get("batch_size", "1000"))
+            ):
+                yield Record(_identity(document["_id"]), window.start, encode(document, limits.mask_fields))
+
+
+def probe(configured: ConfiguredSource, limits: Limits) -> Probe:
+    """Whether the collection can be read: one document of it, of whatever day.
+
+    Raises:
+        SourceError: as records() does.
+    """
+    options = configured.options
+    with _collection(configured, limits) as collection:
+        database = collection.database
+        hello = database.command(
+            "hello", codec_options=database.codec_options, read_preference=database.read_preference
+        )
+        ahead = hello["localTime"] - datetime.now(UTC) if "localTime" in hello else None
+        document = collection.find_one(_extended_json(options, "filter"), _projection(options))
+    what = "a document" if document else "no document"
+    return Probe(f"{what} in {database.name}.{collection.name}", ahead, is_empty=document is None)
+
+
+@contextmanager
+def _collection(configured: ConfiguredSource, limits: Limits) -> Iterator[Collection[dict[str, Any]]]:
+    """The collection, which exists; what the driver says meanwhile is said in our words."""
+    options = configured.options
     where = f"{configured.source.name} (sources.cmdb.uri)"
+    with _clear_errors(where), _client(options, limits) as client:
+        # one byte that is no UTF-8 does not cost the whole collection
+        codec = client.codec_options.with_options(unicode_decode_error_handler="backslashreplace")
+        database = client.get_database(options.get("database", "cmdb"), codec_options=codec)
+        if not _exists(database, options["collection"]):
+            raise SourceError(
+                f"{where}: database '{database.name}' has no collection '{options['collection']}': "
+                f"set sources.{configured.source.name} to its name"
+            )
+        yield database[options["collection"]]
+
+
+@contextmanager
+def _clear_errors(where: str) -> Iterator[None]:
     try:
-        with _client(options, limits) as client:
-            # one byte that is no UTF-8 does not cost the whole collection
-            codec = client.codec_options.with_options(unicode_decode_error_handler="backslashreplace")
-            database = client.get_database(options.get("database", "cmdb"), codec_options=codec)
-            if not _exists(database, options["collection"]):
-                raise SourceError(
-                    f"{where}: database '{database.name}' has no collection '{options['collection']}': "
-                    f"set sources.{configured.source.name} to its name"
-                )
-            for window in windows:
-                for document in database[options["collection"]].find(
-                    _filter(options, window), _projection(options), batch_size=int(options.get("batch_size", "1000"))
-                ):
-                    yield Record(_identity(document["_id"]), window.start, encode(document, limits.mask_fields))
+        yield
     except _AddressError as error:
         raise SourceError(
             f"{where}: the address is not valid: write mongodb://user:password@host:27017/?options, with the special "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from typing import Any, cast
@@ -19,6 +20,7 @@ from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 
 from ingest.documents import Record, content_hash, encode
 from ingest.errors import SourceError
+from ingest.probe import Probe
 from ingest.rest_auth import authentication
 from ingest.rest_errors import clear_errors, endpoint, excerpt
 from ingest.rest_pages import pages
@@ -36,6 +38,29 @@ def records(configured: ConfiguredSource, limits: Limits, windows: list[Window])
     Raises:
         SourceError: when the server does not answer, refuses, answers with something else, or does not come to an end.
     """
+    with _asking(configured, limits) as (client, source, where):
+        for window in windows:
+            for question in questions(configured, source, window):
+                yield from _chain(client, source, question, window, limits, where)
+
+
+def probe(configured: ConfiguredSource, limits: Limits, window: Window) -> Probe:
+    """Whether the endpoint can be read: the first page of this window, with what is presented to it.
+
+    Raises:
+        SourceError: as records() does.
+    """
+    with _asking(configured, limits) as (client, source, where):
+        question = next(questions(configured, source, window))
+        record = next(_chain(client, source, question, window, limits, where), None)
+        ahead = cast("Session", client.session).ahead
+    what = "a record" if record else "no record"
+    return Probe(f"{what} of {window.start} at {configured.options['url']}", ahead, is_empty=record is None)
+
+
+@contextmanager
+def _asking(configured: ConfiguredSource, limits: Limits) -> Iterator[tuple[RESTClient, HttpSource, str]]:
+    """A client for the source, and where it asks, to begin a message with."""
     source = configured.source
     if not isinstance(source, HttpSource):
         raise TypeError(f"{source.name} is not read over HTTP")
@@ -48,9 +73,7 @@ def records(configured: ConfiguredSource, limits: Limits, windows: list[Window])
             data_selector=source.records,
             session=session,
         )
-        for window in windows:
-            for question in questions(configured, source, window):
-                yield from _chain(client, source, question, window, limits, asked.where)
+        yield client, source, asked.where
 
 
 def _chain(  # noqa: PLR0913, PLR0917 everything that a page depends on

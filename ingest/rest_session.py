@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from datetime import timedelta
 from email.utils import mktime_tz, parsedate_tz
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -61,10 +62,15 @@ class Deadline:
 
 
 class Session(requests.Session):
-    """Reaches the host of one endpoint only: a token follows neither a link nor a redirect to another one."""
+    """Reaches the host of one endpoint only: a token follows neither a link nor a redirect to another one.
+
+    Attributes:
+        ahead: by how much the server's clock is ahead of ours, as its last answer says it (to the second).
+    """
 
     def __init__(self, asked: Endpoint, ca_bundle: str | None, limits: Limits, deadline: Deadline) -> None:
         super().__init__()
+        self.ahead: timedelta | None = None
         self._asked = asked
         self._limits = limits
         self._deadline = deadline
@@ -83,7 +89,10 @@ class Session(requests.Session):
         """Send, and again while it may help; a redirect is a part of the attempt that led to it."""
         if not kwargs.get("allow_redirects", True):
             return super().send(request, **kwargs)
-        return self._attempts(super().send, request, **kwargs)
+        response: requests.Response = self._attempts(super().send, request, **kwargs)
+        if (said := _time(response.headers.get("Date", ""))) is not None:
+            self.ahead = timedelta(seconds=round(said - time.time()))
+        return response
 
     def _is_over(self, state: RetryCallState) -> bool:
         too_late = state.upcoming_sleep >= self._deadline.left()
@@ -171,9 +180,15 @@ def _retry_after(state: RetryCallState) -> float | None:
     text = "" if response is None else response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
+    at = _time(text)
+    return None if at is None else max(at - time.time(), 0)
+
+
+def _time(text: str) -> float | None:
+    """An HTTP date as a unix time."""
     parsed = parsedate_tz(text)
     try:
-        return max(mktime_tz(parsed) - time.time(), 0) if parsed else None
+        return mktime_tz(parsed) if parsed else None
     except (ValueError, OverflowError):  # a date that no calendar has
         return None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import dlt
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.providers.toml import TomlProviderReadException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from ingest.declared import DeclaredSource, declared_source
@@ -250,12 +251,29 @@ def _declared_options(name: str, keys: Mapping[str, object]) -> dict[str, str]:
     return said | _options(f"http.{name}", HTTP_OPTIONS)
 
 
+def unreadable() -> str | None:
+    """What is wrong with a file in `.dlt`, if anything is: then nothing of any can be known."""
+    try:
+        Container()[PluggableRunContext]
+    except TomlProviderReadException as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def files() -> list[Path]:
+    """The files in `.dlt` that are there."""
+    folder = Path(Container()[PluggableRunContext].context.settings_dir)
+    return [path for name in ("config.toml", "secrets.toml") if (path := folder / name).exists()]
+
+
 def known_secrets() -> tuple[str, ...]:
     """Every value that must never be printed, longest first, of sources that make sense and of those that don't."""
-    options = [source.options for source in _presets()]
-    options += [_declared_options(name, keys) for name, keys in _named("http").items()]
-    found = {secret for of_a_source in options for secret in secrets_of(of_a_source)}
-    found |= {os.environ.get("PGPASSWORD", ""), *secrets_of({"url": _value("metrics.pushgateway") or ""})}
+    found = {os.environ.get("PGPASSWORD", "")}
+    if not unreadable():
+        options = [source.options for source in _presets()]
+        options += [_declared_options(name, keys) for name, keys in _named("http").items()]
+        options.append({"url": _value("metrics.pushgateway") or ""})
+        found |= {secret for of_a_source in options for secret in secrets_of(of_a_source)}
     return tuple(sorted(found - {""}, key=len, reverse=True))
 
 
@@ -276,6 +294,8 @@ def dbt_project() -> Path:
 
 def _configured() -> list[ConfiguredSource]:
     """The sources that have an address, or that a file names, as they are set."""
+    if problem := unreadable():
+        raise ConfigurationError(f"{problem}: correct that file")
     return _presets() + [ConfiguredSource(service.source, options) for service, options in _services()]
 
 

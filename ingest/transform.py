@@ -49,6 +49,17 @@ def write_docs(project: Path, folder: Path) -> None:
         _invoke(["docs", "generate", *without, *where], _unseen)
 
 
+def parse(project: Path) -> None:
+    """Read the whole project and its profile, without a look at the database.
+
+    Raises:
+        FinopsError: with what dbt says.
+    """
+    with _profiles_directory(project) as profiles:
+        where = ["--project-dir", str(project), "--profiles-dir", profiles]
+        _invoke(["parse", *where], _unseen)
+
+
 def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> None:
     # Imported late: dbt takes seconds, and `finops --help` should not.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415

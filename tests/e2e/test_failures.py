@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -182,20 +181,6 @@ def test_a_database_that_does_not_answer_is_named(
         monkeypatch.setenv(name, value)
     assert nightly() == 1
     assert "PGHOST=127.0.0.1" in error_line(capfd)
-
-
-@pytest.fixture
-def guarded_role(database: Database) -> Iterator[str]:
-    """A role without rights that needs its password."""
-    hba = Path(scalar(database, "show hba_file"))
-    rules = hba.read_text()
-    database.execute("create role guest login password 'right-horse'")
-    hba.write_text(f"local all guest scram-sha-256\n{rules}")
-    database.execute("select pg_reload_conf()")
-    yield "guest"
-    hba.write_text(rules)
-    database.execute("select pg_reload_conf()")
-    database.execute("drop role guest")
 
 
 @pytest.mark.usefixtures("bills")

@@ -199,3 +199,17 @@ def test_another_way_to_read_names_the_setting_and_those_that_are_known(setting:
     with pytest.raises(ConfigurationError) as failure:
         configured(**{setting: value})
     assert str(failure.value) == f"sources.cmdb.{setting} '{value}' is not known: write one of {remedy}"
+
+
+def test_the_doctor_s_question_is_one_document_and_the_server_s_clock(guarded: Guarded) -> None:
+    configured = ConfiguredSource(CMDB_VM, {"uri": guarded.uri(), "collection": "vms"})
+    probe = mongo.probe(configured, LIMITS)
+    assert (probe.found, probe.is_empty) == ("a document in cmdb.vms", False)
+    assert probe.ahead is not None
+    assert abs(probe.ahead.total_seconds()) < 5
+
+
+def test_the_doctor_s_question_needs_the_right_password_too(guarded: Guarded) -> None:
+    configured = ConfiguredSource(CMDB_VM, {"uri": guarded.uri("wrong"), "collection": "vms"})
+    with pytest.raises(SourceError, match="its user, password and authSource"):
+        mongo.probe(configured, LIMITS)
