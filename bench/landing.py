@@ -30,7 +30,7 @@ from ingest.extract import Order, extract_all
 from ingest.landing import document_tables, land
 from ingest.periods import Period
 from ingest.progress import Progress
-from ingest.runs import open_run
+from ingest.runs import Opening, open_run
 from ingest.settings import ConfiguredSource, Limits, Settings
 from ingest.sources import CMDB_DISK, focus_source
 
@@ -114,7 +114,7 @@ def main(lines: int) -> None:
         bill(path, lines)
         configured = ConfiguredSource(focus_source("bench"), {"url": folder})
         order = Order([Period(DAY)], date(2026, 9, 30), accept_shrink=True)
-        with open_run(connection, "nightly", order.periods, "bench") as run:
+        with open_run(connection, Opening("nightly", order.periods, "bench")) as run:
             landed = timed(lambda: extract_all(run, Settings((configured,), LIMITS), order, Progress()))
         peak = peak_mib()
         with path.open(newline="") as file:
@@ -125,7 +125,8 @@ def main(lines: int) -> None:
     count = lines // 10
     run_id = str(uuid.uuid4())
     records = (Record(str(item["_id"]), DAY, encode(item, LIMITS.mask_fields)) for item in documents(count))
-    landed = timed(lambda: land(CMDB_DISK, document_tables(CMDB_DISK, run_id, records)))
+    with connect() as lock:
+        landed = timed(lambda: land(CMDB_DISK, document_tables(CMDB_DISK, run_id, records), lock))
     peak = peak_mib()
     floor = timed(lambda: copied(((str(item["_id"]), json.dumps(item, default=str)) for item in documents(count)), 2))
     table.add_row("documents", f"{count:,}", f"{landed:.1f}", f"{floor:.1f}", f"{landed / floor:.1f}", f"{peak}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
-import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +14,7 @@ import click
 from ingest import coverage, docs_site, doctor, history, metrics
 from ingest import nightly as stages
 from ingest import settings as configuration
-from ingest.errors import ConfigurationError, FinopsError
+from ingest.errors import ConfigurationError, DoneError, FinopsError, Terminated
 from ingest.extract import Order
 from ingest.periods import Period, open_periods, parse_range, today
 from ingest.progress import Progress, progress_for
@@ -38,6 +38,11 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except DoneError as done:
+            click.echo(str(done))
+        except Terminated as ended:
+            click.echo(f"Error: {ended}", err=True)
             raise
         except Exception as error:
             if ctx.params.get("debug"):
@@ -64,8 +69,9 @@ def cli(debug: bool) -> None:  # noqa: FBT001 one flag of the group
 
 
 def _terminate(*_: object) -> NoReturn:
-    """Kubernetes asks so: leave through the same doors as an error, and the run is closed as FAILED."""
-    sys.exit(143)
+    """Leave through the doors of an error, so that the run is closed as FAILED; a second signal changes nothing."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
 
 
 def _periods(_: click.Context, __: click.Parameter, text: str | None) -> list[Period] | None:
@@ -80,6 +86,15 @@ def _day(_: click.Context, __: click.Parameter, value: datetime | None) -> date:
     if day > today():
         raise click.BadParameter(f"{day} is in the future: the latest day is {today()} (UTC)")
     return day
+
+
+def _shard(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    parts = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if not parts or int(parts[1]) >= int(parts[2]):
+        raise click.BadParameter(f"'{text}' is not K/N with K from 0 to N - 1, such as 0/3")
+    return int(parts[1]), int(parts[2])
 
 
 AS_OF = click.option(
@@ -99,11 +114,13 @@ ACCEPT_SHRINK = click.option(
 @AS_OF
 @SOURCE
 @ACCEPT_SHRINK
+@click.option("--no-extract", is_flag=True, help="Publish what `finops extract` left, and extract nothing.")
 def nightly_command(
     period: list[Period] | None,
     as_of: date,
     sources: tuple[str, ...],
     accept_shrink: bool,  # noqa: FBT001
+    no_extract: bool,  # noqa: FBT001
 ) -> None:
     """Collect, consolidate, publish: what the CronJob runs.
 
@@ -111,11 +128,45 @@ def nightly_command(
 
     Example: finops nightly --period 2026-09..2026-11 --source gitlab.storage
     """
+    if no_extract and (sources or accept_shrink):
+        raise click.UsageError("--no-extract extracts nothing: leave --source and --accept-shrink out")
     settings = configuration.load()
     _check_sources(sources, settings)
     order = Order(period or open_periods(as_of), as_of, sources=sources, accept_shrink=accept_shrink)
     with progress_for(configuration.known_secrets()) as progress:
-        result = stages.nightly(settings, order, progress)
+        result = stages.nightly(settings, order, progress, extracts=not no_extract)
+    _report(result)
+
+
+@cli.command("extract")
+@click.option("--period", callback=_periods, metavar="YYYY-MM[..YYYY-MM]", help="Instead of the open months.")
+@AS_OF
+@SOURCE
+@click.option("--shard", callback=_shard, metavar="K/N", help="Only every Nth source, from the Kth on; the first is 0.")
+@ACCEPT_SHRINK
+def extract_command(
+    period: list[Period] | None,
+    as_of: date,
+    sources: tuple[str, ...],
+    shard: tuple[int, int] | None,
+    accept_shrink: bool,  # noqa: FBT001
+) -> None:
+    """Collect only, beside processes that collect other sources: what the pods of an Indexed Job run.
+
+    `finops nightly --no-extract` publishes what they left, once all have ended.
+
+    Example: finops extract --shard 0/3
+    """
+    settings = configuration.load()
+    _check_sources(sources, settings)
+    first, step = shard or (0, 1)
+    chosen = sources or tuple(configured.source.name for configured in settings.sources)[first::step]
+    if not chosen:
+        click.echo(f"SUCCESS: shard {first}/{step} has no source, there are {len(settings.sources)}")
+        return
+    order = Order(period or open_periods(as_of), as_of, sources=chosen, accept_shrink=accept_shrink)
+    with progress_for(configuration.known_secrets()) as progress:
+        result = stages.extract(settings, order, f"{first}/{step}" if shard else None, progress)
     _report(result)
 
 

@@ -1,5 +1,7 @@
 """What can go wrong, in words for the person who has to mend it: each message names the value and the remedy."""
 
+import signal
+
 
 class FinopsError(Exception):
     """A failure that a person can act on; the command line prints it in one line and exits with 1."""
@@ -19,3 +21,22 @@ class SourceError(FinopsError):
 
 class LockedError(FinopsError):
     """Another run is writing."""
+
+
+class DoneError(FinopsError):
+    """The run of this id has succeeded: there is nothing left to do, and nothing went wrong."""
+
+    exit_code = 0
+
+
+class Terminated(SystemExit):
+    """SIGTERM: Kubernetes sends it at a deadline, an eviction or a drain.
+
+    A SystemExit, because psycopg and dbt know what to do at one: they cancel what the server is busy with.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)
+
+    def __str__(self) -> str:
+        return "ended by SIGTERM; what is missing is taken up by the next run"

@@ -15,7 +15,7 @@ from ingest.documents import Record
 from ingest.errors import FinopsError, SourceError
 from ingest.focus import Export, Totals, control_totals
 from ingest.landing import document_tables, land, stamped
-from ingest.ledger import Accepted, Outcome, accepted, decide, extraction
+from ingest.ledger import Accepted, Outcome, accepted, decide, done_windows, extraction
 from ingest.periods import Period, today
 from ingest.progress import Line, Progress
 from ingest.runs import Run, describe
@@ -83,7 +83,8 @@ def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Orde
     if isinstance(configured.source, FocusSource):
         return _extract_bill(run, configured, limits, order, line)
     known = accepted(run.connection, configured.source)
-    windows = plan_windows(configured, known, limits, order)
+    done = done_windows(run, configured.source)
+    windows = [window for window in plan_windows(configured, known, limits, order) if window.start not in done]
     if not windows:
         return 0
     read = mongo.records if isinstance(configured.source, MongoSource) else rest.records
@@ -95,7 +96,7 @@ def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Orde
             yield record
 
     with extraction(run, configured.source, windows):
-        _land_if_any(configured, document_tables(configured.source, run.run_id, counted()), line)
+        _land_if_any(run, configured, document_tables(configured.source, run.run_id, counted()), line)
         outcomes = [
             Outcome(window, counts[window.start], _totals(configured, window, counts[window.start]))
             for window in windows
@@ -160,7 +161,11 @@ def _extract_bill(run: Run, configured: ConfiguredSource, limits: Limits, order:
     for manifest, why in export.passed_over.items():
         line.passed_over(manifest, why)
         run.skip("extract", source.name, f"passed over {manifest}: {why}")
-    wanted = wanted_bills(totals, accepted(run.connection, source), order.periods)
+    done = done_windows(run, source)
+    bills = wanted_bills(totals, accepted(run.connection, source), order.periods)
+    wanted = [first for first in bills if first not in done]
+    if not wanted:
+        return 0
     windows = [Window(first, Period(first).next.first) for first in wanted]
 
     def tables() -> Iterator[pa.Table]:
@@ -168,7 +173,7 @@ def _extract_bill(run: Run, configured: ConfiguredSource, limits: Limits, order:
             yield stamped(source, run.run_id, window_dates, table)
 
     with extraction(run, source, windows):
-        _land_if_any(configured, tables(), line)
+        _land_if_any(run, configured, tables(), line)
         outcomes = [_bill(window, totals) for window in windows]
         decide(run, source, outcomes, limits, accept_shrink=order.accept_shrink)
     return sum(outcome.records for outcome in outcomes)
@@ -191,7 +196,7 @@ def _bill(window: Window, totals: Totals) -> Outcome:
     return Outcome(window, sum(int(month["records"]) for month in found.values()), found)
 
 
-def _land_if_any(configured: ConfiguredSource, tables: Iterator[pa.Table], line: Line) -> None:
+def _land_if_any(run: Run, configured: ConfiguredSource, tables: Iterator[pa.Table], line: Line) -> None:
     """Land the tables that have rows: dlt can't load an empty one."""
 
     def with_rows() -> Iterator[pa.Table]:
@@ -202,4 +207,4 @@ def _land_if_any(configured: ConfiguredSource, tables: Iterator[pa.Table], line:
 
     source = with_rows()
     if (first := next(source, None)) is not None:
-        land(configured.source, itertools.chain([first], source))
+        land(configured.source, itertools.chain([first], source), run.connection)

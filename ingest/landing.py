@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 
 import dlt
 import pyarrow as pa
+from dlt.common.exceptions import DltException
 from dlt.common.schema.typing import TColumnSchema
 from dlt.destinations.impl.postgres.configuration import PostgresCredentials
-from dlt.pipeline.exceptions import PipelineStepFailed
 
+from ingest.database import Connection
 from ingest.documents import Record
 from ingest.errors import FinopsError, SourceError
 from ingest.sources import Source
@@ -76,14 +77,15 @@ def stamped(source: Source, run_id: str, window_dates: pa.Array, table: pa.Table
     return table.cast(pa.schema(fields))
 
 
-def land(source: Source, tables: Iterable[pa.Table]) -> None:
-    """Append the tables to the source's raw table.
+def land(source: Source, tables: Iterable[pa.Table], connection: Connection) -> None:
+    """Append the tables to the source's raw table; the connection is for a lock alone.
 
     Raises:
         SourceError: when PostgreSQL does not take them.
         FinopsError: what the source itself raised while it was read.
     """
     dlt.config["runtime.dlthub_telemetry"] = False
+    dlt.config["runtime.intercept_signals"] = False  # dlt would forget one that comes while it loads its last file
     dlt.config["load.workers"] = 2
     # the memory of a load grows with the size of a file, not with their number
     dlt.config["data_writer.file_max_items"] = 100_000
@@ -98,9 +100,25 @@ def land(source: Source, tables: Iterable[pa.Table]) -> None:
         )
         pipeline.config.restore_from_destination = False
         try:
-            pipeline.run(resource, write_disposition="append", loader_file_format="parquet")
-        except PipelineStepFailed as error:
+            pipeline.extract(resource, write_disposition="append", loader_file_format="parquet")
+            pipeline.normalize()
+            _make_own_tables(pipeline, connection)
+            pipeline.load()
+        except DltException as error:
             raise _cause(source, error) from error
+
+
+def _make_own_tables(pipeline: dlt.Pipeline, connection: Connection) -> None:
+    """Let dlt make the tables that it keeps beside the raw ones, where it never did, one process at a time.
+
+    It looks whether they exist, then makes them: of two processes that first land in a schema at once, one would fail.
+    """
+    made = connection.execute("select to_regclass(%s) as made", (f"{pipeline.dataset_name}._dlt_version",)).fetchone()
+    if made and made["made"]:
+        return
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(7061748)")
+        pipeline.sync_schema()
 
 
 def _json_hints(source: Source) -> dict[str, TColumnSchema]:
@@ -112,6 +130,8 @@ def _cause(source: Source, error: BaseException) -> FinopsError:
     cause: BaseException = error
     while cause.__cause__ is not None or cause.__context__ is not None:
         cause = cause.__cause__ or cause.__context__ or cause
+        if isinstance(cause, KeyboardInterrupt):
+            raise cause
         if isinstance(cause, FinopsError):
             return cause
     return SourceError(f"{source.name}: could not be landed: {str(cause).strip().splitlines()[0]}")

@@ -58,10 +58,22 @@ def accepted(connection: Connection, source: Source) -> dict[date, Accepted]:
     }
 
 
+def done_windows(run: Run, source: Source) -> set[date]:
+    """The first days of the windows that this run, in an earlier attempt, has read to the end."""
+    rows = run.connection.execute(
+        "select window_date from finops.etl_extractions"
+        " where run_id = %s and source = %s and status in ('COMPLETE', 'EMPTY')",
+        (run.run_id, source.name),
+    )
+    return {cast("date", row["window_date"]) for row in rows}
+
+
 @contextmanager
 def extraction(run: Run, source: Source, windows: Sequence[Window]) -> Iterator[None]:
     """Open an extraction of each window; if the block fails, they all say so."""
-    with run.connection.cursor() as cursor:
+    with run.connection.transaction(), run.connection.cursor() as cursor:
+        if run.resumed:
+            _forget_attempt(run, source, windows)
         cursor.executemany(
             "insert into finops.etl_extractions (run_id, domain, source, measure, window_date, window_end)"
             " values (%s, %s, %s, %s, %s, %s)",
@@ -76,6 +88,18 @@ def extraction(run: Run, source: Source, windows: Sequence[Window]) -> Iterator[
             (describe(error), run.run_id, source.name),
         )
         raise
+
+
+def _forget_attempt(run: Run, source: Source, windows: Sequence[Window]) -> None:
+    """Drop what an earlier attempt of this run half landed: its rows carry the same run, and would count with ours."""
+    scope = (run.run_id, source.name, [window.start for window in windows])
+    for schema, table in ((f"raw_{source.domain}", source.table), ("finops", "etl_extractions")):
+        run.connection.execute(
+            sql.SQL("delete from {} where run_id = %s and source = %s and window_date = any(%s)").format(
+                sql.Identifier(schema, table)
+            ),
+            scope,
+        )
 
 
 def decide(run: Run, source: Source, outcomes: Sequence[Outcome], limits: Limits, *, accept_shrink: bool) -> None:
@@ -142,10 +166,14 @@ def _touched(outcome: Outcome, before: Accepted | None) -> list[date]:
 
 
 def plan_due_scopes(run: Run, failed_sources: Sequence[str]) -> list[Period]:
-    """Ask dbt to publish what is extracted and not published yet, except for the sources that failed in this run."""
+    """Ask dbt to publish what is extracted and not published yet, except for the sources that failed in this run.
+
+    A run that goes on may have published a scope before, and have more to publish of it now.
+    """
     run.connection.execute(
         "insert into finops.etl_reconciliations (run_id, source, period)"
-        " select %s, source, period from finops.etl_due_scopes where source <> all(%s)",
+        " select %s, source, period from finops.etl_due_scopes where source <> all(%s)"
+        " on conflict (run_id, source, period) do update set status = 'PENDING', decided_at = null",
         (run.run_id, list(failed_sources)),
     )
     return _planned(run)
@@ -156,7 +184,8 @@ def plan_scopes(run: Run, periods: Sequence[Period], sources: Sequence[str], fai
     run.connection.execute(
         "insert into finops.etl_reconciliations (run_id, source, period)"
         " select %s, source, period from finops.etl_known_scopes"
-        " where period = any(%s) and (%s or source = any(%s)) and source <> all(%s)",
+        " where period = any(%s) and (%s or source = any(%s)) and source <> all(%s)"
+        " on conflict (run_id, source, period) do update set status = 'PENDING', decided_at = null",
         (run.run_id, [period.first for period in periods], not sources, list(sources), list(failed)),
     )
     return _planned(run)

@@ -1,22 +1,24 @@
 """The five stages: open the run, extract, consolidate, refresh the aggregates, close.
 
-Stages 2 and 3 are one dbt build: the aggregates are refreshed by its last hook, in one transaction.
+Stages 2 and 3 are one dbt build: the aggregates are refreshed by its last hook, in one transaction. Stage 1 may be
+split over processes that each extract some sources, side by side; a nightly without it publishes what they left.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingest import ledger, transform
-from ingest.database import Connection, connect, prepare
+from ingest.database import connect
 from ingest.declared import store_lines
 from ingest.errors import FinopsError
 from ingest.extract import Order, extract_all
 from ingest.progress import Progress
-from ingest.runs import Kind, Run, open_run
-from ingest.settings import Settings, dbt_project, declared
+from ingest.runs import EXTRACTS, Kind, Opening, Run, open_run
+from ingest.settings import Settings, dbt_project, declared, run_id
 from ingest.sources import SOURCES
 from ingest.telemetry import told
 
@@ -29,31 +31,39 @@ class Result:
     failures: Sequence[str]
 
 
-def nightly(settings: Settings, order: Order, progress: Progress) -> Result:
+def nightly(settings: Settings, order: Order, progress: Progress, *, extracts: bool = True) -> Result:
     """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
     project, services = dbt_project(), declared()
-    with (
-        _prepared() as connection,
-        told(connection, progress),
-        open_run(connection, "nightly", order.periods, None) as run,
-    ):
+    opening = Opening("nightly", order.periods, run_id=run_id())
+    with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
         store_lines(connection, services)
         _begin(progress, run, "nightly", order)
-        failed = extract_all(run, settings, order, progress)
+        failed = extract_all(run, settings, order, progress) if extracts else []
         ledger.plan_due_scopes(run, failed)
         _consolidate(run, project, progress)
         _purge(run, settings, progress)
     return Result(run.run_id, run.failures)
 
 
+def extract(settings: Settings, order: Order, shard: str | None, progress: Progress) -> Result:
+    """Stage 1 alone, of the ordered sources, beside processes that extract others; the next nightly publishes it.
+
+    The pods of an Indexed Job have the Job's id in common: each shard is a run of its own, the same one when retried.
+    """
+    given = run_id()
+    own = str(uuid.uuid5(uuid.UUID(given), shard)) if given and shard else given
+    opening = Opening("adhoc", order.periods, EXTRACTS + ", ".join(order.sources), own, only=order.sources)
+    with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
+        _begin(progress, run, "adhoc", order)
+        extract_all(run, settings, order, progress)
+    return Result(run.run_id, run.failures)
+
+
 def reprocess(settings: Settings | None, order: Order, reason: str, progress: Progress) -> Result:
     """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
     project, services = dbt_project(), declared()
-    with (
-        _prepared() as connection,
-        told(connection, progress),
-        open_run(connection, "reprocess", order.periods, reason) as run,
-    ):
+    opening = Opening("reprocess", order.periods, reason, run_id())
+    with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
         store_lines(connection, services)
         _begin(progress, run, "reprocess", order)
         failed = extract_all(run, settings, order, progress) if settings else []
@@ -67,16 +77,6 @@ def reprocess(settings: Settings | None, order: Order, reason: str, progress: Pr
         else:
             _consolidate(run, project, progress)
     return Result(run.run_id, run.failures)
-
-
-def _prepared() -> Connection:
-    connection = connect()
-    try:
-        prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _begin(progress: Progress, run: Run, kind: Kind, order: Order) -> None:

@@ -158,10 +158,12 @@ begin
                 run_id text not null, loaded_at timestamptz not null, payload json not null)',
             raw_table
         );
-        execute format(
-            'create index if not exists %s on %s (run_id, window_date)',
-            split_part(raw_table, '.', 2) || '_window', raw_table
-        );
+        -- asked first: to create an index that exists would wait for whoever loads the table
+        if to_regclass(raw_table || '_window') is null then
+            execute format(
+                'create index %s on %s (run_id, window_date)', split_part(raw_table, '.', 2) || '_window', raw_table
+            );
+        end if;
     end loop;
 end
 $$;
@@ -213,7 +215,13 @@ create table if not exists raw_public_cloud.focus (
     tags json,
     other_columns json
 );
-create index if not exists focus_window on raw_public_cloud.focus (run_id, window_date);
+do $$
+begin
+    if to_regclass('raw_public_cloud.focus_window') is null then
+        create index focus_window on raw_public_cloud.focus (run_id, window_date);
+    end if;
+end
+$$;
 
 -- How a record of a declared source becomes usage lines; written by each run (declared.py).
 create table if not exists finops.etl_declared_lines (
@@ -300,6 +308,39 @@ create or replace function finops.fail_dead_runs(found_by uuid) returns void lan
     update finops.etl_runs
     set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died: found by run ' || found_by
     where status = 'RUNNING' and run_id <> found_by;
+$$;
+
+-- Called by whoever holds the locks of a run that failed, or whose process died, and goes on with it: what ended it is
+-- kept as a step, what it had asked dbt to publish and was not published is asked for anew.
+create or replace function finops.take_up_run(taken uuid, starter text, more_periods date []) returns void
+language sql as $$
+    update finops.etl_extractions
+    set status = 'FAILED', ended_at = clock_timestamp(), error = 'the process died'
+    where run_id = taken and status = 'RUNNING';
+    update finops.etl_steps
+    set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died'
+    where run_id = taken and status = 'RUNNING';
+    insert into finops.etl_steps (run_id, step, start_time, end_time, status, error)
+    select
+        run_id,
+        'attempt',
+        coalesce(
+            (select max(end_time) from finops.etl_steps where run_id = taken and step = 'attempt'), start_time
+        ),
+        coalesce(end_time, clock_timestamp()),
+        'FAILED',
+        coalesce(error, 'the process died')
+    from finops.etl_runs
+    where run_id = taken;
+    delete from finops.etl_reconciliations where run_id = taken and status <> 'PUBLISHED';
+    update finops.etl_runs
+    set
+        status = 'RUNNING',
+        end_time = null,
+        error = null,
+        started_by = starter,
+        periods = array(select distinct unnest(periods || more_periods) order by 1)
+    where run_id = taken;
 $$;
 
 -- For the data test of application rules: a pattern that does not compile is an answer, not an error.

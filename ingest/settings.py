@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -98,6 +99,7 @@ SETTINGS = (
     Setting("ingest.max_shrink", "Largest share by which a window may shrink", "0.5"),
     Setting("ingest.mask_fields", "JSON list of field names whose values never land", json.dumps(MASKED_FIELDS)),
     Setting("ingest.keep_superseded_days", "Days before superseded raw versions are purged", "30"),
+    Setting("ingest.run_id", "UUID of the run; the run of the same one goes on, where it failed: a Job's uid"),
     Setting("ingest.dbt_project", "Folder of the dbt project, for a company's own copy", "dbt_project"),
     Setting("ingest.http_timeout", "Seconds that an HTTP source may stay silent", "60"),
     Setting("ingest.http_attempts", "Attempts at an HTTP request", "5"),
@@ -290,6 +292,19 @@ def dbt_project() -> Path:
             f"ingest.dbt_project '{folder}' holds no dbt_project.yml: set it to a dbt project's folder"
         )
     return folder
+
+
+def run_id() -> str | None:
+    """The id that the run is to have, or to go on with: all pods of a Job have the Job's uid.
+
+    Raises:
+        ConfigurationError: when it is no UUID.
+    """
+    text = _value("ingest.run_id")
+    try:
+        return str(uuid.UUID(text)) if text else None
+    except ValueError as error:
+        raise ConfigurationError(f"ingest.run_id '{text}' is no UUID: give it a Job's uid, or leave it out") from error
 
 
 def _configured() -> list[ConfiguredSource]:

@@ -71,6 +71,8 @@ def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> No
             advance(getattr(data, "index", 0), total)
 
     result = dbtRunner(callbacks=[watch]).invoke(["--log-level", "none", "--no-use-colors", *arguments])
+    if isinstance(result.exception, KeyboardInterrupt | SystemExit):
+        raise result.exception  # a signal: dbt has cancelled its queries, and says that it failed
     if result.exception is not None:
         raise FinopsError(f"dbt: {_one_line(str(result.exception))}")
     if not result.success:

@@ -36,8 +36,9 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
     {%- do adapter.cache_added(fact) -%}
 {% endmacro %}
 
+{#- A run that was taken up again may have published others before. -#}
 {% macro scopes_of_run() %}
-    finops.etl_reconciliations where run_id = '{{ current_run_id() }}'
+    finops.etl_reconciliations where run_id = '{{ current_run_id() }}' and status = 'PENDING'
 {%- endmacro %}
 
 {% macro stage_usage_lines() %}
@@ -52,6 +53,9 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
         {%- endif -%}
     {%- endif -%}
     {%- set scopes = run_query("select source, period from " ~ scopes_of_run() ~ " order by period, source") -%}
+    create temporary table open_scopes on commit drop as
+    select source, period from {{ scopes_of_run() }};
+    analyze open_scopes;
     create temporary table scoped_usage on commit drop as
     select valued.*
     from {{ ref('int_usage_valued') }} as valued
@@ -62,7 +66,7 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
     where
         valued.period in ('{{ scopes.columns['period'].values() | unique | join("', '") }}')
         and valued.source in ('{{ scopes.columns['source'].values() | unique | join("', '") }}')
-        and (valued.source, valued.period) in (select source, period from {{ scopes_of_run() }});
+        and (valued.source, valued.period) in (select source, period from open_scopes);
     {%- endif %}
     analyze scoped_usage;
 {% endmacro %}
@@ -72,7 +76,10 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
     {%- set releves = arguments['temp_relation'] -%}
     {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
     {%- set published -%}
-        select source, period from {{ scopes_of_run() }} and status = 'PUBLISHED'
+        select scope.source, scope.period
+        from finops.etl_reconciliations as scope
+        inner join open_scopes on scope.source = open_scopes.source and scope.period = open_scopes.period
+        where scope.run_id = '{{ current_run_id() }}' and scope.status = 'PUBLISHED'
     {%- endset -%}
     with records as (
         select
@@ -128,12 +135,11 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
             coalesce(landed.billed_amount, accounted.amount, 0) as amount_landed,
             coalesce(aggregated.amount, 0) as amount_released,
             coalesce(accounted.amount_rejected, 0) as amount_rejected
-        from finops.etl_reconciliations as scope
+        from open_scopes as scope
         left join {{ ref('int_records_landed') }} as landed
             on scope.source = landed.source and scope.period = landed.period
         left join accounted on scope.source = accounted.source and scope.period = accounted.period
         left join aggregated on scope.source = aggregated.source and scope.period = aggregated.period
-        where scope.run_id = '{{ current_run_id() }}'
     )
 
     update finops.etl_reconciliations as scope

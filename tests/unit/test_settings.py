@@ -8,7 +8,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from ingest.errors import ConfigurationError
-from ingest.settings import SETTINGS, ConfiguredSource, known_secrets, load
+from ingest.settings import SETTINGS, ConfiguredSource, known_secrets, load, run_id
 from ingest.sources import HttpSource
 
 GITLAB = {"SOURCES__GITLAB__URL": "https://gitlab.example.com"}
@@ -172,6 +172,12 @@ def test_tables_of_a_file_are_read_as_json(folder: Path) -> None:
 
 
 # What makes no sense
+
+
+def test_a_run_s_id_that_is_no_uuid_is_named() -> None:
+    os.environ["INGEST__RUN_ID"] = "$(JOB)"
+    with pytest.raises(ConfigurationError, match=r"^ingest.run_id '\$\(JOB\)' is no UUID"):
+        run_id()
 
 
 @pytest.mark.parametrize("text", ["{x", "nonsense", '{"a": 1} {'])

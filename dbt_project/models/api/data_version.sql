@@ -29,9 +29,11 @@ refreshed as (
 
 succeeded as (
 
-    select max(end_time) as as_of
+    -- of those that publish: a run that only extracts changes nothing here
+    select max(runs.end_time) as as_of
     from runs
-    where status = 'SUCCESS'
+    inner join steps on runs.run_id = steps.run_id
+    where runs.status = 'SUCCESS' and steps.step = 'refresh' and steps.status = 'SUCCESS'
 
 ),
 
