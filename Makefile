@@ -1,9 +1,10 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api docs docs-serve test test-backstage test-docs nightly reprocess runs coverage doctor psql lint types unit e2e format \
-	lock sbom audit secrets docs-configuration clean
+.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image image nightly reprocess runs coverage doctor psql \
+	lint types unit e2e format lock sbom audit secrets docs-configuration clean
 
 PYTHON ?= python3
+IMAGE ?= finops:0.1.0
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -55,6 +56,12 @@ doctor: $(READY) ## Check what a nightly stands on, as configured, and say what 
 psql: $(READY) ## Open psql on what the demo built (ARGS="-Atc 'select 1'")
 	@$(BIN)/python -m demo psql -- $(ARGS)
 
+image: ## Build the container image with Docker, else buildah (IMAGE=finops:0.1.0, ARGS="--build-arg BASE=…")
+	@if docker info >/dev/null 2>&1; then docker build --tag $(IMAGE) $(ARGS) .; else buildah build --tag $(IMAGE) $(ARGS) .; fi
+
+test-image: $(READY) ## The image, built and run read-only as uid 10001: needs root, buildah, and mmdebstrap or BASE=…
+	@FINOPS_IMAGE_BASE="$(BASE)" $(BIN)/python -m pytest -m image tests/image
+
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
@@ -67,15 +74,17 @@ unit: $(READY) ## Only the tests that need no database
 format: $(READY) ## Format Python and SQL
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format . ; $(BIN)/sqlfluff fix dbt_project/models dbt_project/tests
 
-lock: $(READY) ## Write requirements.lock again from pyproject.toml (ARGS="--upgrade-package dlt")
+lock: $(READY) ## Write requirements.lock again from pyproject.toml, and the image's part of it (ARGS="--upgrade-package dlt")
 	@$(BIN)/uv pip compile --quiet --universal --extra dev --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --no-strip-extras --python-version 3.11 $(ARGS) -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --extra api --extra az --extra gs --extra otel --extra s3 --constraint requirements.lock \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras --python-version 3.11 \
+		-o requirements-image.lock pyproject.toml
 
 sbom: $(READY) ## Write build/sbom.cdx.json: what runs in production, as CycloneDX (needs a package index)
 	@mkdir -p build
-	@$(BIN)/uv pip compile --quiet --universal --extra api --extra s3 --extra az --extra gs --constraint requirements.lock \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 -o build/runtime.txt pyproject.toml
-	@$(BIN)/uv venv --quiet --clear build/runtime && $(BIN)/uv pip sync --quiet --require-hashes --python build/runtime build/runtime.txt
+	@$(BIN)/uv venv --quiet --clear build/runtime
+	@$(BIN)/uv pip sync --quiet --require-hashes --python build/runtime requirements-image.lock
 	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml \
 		--output-reproducible --output-format JSON --output-file build/sbom.cdx.json build/runtime
 
