@@ -1,7 +1,7 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image image nightly reprocess runs coverage doctor psql \
-	lint types unit e2e format lock sbom audit secrets docs-configuration clean
+.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image image check-deploy nightly reprocess runs \
+	coverage doctor psql lint types unit e2e format lock sbom audit secrets docs-configuration clean
 
 PYTHON ?= python3
 IMAGE ?= finops:0.1.0
@@ -61,6 +61,11 @@ image: ## Build the container image with Docker, else buildah (IMAGE=finops:0.1.
 
 test-image: $(READY) ## The image, built and run read-only as uid 10001: needs root, buildah, and mmdebstrap or BASE=…
 	@FINOPS_IMAGE_BASE="$(BASE)" $(BIN)/python -m pytest -m image tests/image
+
+check-deploy: $(READY) ## checkov on what deploy/ renders to: needs kubectl, and installs checkov apart
+	@rendered=$$(mktemp -d) && trap 'rm -rf "$$rendered"' EXIT && for overlay in small production; do \
+		kubectl kustomize deploy/overlays/$$overlay > $$rendered/$$overlay.yaml || exit 1; done \
+	&& $(BIN)/uv tool run --quiet checkov@3.3.30 --config-file .checkov.yaml --directory "$$rendered"
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
