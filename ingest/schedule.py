@@ -8,6 +8,7 @@ its start, a time that came since the last nightly that succeeded is caught up w
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -78,6 +79,11 @@ def trigger(cron: str, timezone: str) -> CronTrigger:
         raise ConfigurationError(f"schedule.cron '{cron}' is no cron expression: {error}") from error
 
 
+def _environment() -> dict[str, str]:
+    """Of a nightly: each is a run of its own, whatever this process was given."""
+    return {name: value for name, value in os.environ.items() if name != "INGEST__RUN_ID"}
+
+
 class Nights:
     """Begins the nightlies, one at a time, and ends the one at work when the process is to stop."""
 
@@ -141,7 +147,7 @@ class Nights:
             if self._stopping.is_set():
                 return
             # its own group: Ctrl-C on a terminal is for this process, which knows of the grace
-            self._child = subprocess.Popen(NIGHTLY, process_group=0)  # noqa: S603 this very program
+            self._child = subprocess.Popen(NIGHTLY, process_group=0, env=_environment())  # noqa: S603 this very program
             self.health.running_since = datetime.now(UTC)
         code = self._child.wait()
         try:

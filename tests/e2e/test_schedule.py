@@ -133,6 +133,9 @@ def test_a_nightly_begins_when_its_time_comes_and_health_says_how_it_went(
     soon = datetime.now(UTC) + timedelta(seconds=5)
     monkeypatch.setenv("SCHEDULE__CRON", f"{soon.second} {soon.minute} {soon.hour} * * *")
     monkeypatch.setenv("SCHEDULE__STARTING_DEADLINE", "60")
+    monkeypatch.setenv(
+        "INGEST__RUN_ID", given := "5a0b9d0e-0000-4000-8000-000000000001"
+    )  # no night may be that of before
     with scheduler() as running:
         wait_until(database, "select count(*) > 1 from finops.etl_runs where kind = 'nightly' and status = 'SUCCESS'")
         running.wait_for(lambda text: "event=night_over exit_code=0" in text, "no end")
@@ -142,7 +145,7 @@ def test_a_nightly_begins_when_its_time_comes_and_health_says_how_it_went(
         ).fetchone()
     assert health["state"] == "ok"
     assert datetime.fromisoformat(health["next_run"]) == soon.replace(microsecond=0) + timedelta(days=1)
-    assert (health["last_run"]["run_id"],) == latest
+    assert (health["last_run"]["run_id"],) == latest != (given,)
     assert (health["last_run"]["status"], health["last_exit_code"]) == ("SUCCESS", 0)
     assert datetime.fromisoformat(health["last_success"]) <= datetime.now(UTC)
 
