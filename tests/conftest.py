@@ -20,6 +20,7 @@ from ingest.database import prepare
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
 TEMPLATE = "finops_template"
+NAME = "finops_test"  # the same for all: dbt reads its whole project again when the database has another name
 OWN_VARIABLES = ("PG", "SOURCES__", "INGEST__", "METRICS__", "SCHEDULE__", "FINOPS_", "OTEL_")
 
 
@@ -45,6 +46,8 @@ def _nothing_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture(scope="session")
 def template(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with everything built and nothing landed, to be copied by each test."""
+    # what dbt makes of the project is kept for this worker's next test, and no other worker writes it
+    os.environ["DBT_TARGET_PATH"] = str(tmp_path_factory.mktemp("dbt"))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**server.environment(), "PGDATABASE": TEMPLATE}.items():
             patch.setenv(name, value)
@@ -66,12 +69,12 @@ def database(
     server: Embedded, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """A fresh database under libpq's variables; the connection is for looking."""
-    name = f"finops_{os.urandom(4).hex()}"
     for variable, value in server.environment().items():
         monkeypatch.setenv(variable, value)
     with psycopg.connect(dbname="postgres", autocommit=True) as admin:
-        admin.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
-        monkeypatch.setenv("PGDATABASE", name)
+        admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(NAME)))
+        admin.execute(sql.SQL("create database {} template {}").format(sql.Identifier(NAME), sql.Identifier(template)))
+        monkeypatch.setenv("PGDATABASE", NAME)
         with psycopg.connect(autocommit=True) as connection:
             yield connection
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(NAME)))
