@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 IMAGE ?= finops:0.1.0
+# A company's own authority is where the system has it; uv looks there when told.
+export UV_SYSTEM_CERTS ?= true
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -30,7 +32,7 @@ docs-serve: $(READY) ## Serve them (ARGS="--port 8080")
 
 test: $(READY) ## Lint, types, unit, dbt and end-to-end tests
 	@$(MAKE) --no-print-directory lint types
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-backstage: $(READY) ## Backstage's real page on this API, in Chromium: needs Node.js, npm and Chromium, installs npm packages
 	@$(BIN)/python -m pytest -m backstage tests/backstage
