@@ -157,6 +157,8 @@ def extract_command(
 
     Example: finops extract --shard 0/3
     """
+    if shard and sources:
+        raise click.UsageError("--shard chooses among all sources, --source names them: drop one of the two")
     settings = configuration.load()
     _check_sources(sources, settings)
     first, step = shard or (0, 1)
@@ -202,7 +204,7 @@ def reprocess_command(  # noqa: PLR0913, PLR0917 one option, one argument
 def serve_schedule_command() -> None:
     """Stay, and run the nightly when its time comes: instead of a CronJob.
 
-    Its settings begin with `schedule.`; the README lists them. Health: http://127.0.0.1:8090/healthz
+    Its settings begin with `schedule.`: docs/configuration.md. Health: http://127.0.0.1:8090/healthz
 
     Example: finops serve-schedule  (with SCHEDULE__CRON='30 2 * * *' and SCHEDULE__TIMEZONE=Europe/Paris)
     """

@@ -103,6 +103,8 @@ def test_every_source_is_in_one_shard(database: Database, capfd: pytest.CaptureF
     assert finops("extract", *OF_OCTOBER, "--shard", "3/4") == 0
     assert capfd.readouterr().out == "SUCCESS: shard 3/4 has no source, there are 3\n"
     assert finops("extract", *OF_OCTOBER, "--shard", "2/2") == 2
+    assert finops("extract", *OF_OCTOBER, "--shard", "0/2", "--source", "focus.nimbus") == 2
+    assert "drop one of the two" in capfd.readouterr().err
 
 
 def test_the_pods_of_an_indexed_job_are_runs_of_their_own(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
