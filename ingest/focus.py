@@ -2,7 +2,8 @@
 
 A window is a billing period: the month that `{period}` in the URL stands for, else each line's own BillingPeriodStart.
 The files are read twice: first to count what the bill says, by window and month of charge; then to land the windows
-that are wanted. So what is published is reconciled with the file, and not with what the loader believes it loaded.
+that are wanted. So what is published is reconciled with the file, and not with what the loader believes it loaded: the
+sums are Python's decimals of the file's own texts, where landing casts whole columns.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.errors import SourceError
-from ingest.focus_columns import COSTS, decimals, instants, number, typed
+from ingest.focus_columns import COSTS, instants, number, texts, typed
+from ingest.focus_content import MODULUS, line_digests, overlaps
 from ingest.focus_errors import ClearErrors, IncompleteSetError
-from ingest.focus_files import SUFFIXES, ExportFile, Listing, copies, read_header, read_tables
-from ingest.focus_versions import guessed_version, missing_columns, stated_version
+from ingest.focus_files import SUFFIXES, ExportFile, Listing, read_header, read_tables
+from ingest.focus_versions import guessed_version, missing_columns, other_dataset, stated_version
 from ingest.periods import Period
 from ingest.probe import Probe
 from ingest.settings import ConfiguredSource
 
 # Sums of a bill have more digits than Python's default 28.
-_EXACT = Context(prec=400)
+_EXACT = Context(prec=4000)
 
-# {window: {period: {"records": 3, "EffectiveCost": Decimal, …}}}, months as their first day
+# {window: {period: {"records": 3, "EffectiveCost": Decimal, …, "content": digest}}}, months as their first day
 Totals = dict[date, dict[date, dict[str, Decimal]]]
 
 
@@ -51,14 +53,16 @@ class Export:
                 self._filesystem, root = fsspec.core.url_to_fs(self._url, **options)
                 self._filesystem.invalidate_cache()  # file systems outlive a run
                 self._listing = Listing(self._where, self._filesystem, root, periods)
+                self._headers: dict[str, list[str]] = {}
+                self._without_costs: dict[str, str] = {}
             except TypeError as error:
                 raise ValueError(f"storage_options: {error}") from error
         self._choose({})
 
     @property
     def passed_over(self) -> Mapping[str, str]:
-        """The manifests whose sets are not complete, and why."""
-        return self._listing.passed_over
+        """The manifests whose sets are not complete and the files that hold no costs, and why."""
+        return self._listing.passed_over | self._without_costs
 
     def _chosen_version(self, text: str | None) -> str | None:
         if text is not None and stated_version(text) is None:
@@ -68,7 +72,13 @@ class Export:
         return stated_version(text) if text is not None else None
 
     def _choose(self, refused: Mapping[str, str]) -> None:
-        self.files = self._listing.choose(refused)
+        chosen = self._listing.choose(refused)
+        self._without_costs = {}
+        for file in chosen:
+            with self._errors.of(file.name, file.manifest):
+                if what := other_dataset(self._header(file)):
+                    self._without_costs[file.name] = f"it is FOCUS's {what} data set, which holds no costs"
+        self.files = [file for file in chosen if file.name not in self._without_costs]
         if self.files:
             return
         if problem := next(iter(self.passed_over.values()), None):
@@ -81,6 +91,11 @@ class Export:
             f"{self._where}: no file ending in {', '.join(SUFFIXES)} at {self._url}: check sources.{self._where}.url"
         )
 
+    def _header(self, file: ExportFile) -> list[str]:
+        if file.path not in self._headers:
+            self._headers[file.path] = read_header(self._filesystem, file.path)
+        return self._headers[file.path]
+
     def probe(self) -> Probe:
         """Whether the files can be read: the header of the newest by name.
 
@@ -89,7 +104,7 @@ class Export:
         """
         file = self.files[-1]
         with self._errors.of(file.name, file.manifest):
-            self._check_columns(file, read_header(self._filesystem, file.path))
+            self._check_columns(file, self._header(file))
         return Probe(f"{len(self.files)} files, the last {file.name}, at {self._url}")
 
     def count(self) -> Totals:
@@ -99,12 +114,11 @@ class Export:
 
         Raises:
             SourceError: for a file that can't be read, lacks a required column, or has a line without a month; for
-                two files of the same content.
+                a file most of whose lines are in another one.
         """
         refused: dict[str, str] = {}
         while True:
             try:
-                self._refuse_copies()
                 return self._count()
             except IncompleteSetError as error:
                 refused[error.manifest] = error.reason
@@ -112,26 +126,32 @@ class Export:
 
     def _count(self) -> Totals:
         totals: Totals = {}
+        lines: dict[str, pa.Array] = {}
         for file in self.files:
-            records = 0
-            for first_row, table in self._tables(file, (*COSTS, "BillingPeriodStart", "ChargePeriodStart")):
+            digests = []
+            for first_row, table in self._tables(file):
                 with self._errors.of(file.name):
                     windows, charged = self._months(file, table, first_row)
-                    _add(totals, windows, charged, table)
-                records += table.num_rows
+                    digests.append(line_digests(table))
+                    _add(totals, windows, charged, table, digests[-1])
+            lines[file.name] = pa.concat_arrays(digests) if digests else pa.array([], pa.uint64())
+            records = len(lines[file.name])
             if file.manifest and file.rows not in (None, records):
                 reason = f"{file.name} has {records} lines, and {file.manifest} says {file.rows}"
                 raise IncompleteSetError(f"{self._where}: {reason}; export it again", file.manifest, reason)
+        self._refuse_overlaps(lines)
         return totals
 
-    def _refuse_copies(self) -> None:
-        with self._errors.of(self._url):
-            for first, second in copies(self._filesystem, self.files):
-                if any(table.num_rows for _, table in self._tables(first, COSTS)):
-                    raise SourceError(
-                        f"{self._where}: {first.name} and {second.name} have the same content, which would count "
-                        "twice: remove one"
-                    )
+    def _refuse_overlaps(self, lines: Mapping[str, pa.Array]) -> None:
+        """Two states or two packings of a bill would count twice; the files of one manifest are one bill."""
+        manifests = {file.name: file.manifest for file in self.files}
+        for part, whole, shared in overlaps(lines):
+            if manifests[part] is None or manifests[part] != manifests[whole]:
+                share = "all lines" if shared == len(lines[part]) else f"{shared:,} of {len(lines[part]):,} lines"
+                raise SourceError(
+                    f"{self._where}: {share} of {part} are in {whole}, too, and would count twice: keep one of the "
+                    "two, or put them into one file if both are due"
+                )
 
     def batches(self, wanted: Sequence[date], mask_fields: frozenset[str]) -> Iterator[tuple[pa.Array, pa.Table]]:
         """The lines of the wanted windows, typed: the window of each line, and its columns with `record_id`."""
@@ -139,7 +159,7 @@ class Export:
         for file in self.files:
             if file.window is not None and file.window not in wanted:
                 continue
-            for first_row, table in self._tables(file, None):
+            for first_row, table in self._tables(file):
                 with self._errors.of(file.name):
                     windows, _ = self._months(file, table, first_row)
                     numbers = pc.cast(pa.array(range(first_row, first_row + table.num_rows)), pa.string())
@@ -167,14 +187,13 @@ class Export:
             )
         return windows, pc.coalesce(charged, windows)
 
-    def _tables(self, file: ExportFile, columns: Sequence[str] | None) -> Iterator[tuple[int, pa.Table]]:
+    def _tables(self, file: ExportFile) -> Iterator[tuple[int, pa.Table]]:
         """Batches of a file, each with the number of its first line (the line after the header is 1)."""
         row = 1
         with self._errors.of(file.name, file.manifest):
-            header = read_header(self._filesystem, file.path)
+            header = self._header(file)
             self._check_columns(file, header)
-            names = [name for name in header if columns is None or name in columns]
-            for table in read_tables(self._filesystem, file.path, header, names):
+            for table in read_tables(self._filesystem, file.path, header):
                 yield row, table
                 row += table.num_rows
 
@@ -187,22 +206,27 @@ class Export:
             )
 
 
-def _add(totals: Totals, windows: pa.Array, charged: pa.Array, table: pa.Table) -> None:
-    """Add a batch to the totals, exactly: numbers wider than a decimal128 one by one."""
-    costs = {name: decimals(table[name].combine_chunks()) for name in COSTS if name in table.schema.names}
-    # wider than the columns: a sum of decimal128 wraps around without a word
-    wide = {name: pc.cast(fit, pa.decimal256(76, 20)) for name, (fit, _) in costs.items()}
-    grouped = pa.table({"window": windows, "charged": charged, **wide})
-    sums = grouped.group_by(["window", "charged"]).aggregate([([], "count_all"), *((name, "sum") for name in costs)])
-    for row in sums.to_pylist():
-        entry = totals.setdefault(row["window"], {}).setdefault(row["charged"], {"records": Decimal(0)})
-        entry["records"] += row["count_all"]
+def _add(totals: Totals, windows: pa.Array, charged: pa.Array, table: pa.Table, digests: pa.Array) -> None:
+    """Add a batch to the totals: each distinct text of a cost as Python's decimal, times the lines that have it."""
+    costs = [name for name in COSTS if name in table.column_names]
+    columns = {name: texts(table[name].combine_chunks()) for name in costs}
+    grouped = pa.table({"window": windows, "charged": charged, "digest": digests, **columns})
+    for months in grouped.group_by(["window", "charged"]).aggregate([]).to_pylist():
+        window, month = months["window"], months["charged"]
+        lines = grouped.filter((pc.field("window") == window) & (pc.field("charged") == month))
+        entry = totals.setdefault(window, {}).setdefault(month, {"records": Decimal(0), "content": Decimal(0)})
+        entry["records"] += lines.num_rows
+        entry["content"] = (entry["content"] + sum(lines["digest"].to_pylist())) % MODULUS
         for name in costs:
-            entry[name] = _EXACT.add(entry.get(name, Decimal(0)), row[f"{name}_sum"] or Decimal(0))
-    for name, (_, misfits) in costs.items():
-        for index, text in misfits.items():
-            entry = totals[windows[index].as_py()][charged[index].as_py()]
-            entry[name] = _EXACT.add(entry[name], number(text) or Decimal(0))
+            entry[name] = _EXACT.add(entry.get(name, Decimal(0)), _sum(lines[name].combine_chunks()))
+
+
+def _sum(column: pa.Array) -> Decimal:
+    total = Decimal(0)
+    for counted in pc.value_counts(column).to_pylist():
+        value = number(counted["values"]) if counted["values"] is not None else None
+        total = _EXACT.add(total, _EXACT.multiply(value or Decimal(0), Decimal(counted["counts"])))
+    return total
 
 
 def control_totals(window: Mapping[date, Mapping[str, Decimal]]) -> dict[str, dict[str, str]]:

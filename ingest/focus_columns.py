@@ -67,15 +67,18 @@ FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 # FOCUS 1.0 §2.3: CSV has no null, so exports write nothing, or the word.
 BLANKS = pa.array(["", "NULL", "null"])
 # dbt's to_numeric reads the same texts as numbers: both sides of the reconciliation have to agree.
-_NUMBER = re.compile(r"[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,2})?[ \t\r\n]*")
-_EXACT = Context(prec=1000)
-LONGEST_NUMBER = 100
+_NUMBER = re.compile(r"[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,3})?[ \t\r\n]*")
+LONGEST_NUMBER = 1000
+# Digits of a number of that length, of that exponent, and of sums of them.
+_EXACT = Context(prec=4000)
+# What Arrow casts to that decimal exactly. Of more digits before the point it makes another number, without a word.
+_PLAIN = r"^-?[0-9]{1,18}(\.[0-9]{1,20})?$"
 
 Misfits = dict[int, str]
 
 
 def number(text: str) -> Decimal | None:
-    """The exact decimal of a text, or None where it is no finite number or, as in dbt, longer than 100 characters."""
+    """The exact decimal of a text, or None where it is no finite number or, as in dbt, longer than 1,000 characters."""
     return Decimal(text.strip()) if len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text) else None
 
 
@@ -90,20 +93,22 @@ def decimals(column: pa.Array) -> tuple[pa.Array, Misfits]:
     if pa.types.is_decimal(column.type):
         column = pc.cast(column, pa.string())
     column = texts(column)
-    try:
-        return pc.cast(column, DECIMAL), {}
-    except pa.ArrowInvalid:
-        values, misfits = [], {}
-        for row, text in enumerate(column.to_pylist()):
-            value = _fitting(text)
-            if text is not None and value is None:
-                misfits[row] = text
-            values.append(value)
-        return pa.array(values, DECIMAL), misfits
+    is_plain = pc.match_substring_regex(column, _PLAIN)
+    values = pc.cast(pc.if_else(is_plain, column, pa.scalar(None, pa.string())), DECIMAL)
+    others = pc.indices_nonzero(pc.invert(is_plain)).to_pylist()
+    if not others:
+        return values, {}
+    patched, misfits = values.to_pylist(), {}
+    for row in others:
+        text = column[row].as_py()
+        patched[row] = _fitting(text)
+        if patched[row] is None:
+            misfits[row] = text
+    return pa.array(patched, DECIMAL), misfits
 
 
-def _fitting(text: str | None) -> Decimal | None:
-    value = None if text is None else number(text)
+def _fitting(text: str) -> Decimal | None:
+    value = number(text)
     if value is None:
         return None
     exponent = value.normalize(_EXACT).as_tuple().exponent
@@ -161,7 +166,7 @@ def tags(column: pa.Array, mask_fields: frozenset[str]) -> tuple[pa.Array, Misfi
             [None if pairs is None else encode(dict(pairs), mask_fields) for pairs in column.to_pylist()], pa.string()
         ), {}
     if pa.types.is_list(column.type):  # Google's, as BigQuery writes them to Parquet
-        lists = [None if pairs is None else simplejson.dumps(_plain(pairs)) for pairs in column.to_pylist()]
+        lists = [None if pairs is None else simplejson.dumps(plain(pairs)) for pairs in column.to_pylist()]
         column = pa.array(lists, pa.string())
     if pa.types.is_struct(column.type):
         rows = [
@@ -245,19 +250,19 @@ def _other_columns(
     for name, column in unknown.items():
         for row, value in zip(kept, column.to_pylist(), strict=True):
             if value is not None:
-                row[name] = dict(value) if pa.types.is_map(column.type) else _plain(value)
+                row[name] = dict(value) if pa.types.is_map(column.type) else plain(value)
     for name, found in misfits.items():
         for index, text in found.items():
             kept[index][name] = text
     return pa.array([encode(row, mask_fields) if row else None for row in kept], pa.string())
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """A value of Parquet as JSON has it; a date as its text."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value if value is None or isinstance(value, str | int | float | Decimal) else str(value)
 
 

@@ -8,7 +8,6 @@ named file is found by its place in the export too. Where there is no manifest, 
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -159,22 +158,6 @@ def _is(key: str, path: str, territory: str) -> bool:
     return path == key or path.endswith(f"/{key}") or (place != path and f"/{key}".endswith(f"/{place}"))
 
 
-def copies(filesystem: Any, files: Iterable[ExportFile]) -> Iterator[tuple[ExportFile, ExportFile]]:  # noqa: ANN401 fsspec
-    """Pairs of files with the same content; only files of the same size are read for it."""
-    sizes: defaultdict[int, list[ExportFile]] = defaultdict(list)
-    for file in files:
-        sizes[file.size].append(file)
-    for same in (same for same in sizes.values() if len(same) > 1):
-        seen: dict[bytes, ExportFile] = {}
-        for file in same:
-            digest = hashlib.sha256()
-            with filesystem.open(file.path, "rb") as binary:
-                while content := binary.read(BLOCK_BYTES):
-                    digest.update(content)
-            if (first := seen.setdefault(digest.digest(), file)) is not file:
-                yield first, file
-
-
 def read_header(filesystem: Any, path: str) -> list[str]:  # noqa: ANN401 fsspec
     """The names of a file's columns."""
     if path.endswith(".parquet"):
@@ -187,11 +170,11 @@ def read_header(filesystem: Any, path: str) -> list[str]:  # noqa: ANN401 fsspec
     return header
 
 
-def read_tables(filesystem: Any, path: str, header: Sequence[str], names: Sequence[str]) -> Iterator[pa.Table]:  # noqa: ANN401 fsspec
-    """The lines of a file, a few thousand at a time, of these columns of its header; CSV's as texts."""
+def read_tables(filesystem: Any, path: str, header: Sequence[str]) -> Iterator[pa.Table]:  # noqa: ANN401 fsspec
+    """The lines of a file, a few thousand at a time, of the columns of its header; CSV's as texts."""
     with filesystem.open(path, "rb", compression=None if path.endswith(".parquet") else "infer") as binary:
         if path.endswith(".parquet"):
-            batches = pq.ParquetFile(binary).iter_batches(batch_size=BATCH_ROWS, columns=list(names))
+            batches = pq.ParquetFile(binary).iter_batches(batch_size=BATCH_ROWS, columns=list(header))
         else:
             batches = pacsv.open_csv(
                 binary,
@@ -200,7 +183,7 @@ def read_tables(filesystem: Any, path: str, header: Sequence[str], names: Sequen
                 convert_options=pacsv.ConvertOptions(
                     column_types=dict.fromkeys(header, pa.string()),
                     strings_can_be_null=False,
-                    include_columns=list(names),
+                    include_columns=list(header),
                 ),
             )
         for batch in batches:

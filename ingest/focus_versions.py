@@ -83,6 +83,13 @@ _CAME_WITH = {
 _STATED = re.compile(r"v?(1\.[0-3])(?!\d)(?!(?<=1\.0)-preview)")
 
 
+def other_dataset(columns: Collection[str]) -> str | None:
+    """The data set of FOCUS that a file holds instead of costs, None of a file of costs."""
+    if "ContractCommitmentId" in columns and not {"BilledCost", "EffectiveCost"}.intersection(columns):
+        return "Contract Commitment"
+    return None
+
+
 def stated_version(text: str) -> str | None:
     """The version that a setting or a manifest names, None where it is none of these."""
     found = _STATED.match(text.strip())

@@ -6,6 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import simplejson
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.focus_columns import (
     DECIMAL,
@@ -121,6 +123,29 @@ def test_a_number_is_read_the_same_whatever_its_neighbours(text: str) -> None:
 def test_a_number_is_exact_whatever_type_the_file_gives_it(column: pa.Array) -> None:
     values, misfits = decimals(column)
     assert (values.to_pylist(), misfits) == ([Decimal("1.1"), None], {})
+
+
+SPELLINGS = r"[+-]?[0-9]{1,80}(\.[0-9]{0,80})?([eE][+-]?[0-9]{1,2})?"
+NUMBERS = st.one_of(
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**60), max_value=10**60).map(str),
+    st.from_regex(
+        r"[+-]?[0-9]{1,80}(\.[0-9]{0,80})?([eE][+-]?[0-9]{1,2})?", fullmatch=True, alphabet="0123456789.eE+-"
+    ),
+    st.integers(-(2**200), 2**200).map(str),
+)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=50))
+def test_a_number_of_any_size_is_exact_or_kept_to_the_letter(numbers: list[str]) -> None:
+    values, misfits = decimals(pa.array(numbers))
+    for row, text in enumerate(numbers):
+        value = values[row].as_py()
+        assert (misfits.get(row) == text) if value is None else (value == Decimal(text) and row not in misfits)
+
+
+@pytest.mark.parametrize("bytes_of_a_day", [12 * 2**40 * 86_400, 10**19, 2**64, 3 * 10**20])
+def test_twelve_tebibytes_for_a_day_in_byte_seconds_stay_what_they_are(bytes_of_a_day: int) -> None:
+    assert decimal_of(str(bytes_of_a_day)) == (None, str(bytes_of_a_day))
 
 
 def test_a_decimal_column_too_wide_is_kept_to_the_letter() -> None:

@@ -139,8 +139,33 @@ def test_two_files_of_one_content_are_an_error_that_names_both(tmp_path: Path) -
     write(tmp_path / "a.csv", line())
     write(tmp_path / "deep" / "copy of a.csv", line())
     assert refusal(tmp_path) == (
-        "focus.aws: a.csv and deep/copy of a.csv have the same content, which would count twice: remove one"
+        "focus.aws: all lines of a.csv are in deep/copy of a.csv, too, and would count twice: keep one of the two, or "
+        "put them into one file if both are due"
     )
+
+
+def test_the_same_file_packed_and_unpacked_is_an_error(tmp_path: Path) -> None:
+    packed = write(tmp_path / "x.csv", line())
+    packed.with_suffix(".csv.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    assert "all lines of x.csv are in x.csv.gz, too" in refusal(tmp_path)
+
+
+def test_a_month_to_date_file_beside_a_later_one_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path / "09-20.csv", cost("5"), cost("5"), cost("1"))
+    write(tmp_path / "09-10.csv", cost("5"))
+    assert "all lines of 09-10.csv are in 09-20.csv, too" in refusal(tmp_path)
+
+
+def test_a_month_to_date_file_beside_a_later_one_with_changes_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path / "09-20.csv", cost("5"), cost("6"), cost("7.5"), cost("8"))
+    write(tmp_path / "09-10.csv", cost("5"), cost("6"), cost("7"))
+    assert "2 of 3 lines of 09-10.csv are in 09-20.csv, too" in refusal(tmp_path)
+
+
+def test_files_that_share_no_more_than_half_of_their_lines_all_count(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", cost("5"), cost("1"))
+    write(tmp_path / "b.csv", cost("5"), cost("5"), cost("5"))
+    assert billed(export(tmp_path)) == Decimal(21)
 
 
 def test_two_files_of_one_size_are_no_copies(tmp_path: Path) -> None:
