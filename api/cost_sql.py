@@ -7,6 +7,7 @@ grouping changes it. Lines are ordered by a rank, then their keys, so that compa
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +22,7 @@ COLUMNS = {
     "family": "family",
     "product": "product_id",
     "source": "source",
+    "charge_category": "charge_category",
     "currency": "currency",
 }
 # The smaller one, where no application is asked for.
@@ -69,7 +71,21 @@ rejected as (
         cast(coalesce(sum(rejected_line_count), 0) as bigint) as rejected_lines,
         cast(coalesce(sum(unpriced_line_count), 0) as bigint) as unpriced_lines
     from finops_api.visible_rejects
+    where period between %(first)s and %(last)s {rejects}
+),
+apart as (
+    select trim_scale(coalesce(sum(set_apart_cost), 0)) as set_apart
+    from finops_api.visible_set_apart
     where period between %(first)s and %(last)s {filters}
+),
+incomplete as (
+    select coalesce(json_agg(json_build_object(
+        'source', source, 'period', to_char(period, 'YYYY-MM'), 'measured_days', measured_days,
+        'estimated_days', estimated_days, 'missing_days', missing_days, 'days_to_come', days_to_come
+    ) order by period, source), '[]') as incomplete
+    from finops_api.source_periods as months
+    where period between %(first)s and %(last)s and missing_days > 0 {sources}
+        and exists (select from finops_api.visible_products as consumed where consumed.source = months.source)
 )""")
 PREVIOUS = SQL("sum(previous)")
 # By month, some of the others may have a base and some none: what is left of it would be no base of their sum.
@@ -107,8 +123,9 @@ class Shape:
     def page(self) -> Composed:
         """One row a line, each with the totals; a single one without a line where there is none."""
         return SQL(
-            "with {lines}, {totals}, page as ({page}) select * from totals cross join rejected left join "
-        ).format(lines=self._lines(), totals=TOTALS.format(filters=self._filters()), page=self._page()) + SQL(
+            "with {lines}, {totals}, page as ({page}) select * from totals cross join rejected cross join apart"
+            " cross join incomplete left join "
+        ).format(lines=self._lines(), totals=self._totals(), page=self._page()) + SQL(
             "(select {columns} from page) as shown on true order by {order}"
         ).format(
             columns=WORKED_OUT.format(names=self._names()),
@@ -160,10 +177,19 @@ class Shape:
     def _names(self) -> Composed:
         return SQL(", ").join(Identifier(f"k{number}") for number in range(len(self.dimensions)))
 
-    def _filters(self) -> Composed:
+    def _totals(self) -> Composed:
+        """The sum of all lines, and what is not in it: rejects have no charge category, and days have no owner."""
+        return TOTALS.format(
+            filters=self._filters(),
+            rejects=self._filters(without=("charge_category",)),
+            sources=self._filters(of=("domain", "source")),
+        )
+
+    def _filters(self, of: Collection[str] = COLUMNS, without: Collection[str] = ()) -> Composed:
         conditions = [
             SQL("and {} = any({})").format(Identifier(COLUMNS[dimension]), Placeholder(f"only_{dimension}"))
             for dimension in self.filtered
+            if dimension in of and dimension not in without
         ]
         return SQL(" ").join(conditions)
 

@@ -161,6 +161,8 @@ def _envelope(row: Row, query: CostQuery, version: DataVersion, scope: Scope) ->
             rejected=row["rejected_cost"],
             rejected_lines=row["rejected_lines"],
             unpriced_lines=row["unpriced_lines"],
+            set_apart=row["set_apart"],
+            incomplete=row["incomplete"],
         ),
     }
 

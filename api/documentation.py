@@ -42,6 +42,17 @@ ENVELOPE: dict[str, Any] = {
         "rejected": "0",
         "rejected_lines": 3,
         "unpriced_lines": 3,
+        "set_apart": "0",
+        "incomplete": [
+            {
+                "source": "cmdb.vm",
+                "period": "2026-10",
+                "measured_days": 24,
+                "estimated_days": 5,
+                "missing_days": 2,
+                "days_to_come": 0,
+            }
+        ],
     },
 }
 COSTS_EXAMPLE = {

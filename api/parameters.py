@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from api.months import Month
 
 Domain = Literal["open_legacy", "private_cloud", "public_cloud", "native"]
-Dimension = Literal["application", "group", "domain", "family", "product", "source", "month", "quarter"]
+Dimension = Literal[
+    "application", "group", "domain", "family", "product", "source", "charge_category", "month", "quarter"
+]
 Order = Literal["-cost", "cost", "-delta", "delta", "key", "-key"]
 Granularity = Literal["month", "quarter"]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
@@ -51,6 +53,11 @@ class Selection(BaseModel):
     )
     source: list[Text] = Field(
         default_factory=list, max_length=MAX_VALUES, description="Only these sources, of `/v1/sources`"
+    )
+    charge_category: list[Text] = Field(
+        default_factory=list,
+        max_length=MAX_VALUES,
+        description="Only these charge categories, as FOCUS has them: Usage, Purchase, Tax, Credit, Adjustment",
     )
     currency: list[Text] = Field(
         default_factory=list, max_length=1, description="Needed only where the months have more than one"

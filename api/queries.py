@@ -25,6 +25,7 @@ FILTERABLE = {
     "family": SQL("select distinct family as value from finops_api.visible_products order by 1"),
     "product": SQL("select distinct product_id as value from finops_api.visible_products order by 1"),
     "source": SQL("select distinct source as value from finops_api.visible_products order by 1"),
+    "charge_category": SQL("select distinct charge_category as value from finops_api.visible_group_costs order by 1"),
     "currency": SQL("select distinct currency as value from finops_api.visible_group_periods order by 1"),
 }
 

@@ -100,7 +100,9 @@ class PeriodOfCosts(BaseModel):
     period: MonthText
     currency: str = Field(examples=["EUR"])
     cost: Money
-    estimated: Money = Field(description="The part of it that has an estimated day, for want of that day's snapshot")
+    estimated: Money = Field(
+        description="The part of it that is estimated: days without a snapshot of their own, months without a rate"
+    )
     estimated_share: Ratio | None = Field(default=None, description="`estimated` ÷ `cost`; absent where that is zero")
     is_open: bool = Field(description="Later runs may still change it as a matter of course")
 
@@ -169,7 +171,9 @@ class Compared(BaseModel):
     """A cost, and the one that it is compared with."""
 
     cost: Money
-    estimated: Money = Field(description="The part of it that has an estimated day, for want of that day's snapshot")
+    estimated: Money = Field(
+        description="The part of it that is estimated: days without a snapshot of their own, months without a rate"
+    )
     previous: Money | None = Field(default=None, description="Absent where nothing is compared, or there is no base")
     delta: Delta | None = Field(default=None, description="Absent where there is no base to compare with")
 
@@ -209,6 +213,17 @@ class Point(Compared, Step):
     is_open: bool = Field(description="Later runs may still change it as a matter of course")
 
 
+class SourceMonth(BaseModel):
+    """What is known of the days of a source's month."""
+
+    source: str = Field(examples=["cmdb.vm"])
+    period: MonthText
+    measured_days: int = Field(examples=[1])
+    estimated_days: int = Field(description="Days that stand on an earlier day's snapshot", examples=[0])
+    missing_days: int = Field(description="Days that are over, and that nobody measured", examples=[23])
+    days_to_come: int = Field(examples=[6])
+
+
 class Coverage(BaseModel):
     """How much of what these months hold is in the total, and under whose name."""
 
@@ -217,6 +232,10 @@ class Coverage(BaseModel):
     rejected: Money = Field(description="Not in the total: the known amount of what could not be valued")
     rejected_lines: int = Field(description="Usage lines that could not be valued", examples=[83])
     unpriced_lines: int = Field(description="Those of them of which not even the amount is known", examples=[83])
+    set_apart: Money = Field(description="Not in the total: what is kept beside it, such as tax that is no cost")
+    incomplete: list[SourceMonth] = Field(
+        description="Sources and months of these that have days nobody measured: they are not in the total"
+    )
 
 
 class Months(BaseModel):

@@ -53,7 +53,7 @@ async def filters(connection: Connection, selection: Selection, scope: Scope) ->
     """
     found: dict[str, Sequence[str]] = {}
     faults = []
-    for name in ("domain", "family", "product", "source", "currency"):
+    for name in ("domain", "family", "product", "source", "charge_category", "currency"):
         wanted = getattr(selection, name) or []
         if wanted and name in FILTERABLE:
             rows = await (await connection.execute(FILTERABLE[name])).fetchall()

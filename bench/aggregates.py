@@ -85,11 +85,13 @@ FILL = (
     """,
     """
     insert into finops.fact_releve (
-        id, run_id, application_id, product_id, family, domain, period, usage_quantity, usage_unit, unit_cost,
-        total_cost, currency, source_cost, source_currency, source, is_estimated, line_count, daily_cost, created_at
+        id, run_id, application_id, product_id, family, domain, charge_category, period, usage_quantity, usage_unit,
+        unit_cost, total_cost, currency, source_cost, source_currency, source, is_estimated, estimated_cost,
+        estimated_reasons, line_count, daily_cost, created_at
     )
-    select gen_random_uuid(), cast(%(run)s as uuid), application_id, product_id, family, domain, period, 1, unit,
-        total_cost, total_cost, 'EUR', total_cost, 'EUR', 'bench.' || domain, false, 30, daily_cost, now()
+    select gen_random_uuid(), cast(%(run)s as uuid), application_id, product_id, family, domain, 'Usage', period, 1,
+        unit, total_cost, total_cost, 'EUR', total_cost, 'EUR', 'bench.' || domain, false, 0, '{{}}', 30, daily_cost,
+        now()
     from (
         select application_id, (row_number() over (order by application_id)) %% 16 as variant
         from finops.dim_application

@@ -114,7 +114,7 @@ def main(lines: int) -> None:
         bill(path, lines)
         configured = ConfiguredSource(focus_source("bench"), {"url": folder})
         order = Order([Period(DAY)], date(2026, 9, 30), accept_shrink=True)
-        with open_run(connection, Opening("nightly", order.periods, "bench")) as run:
+        with open_run(connection, Opening("nightly", order.periods, order.as_of, "bench")) as run:
             landed = timed(lambda: extract_all(run, Settings((configured,), LIMITS), order, Progress()))
         peak = peak_mib()
         with path.open(newline="") as file:

@@ -44,10 +44,16 @@ REJECTED = """
     group by reason, source, unit, currency order by reason, source, unit
 """
 ESTIMATED = """
-    select currency, coalesce(sum(total_cost) filter (where is_estimated), 0), sum(total_cost)
+    select currency, sum(estimated_cost), sum(total_cost)
     from finops.fact_releve
     where period = any(coalesce(%(periods)s::date[], array[period]))
     group by currency order by currency
+"""
+SET_APART = """
+    select source, charge_category, count(*), sum(total_cost), currency
+    from finops.set_apart_charges
+    where period = any(coalesce(%(periods)s::date[], array[period]))
+    group by source, charge_category, currency order by source, charge_category
 """
 RUN = """
     select run_id::text as run_id, kind, status, start_time, end_time, volume_processed, periods, error
@@ -94,10 +100,15 @@ def show(connection: psycopg.Connection, run_id: str, console: Console) -> None:
     console.print(_domain_table(rows(BY_DOMAIN)))
     console.print(_application_table(rows(BY_APPLICATION)))
     console.print(_rejected_table(rows(REJECTED)))
+    for source, category, lines, amount, currency in rows(SET_APART):
+        console.print(
+            f"Set apart, in no cost: {_money(amount, currency)} of {category.lower()} in {source} ({lines:,} lines)",
+            soft_wrap=True,
+        )
     for currency, estimated, total in rows(ESTIMATED):
         console.print(
-            f"Relevés with an estimated day, for want of a dump that day: {_share(estimated, total)} of the cost in "
-            f"{currency}",
+            f"Estimated, for want of that day's dump: {_money(estimated, currency)}, {_share(estimated, total)} of the "
+            "cost",
             soft_wrap=True,
         )
     console.print(_next_steps(run), soft_wrap=True, markup=False, highlight=False)
@@ -164,7 +175,7 @@ def _domain_table(rows: Sequence[Row]) -> Table:
 
 
 def _application_table(rows: Iterable[Row]) -> Table:
-    table = _table("The dearest applications", ["Application"], ["Cost", "Share"])
+    table = _table("Most expensive applications", ["Application"], ["Cost", "Share"])
     for application, currency, cost, share in rows:
         table.add_row(application, _money(cost, currency), _share(share, Decimal(1)))
     return table

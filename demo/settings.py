@@ -51,6 +51,7 @@ def pipeline(mongo_uri: str, services_url: str, bills: Path) -> dict[str, str]:
         "SOURCES__BACKSTAGE__TOKEN": services.BACKSTAGE_TOKEN,
         "SOURCES__BACKSTAGE__PARAMS": AT_THE_DAY,
         "SOURCES__FOCUS__AWS__URL": str(bills / "aws"),
+        "SOURCES__FOCUS__AWS__TAX": "apart",
         "SOURCES__FOCUS__AZURE__URL": str(bills / "azure"),
     }
 

@@ -312,6 +312,8 @@ def _check_sources(names: tuple[str, ...], settings: configuration.Settings) -> 
 
 def _report(result: stages.Result) -> None:
     """What to know at the end; exit 1 unless everything was published."""
+    for caveat in result.caveats:
+        click.echo(f"Note: {caveat}")
     if not result.failures:
         click.echo(f"SUCCESS: run {result.run_id}. See it with: finops runs {result.run_id[:8]}")
         return

@@ -12,15 +12,19 @@ from rich.table import Table
 
 from ingest.database import Connection
 from ingest.errors import FinopsError
-from ingest.history import reading, wide_console
+from ingest.history import reading, waiting, wide_console
 from ingest.periods import Period
 
 LATEST = "select max(period) as period from finops.fact_releve"
 COVERAGE = """
     select source, currency, sum(total_cost) as total, sum(allocated_cost) as allocated,
         sum(unallocated_cost) as unallocated, sum(estimated_cost) as estimated, sum(rejected_cost) as rejected,
-        sum(unpriced_line_count) as unpriced
+        sum(unpriced_line_count) as unpriced, sum(set_apart_cost) as set_apart
     from finops.cost_coverage where period = any(%s) group by source, currency order by total desc, source
+"""
+DAYS = """
+    select period, source, measured_days, estimated_days, missing_days, days_to_come, missing_dates
+    from finops.mv_source_month where period = any(%s) order by period, source
 """
 # Periods are literals of the scan: see the README on lineage. What nobody claims is named by the best that it says.
 UNALLOCATED = """
@@ -49,18 +53,48 @@ def show(periods: Sequence[Period] | None, limit: int) -> None:
     with reading() as connection:
         months = [period.first for period in periods] if periods else _latest(connection)
         sources = connection.execute(COVERAGE, (months,)).fetchall()
+        days = connection.execute(DAYS, (months,)).fetchall()
         offenders = [row for query in (UNALLOCATED, REJECTED) for row in connection.execute(query, (months,))]
     console = wide_console()
     title = str(Period(months[0])) if len(months) == 1 else f"{Period(months[0])}..{Period(months[-1])}"
     if not sources:
         raise FinopsError(f"nothing was published for {title}: `finops runs` says why, `finops nightly` publishes")
     console.print(_coverage_table(title, sources))
+    console.print(_days_table(days))
     console.print(_offender_table(offenders, limit))
     console.print(
         "Mend a code with application_aliases.csv or application_rules.csv, a reject as it says, in the dbt project's "
         f'seeds; then: finops reprocess --period {title} --reason "…"',
         highlight=False,
         markup=False,
+    )
+
+
+def caveats(connection: Connection, run_id: str) -> list[str]:
+    """What whoever reads a run's outcome has to know beside it: days that nobody measured, months that wait.
+
+    Days are those of the months that the run is for, as published; none where nothing ever was.
+    """
+    if not _is_built(connection):
+        return []
+    missing = connection.execute(
+        "select months.* from finops.mv_source_month as months"
+        " join finops.etl_runs as runs on runs.run_id = %s and months.period = any(runs.periods)"
+        " where months.missing_days > 0 order by months.period, months.source",
+        (run_id,),
+    )
+    found = [_missing_days(row) for row in missing.fetchall()]
+    run = connection.execute("select waiting_scopes from finops.etl_runs where run_id = %s", (run_id,)).fetchone()
+    if run and run["waiting_scopes"]:
+        found.append(waiting(cast("Sequence[str]", run["waiting_scopes"])))
+    return found
+
+
+def _missing_days(row: Row) -> str:
+    days = ranges(cast("Sequence[date]", row["missing_dates"]))
+    return (
+        f"{row['source']} {row['period']:%Y-%m}: {row['missing_days']} days are missing, and in no cost: {days} "
+        f"({row['measured_days']} measured, {row['estimated_days']} estimated)"
     )
 
 
@@ -72,21 +106,48 @@ def _latest(connection: Connection) -> list[date]:
 
 
 def _is_built(connection: Connection) -> bool:
-    row = connection.execute("select to_regclass('finops.cost_coverage') is not null as built").fetchone()
+    row = connection.execute("select to_regclass('finops.mv_source_month') is not null as built").fetchone()
     return bool(row and row["built"])
 
 
 def _coverage_table(title: str, rows: Sequence[Row]) -> Table:
     table = Table(title=f"Coverage of {title}", title_justify="left")
     table.add_column("source", no_wrap=True)
-    for name in ("cost", "allocated", "unallocated", "estimated", "rejected", "rejected, amount unknown"):
+    for name in ("cost", "allocated", "unallocated", "estimated", "rejected", "rejected, amount unknown", "set apart"):
         table.add_column(name, justify="right")
     for row in rows:
         total = cast("Decimal", row["total"])
         parts = [_with_share(row[name], total) for name in ("allocated", "unallocated", "estimated")]
         unpriced = f"{row['unpriced']:,} lines" if row["unpriced"] else ""
-        table.add_row(str(row["source"]), _money(total, row), *parts, _money(row["rejected"], row), unpriced)
+        apart = _money(row["set_apart"], row) if row["set_apart"] else ""
+        table.add_row(str(row["source"]), _money(total, row), *parts, _money(row["rejected"], row), unpriced, apart)
     return table
+
+
+def _days_table(rows: Sequence[Row]) -> Table:
+    """Whose days are known, and how: what is missing is in no cost."""
+    table = Table(title="Days of each month", title_justify="left")
+    table.add_column("month", no_wrap=True)
+    table.add_column("source", no_wrap=True)
+    for name in ("measured", "estimated", "missing", "to come"):
+        table.add_column(name, justify="right")
+    table.add_column("missing days", overflow="fold")
+    for row in rows:
+        counts = [str(row[name]) for name in ("measured_days", "estimated_days", "missing_days", "days_to_come")]
+        missing = ranges(cast("Sequence[date]", row["missing_dates"]))
+        table.add_row(f"{row['period']:%Y-%m}", str(row["source"]), *counts, missing)
+    return table
+
+
+def ranges(days: Sequence[date]) -> str:
+    """Days of one month as ranges of their numbers: `1–3, 7`."""
+    spans: list[list[int]] = []
+    for day in days:
+        if spans and spans[-1][1] == day.day - 1:
+            spans[-1][1] = day.day
+        else:
+            spans.append([day.day, day.day])
+    return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in spans)
 
 
 def _offender_table(rows: Sequence[Row], limit: int) -> Table:

@@ -44,17 +44,17 @@ class Order:
     accept_shrink: bool = False
 
 
-def extract_all(run: Run, settings: Settings, order: Order, progress: Progress) -> list[str]:
-    """Run the four components; the names of the sources that failed."""
+def extract_all(run: Run, settings: Settings, order: Order, progress: Progress) -> None:
+    """Run the four components; what fails is in the run's failures."""
     on = {configured.source.name for configured in settings.sources}
     for source in SOURCES:
         if source.name not in on and not order.sources:
             run.skip("extract", source.name, f"off: {source.switch} is not configured")
-    return [name for domain in DOMAINS for name in _component(domain, run, settings, order, progress)]
+    for domain in DOMAINS:
+        _component(domain, run, settings, order, progress)
 
 
-def _component(domain: str, run: Run, settings: Settings, order: Order, progress: Progress) -> list[str]:
-    failed = []
+def _component(domain: str, run: Run, settings: Settings, order: Order, progress: Progress) -> None:
     for configured in settings.sources:
         source = configured.source
         if source.domain != domain or (order.sources and source.name not in order.sources):
@@ -63,9 +63,7 @@ def _component(domain: str, run: Run, settings: Settings, order: Order, progress
         with progress.source(source.name) as line, run.step("extract", source.name) as step:
             step.rows = _isolated(run, configured, settings.limits, order, line)
         if len(run.failures) > failures_before:
-            failed.append(source.name)
             progress.failed(source.name, run.failures[-1])
-    return failed
 
 
 def _isolated(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, line: Line) -> int:
@@ -185,10 +183,19 @@ def wanted_bills(totals: Totals, known: Mapping[date, Accepted], periods: Sequen
     changed = {
         first
         for first, window in totals.items()
-        if first in known and known[first].control_totals != control_totals(window)
+        if first in known and _differs(known[first].control_totals, control_totals(window))
     }
     touching = {first for first, window in totals.items() if first not in known and ordered & set(window)}
     return sorted(ordered | changed | touching)
+
+
+def _differs(known: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether a bill says something else; one that was landed before its content was kept is told by its sums."""
+    comparable = {
+        month: {name: value for name, value in totals.items() if name != "content" or "content" in known.get(month, {})}
+        for month, totals in now.items()
+    }
+    return known != comparable
 
 
 def _bill(window: Window, totals: Totals) -> Outcome:

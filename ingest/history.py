@@ -25,6 +25,7 @@ STATUS_STYLE = {
     "EMPTY": "yellow",
 }
 
+MAX_LISTED = 3  # sources of a month that waits; all are in etl_runs.waiting_scopes
 LIST_TEXT = 100  # the whole of it is in `finops runs RUN_ID`
 
 RUNS = """
@@ -32,7 +33,8 @@ RUNS = """
     from finops.etl_runs order by start_time desc limit %s
 """
 ONE_RUN = """
-    select run_id::text, kind, start_time, end_time, status, volume_processed, periods, reason, error, started_by
+    select run_id::text, kind, start_time, end_time, status, volume_processed, periods, reason, error, started_by,
+        waiting_scopes
     from finops.etl_runs where run_id::text like %s
 """
 STEPS = """
@@ -46,7 +48,8 @@ EXTRACTIONS = """
 """
 RECONCILIATIONS = """
     select source, to_char(period, 'YYYY-MM') as period, status, records_landed, records_released,
-        records_rejected, records_duplicate, amount_landed, amount_released, amount_rejected
+        records_rejected, records_set_apart, records_duplicate, amount_landed, amount_released, amount_rejected,
+        amount_set_apart, cardinality(measured_days) as days_measured, cardinality(estimated_days) as days_estimated
     from finops.etl_reconciliations where run_id = %s order by period, source
 """
 
@@ -104,6 +107,25 @@ def show(run_id: str) -> None:
             console.print(f"{label}: {escape(str(run[label]))}", highlight=False)
     for part in parts:
         console.print(part)
+    if run["waiting_scopes"]:
+        console.print(waiting(cast("Sequence[str]", run["waiting_scopes"])), highlight=False, markup=False)
+
+
+def waiting(scopes: Sequence[str]) -> str:
+    """What to know of published months whose reference data has changed; `scopes` such as `cmdb.vm 2026-09`."""
+    by_month: dict[str, list[str]] = {}
+    for scope in sorted(scopes, key=lambda scope: scope.split()[::-1]):
+        source, month = scope.split()
+        by_month.setdefault(month, []).append(source)
+    months = "; ".join(
+        f"{month}: {', '.join(sources) if len(sources) <= MAX_LISTED else f'{len(sources)} sources'}"
+        for month, sources in by_month.items()
+    )
+    span = "..".join(dict.fromkeys((min(by_month), max(by_month))))
+    return (
+        f"Reference data has changed since these were published, and they stay as they are until somebody reprocesses "
+        f'them: {months}. To do so: finops reprocess --period {span} --reason "…"'
+    )
 
 
 def wide_console() -> Console:
@@ -130,7 +152,7 @@ def _table(connection: Connection, title: str, query: str, run_id: object) -> Ta
     table = Table(title=title, title_justify="left")
     for name in names:
         heading = {"start_time": "took"}.get(name, name.replace("_", " "))
-        numeric = name.startswith(("records", "amount")) or name in ("row_count", "windows", "start_time")
+        numeric = name.startswith(("records", "amount", "days")) or name in ("row_count", "windows", "start_time")
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in cursor:
         table.add_row(*(_cell(name, row) for name in names))

@@ -119,7 +119,7 @@ def decide(run: Run, source: Source, outcomes: Sequence[Outcome], limits: Limits
                     "REFUSED" if refusal else "COMPLETE" if outcome.records or accept_shrink else "EMPTY",
                     outcome.records,
                     Jsonb(outcome.control_totals),
-                    _touched(outcome, before.get(outcome.window.start)),
+                    sorted(Period.parse(month).first for month in outcome.control_totals),
                     refusal,
                     run.run_id,
                     source.name,
@@ -159,43 +159,22 @@ def _held_against(source: Source, day: date, before: Mapping[date, Accepted]) ->
     return before.get(max((known for known in before if known <= day), default=day))
 
 
-def _touched(outcome: Outcome, before: Accepted | None) -> list[date]:
-    """The periods that a window has a say in now, or had: one that it left has to be emptied."""
-    months = {*outcome.control_totals, *(before.control_totals if before else ())}
-    return sorted({Period.parse(month).first for month in months})
+def planned(run: Run) -> bool:
+    """Whether dbt found a (source, month) to publish for this run."""
+    row = run.connection.execute(
+        "select exists (select from finops.etl_reconciliations where run_id = %s) as planned", (run.run_id,)
+    ).fetchone()
+    return bool(row and row["planned"])
 
 
-def plan_due_scopes(run: Run, failed_sources: Sequence[str]) -> list[Period]:
-    """Ask dbt to publish what is extracted and not published yet, except for the sources that failed in this run.
-
-    A run that goes on may have published a scope before, and have more to publish of it now.
-    """
-    run.connection.execute(
-        "insert into finops.etl_reconciliations (run_id, source, period)"
-        " select %s, source, period from finops.etl_due_scopes where source <> all(%s)"
-        " on conflict (run_id, source, period) do update set status = 'PENDING', decided_at = null",
-        (run.run_id, list(failed_sources)),
-    )
-    return _planned(run)
-
-
-def plan_scopes(run: Run, periods: Sequence[Period], sources: Sequence[str], failed: Sequence[str]) -> list[Period]:
-    """Ask dbt to publish these periods again, of all sources or of some."""
-    run.connection.execute(
-        "insert into finops.etl_reconciliations (run_id, source, period)"
-        " select %s, source, period from finops.etl_known_scopes"
-        " where period = any(%s) and (%s or source = any(%s)) and source <> all(%s)"
-        " on conflict (run_id, source, period) do update set status = 'PENDING', decided_at = null",
-        (run.run_id, [period.first for period in periods], not sources, list(sources), list(failed)),
-    )
-    return _planned(run)
-
-
-def _planned(run: Run) -> list[Period]:
-    rows = run.connection.execute(
-        "select distinct period from finops.etl_reconciliations where run_id = %s order by period", (run.run_id,)
-    )
-    return [Period(cast("date", row["period"])) for row in rows]
+def store_taxes(connection: Connection, choices: Mapping[str, str]) -> None:
+    """Tell dbt whose tax is set apart; a source that is no longer configured keeps what was said last."""
+    with connection.transaction():
+        connection.execute("delete from finops.etl_tax_apart where source = any(%s)", (list(choices),))
+        connection.execute(
+            "insert into finops.etl_tax_apart select unnest(%s::text[])",
+            ([source for source, choice in choices.items() if choice == "apart"],),
+        )
 
 
 def released_lines(run: Run) -> int:
@@ -212,14 +191,15 @@ def blocked(run: Run) -> list[str]:
     """The scopes that did not reconcile in this run, in words."""
     rows = run.connection.execute(
         "select source, to_char(period, 'YYYY-MM') as month, records_landed, records_released, records_rejected,"
-        " records_duplicate, amount_landed, amount_released, amount_rejected"
+        " records_set_apart, records_duplicate, amount_landed, amount_released, amount_rejected, amount_set_apart"
         " from finops.etl_reconciliations where run_id = %s and status = 'BLOCKED' order by source, period",
         (run.run_id,),
     )
     return [
         "{source} {month} does not reconcile and keeps its previous relevés: {records_landed} records landed, "
-        "{records_released} in relevés + {records_rejected} rejected + {records_duplicate} duplicates; amount "
-        "{amount_landed} landed, {amount_released} in relevés + {amount_rejected} rejected".format_map(row)
+        "{records_released} in relevés + {records_rejected} rejected + {records_set_apart} set apart + "
+        "{records_duplicate} duplicates; amount {amount_landed} landed, {amount_released} in relevés + "
+        "{amount_rejected} rejected + {amount_set_apart} set apart".format_map(row)
         for row in rows
     ]
 

@@ -5,7 +5,8 @@ select distinct on (kind)
     (status = 'SUCCESS')::int as run_succeeded,
     extract(epoch from end_time) as run_last_end_timestamp_seconds,
     extract(epoch from end_time - start_time) as run_duration_seconds,
-    volume_processed as run_records
+    volume_processed as run_records,
+    cardinality(waiting_scopes) as run_waiting_scopes
 from finops.etl_runs
 where status <> 'RUNNING'
 order by kind, start_time desc;
@@ -76,7 +77,7 @@ select
     count(*) as releves,
     sum(total_cost) as cost,
     coalesce(sum(total_cost) filter (where application_id = 'UNALLOCATED'), 0) as cost_unallocated,
-    coalesce(sum(total_cost) filter (where is_estimated), 0) as cost_estimated
+    sum(estimated_cost) as cost_estimated
 from finops.fact_releve
 where period = any(%(periods)s)
 group by 1, 2, 3;
@@ -100,3 +101,14 @@ select
 from finops.rejected_usage
 where period = any(%(periods)s) and amount is not null and currency is not null
 group by 1, 2, 3, 4;
+
+select
+    to_char(period, 'YYYY-MM') as period,
+    source,
+    set_apart_cost as cost_set_apart,
+    measured_days,
+    estimated_days,
+    missing_days,
+    days_to_come
+from finops.cost_coverage
+where period = any(%(periods)s);

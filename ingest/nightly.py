@@ -11,38 +11,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest import ledger, transform
+from ingest import coverage, ledger, transform
 from ingest.database import connect
 from ingest.declared import store_lines
 from ingest.errors import FinopsError
 from ingest.extract import Order, extract_all
 from ingest.progress import Progress
 from ingest.runs import EXTRACTS, Kind, Opening, Run, open_run
-from ingest.settings import Settings, dbt_project, declared, run_id
+from ingest.settings import Settings, dbt_project, declared, run_id, tax_choices
 from ingest.sources import SOURCES
 from ingest.telemetry import told
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended; an empty `failures` means that everything was published."""
+    """How a run ended; an empty `failures` means that everything was published, whatever the `caveats`."""
 
     run_id: str
     failures: Sequence[str]
+    caveats: Sequence[str] = ()
 
 
 def nightly(settings: Settings, order: Order, progress: Progress, *, extracts: bool = True) -> Result:
     """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
-    project, services = dbt_project(), declared()
-    opening = Opening("nightly", order.periods, run_id=run_id())
+    project, services, taxes = dbt_project(), declared(), tax_choices()
+    opening = Opening("nightly", order.periods, order.as_of, run_id=run_id())
     with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
         store_lines(connection, services)
+        ledger.store_taxes(connection, taxes)
         _begin(progress, run, "nightly", order)
-        failed = extract_all(run, settings, order, progress) if extracts else []
-        ledger.plan_due_scopes(run, failed)
+        if extracts:
+            extract_all(run, settings, order, progress)
         _consolidate(run, project, progress)
         _purge(run, settings, progress)
-    return Result(run.run_id, run.failures)
+        caveats = coverage.caveats(connection, run.run_id)
+    return Result(run.run_id, run.failures, caveats)
 
 
 def extract(settings: Settings, order: Order, shard: str | None, progress: Progress) -> Result:
@@ -52,7 +55,8 @@ def extract(settings: Settings, order: Order, shard: str | None, progress: Progr
     """
     given = run_id()
     own = str(uuid.uuid5(uuid.UUID(given), shard)) if given and shard else given
-    opening = Opening("adhoc", order.periods, EXTRACTS + ", ".join(order.sources), own, only=order.sources)
+    reason = EXTRACTS + ", ".join(order.sources)
+    opening = Opening("adhoc", order.periods, order.as_of, reason, own, only=order.sources)
     with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
         _begin(progress, run, "adhoc", order)
         extract_all(run, settings, order, progress)
@@ -61,22 +65,24 @@ def extract(settings: Settings, order: Order, shard: str | None, progress: Progr
 
 def reprocess(settings: Settings | None, order: Order, reason: str, progress: Progress) -> Result:
     """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
-    project, services = dbt_project(), declared()
-    opening = Opening("reprocess", order.periods, reason, run_id())
+    project, services, taxes = dbt_project(), declared(), tax_choices()
+    opening = Opening("reprocess", order.periods, order.as_of, reason, run_id(), sources=order.sources)
     with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
         store_lines(connection, services)
+        ledger.store_taxes(connection, taxes)
         _begin(progress, run, "reprocess", order)
-        failed = extract_all(run, settings, order, progress) if settings else []
-        if not ledger.plan_scopes(run, order.periods, order.sources, failed) and not run.failures:
+        if settings:
+            extract_all(run, settings, order, progress)
+        _consolidate(run, project, progress)
+        if not ledger.planned(run) and not run.failures:
             months = f"{order.periods[0]} to {order.periods[-1]}"
             of_sources = f" of {', '.join(order.sources)}" if order.sources else ""
             run.failures.append(
                 f"nothing{of_sources} was ever landed for {months}: extract it with `finops nightly --period`, or see "
                 "`finops runs` for what there is"
             )
-        else:
-            _consolidate(run, project, progress)
-    return Result(run.run_id, run.failures)
+        caveats = coverage.caveats(connection, run.run_id)
+    return Result(run.run_id, run.failures, caveats)
 
 
 def _begin(progress: Progress, run: Run, kind: Kind, order: Order) -> None:
@@ -89,7 +95,7 @@ def _consolidate(run: Run, project: Path, progress: Progress) -> None:
     failures_before = len(run.failures)
     with progress.stage("consolidate and refresh") as advance, run.step("consolidate") as step:
         try:
-            transform.build(project, run.run_id, advance)
+            transform.build(run.connection, project, run.run_id, advance)
         except FinopsError as error:
             if reasons := ledger.blocked(run):
                 raise FinopsError("; ".join(reasons)) from error

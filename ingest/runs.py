@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 from ingest.database import Connection, prepare
@@ -98,15 +99,19 @@ class Opening:
     Attributes:
         kind: how it was asked for.
         periods: the months that it is about.
+        as_of: the day (UTC) that it is for.
         reason: why, where a person or a program says so.
         run_id: that of an earlier attempt, to go on with it, or of the first of several; None: an id of its own.
+        sources: a reprocess publishes these alone; empty: all.
         only: it extracts these sources and publishes nothing, so that runs of other sources go on beside it.
     """
 
     kind: Kind
     periods: Sequence[Period]
+    as_of: date
     reason: str | None = None
     run_id: str | None = None
+    sources: Sequence[str] = ()
     only: Sequence[str] = ()
 
 
@@ -151,9 +156,17 @@ def _begin(run: Run, opening: Opening) -> None:
     """Enter the run, or take it up again. Whoever holds its locks knows that no process works on it."""
     months = [period.first for period in opening.periods]
     begun = run.connection.execute(
-        "insert into finops.etl_runs (run_id, kind, periods, reason, started_by) values (%s, %s, %s, %s, %s)"
-        " on conflict (run_id) do nothing",
-        (run.run_id, opening.kind, months, opening.reason, _starter()),
+        "insert into finops.etl_runs (run_id, kind, periods, as_of, sources, reason, started_by)"
+        " values (%s, %s, %s, %s, %s, %s, %s) on conflict (run_id) do nothing",
+        (
+            run.run_id,
+            opening.kind,
+            months,
+            opening.as_of,
+            list(opening.sources) or None,
+            opening.reason,
+            _starter(),
+        ),
     )
     if begun.rowcount:
         return

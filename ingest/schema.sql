@@ -34,6 +34,11 @@ create table if not exists finops.etl_runs (
     error text,
     started_by text not null
 );
+-- The day that the run is for, and the sources that a reprocess is asked for (null: all); which published (source, month)
+-- pairs stand on reference data that has changed since, and wait for a reprocess.
+alter table finops.etl_runs add column if not exists as_of date;
+alter table finops.etl_runs add column if not exists sources text [];
+alter table finops.etl_runs add column if not exists waiting_scopes text [] not null default '{}';
 create index if not exists etl_runs_start_time on finops.etl_runs (start_time);
 
 create table if not exists finops.etl_steps (
@@ -111,7 +116,30 @@ create table if not exists finops.etl_reconciliations (
     decided_at timestamptz,
     primary key (run_id, source, period)
 );
-create index if not exists etl_reconciliations_scope on finops.etl_reconciliations (source, period, decided_at);
+-- What a publication stands on, so that the next run knows whether anything of it has changed: `publication` numbers them,
+-- since clocks step back; the digests are of int_scopes. Which days of the month were measured, and which stand on an
+-- earlier day, as published; days are numbered from 1.
+alter table finops.etl_reconciliations add column if not exists records_set_apart bigint;
+alter table finops.etl_reconciliations add column if not exists amount_set_apart numeric;
+alter table finops.etl_reconciliations add column if not exists publication bigint;
+alter table finops.etl_reconciliations add column if not exists landed_digest text;
+alter table finops.etl_reconciliations add column if not exists reference_digest text;
+alter table finops.etl_reconciliations add column if not exists measured_days int [];
+alter table finops.etl_reconciliations add column if not exists estimated_days int [];
+create sequence if not exists finops.etl_publication;
+drop index if exists finops.etl_reconciliations_scope;
+create index if not exists etl_reconciliations_publication
+on finops.etl_reconciliations (source, period, publication);
+
+-- What the lines of a published (source, period) looked up in the reference data: application codes, products, providers
+-- and currencies, and the currencies that had no rate. By these the next run sees whether a change concerns it.
+create table if not exists finops.etl_scope_lookups (
+    source text not null,
+    period date not null,
+    kind text not null check (kind in ('application', 'product', 'provider', 'currency', 'missing_rate')),
+    key text not null
+);
+create index if not exists etl_scope_lookups_scope on finops.etl_scope_lookups (source, period);
 
 create table if not exists finops.rejected_usage (
     run_id uuid not null,
@@ -136,6 +164,40 @@ create table if not exists finops.rejected_usage (
 alter table finops.rejected_usage add column if not exists family text;
 alter table finops.rejected_usage add column if not exists total_cost numeric;
 create index if not exists rejected_usage_scope on finops.rejected_usage (period, source);
+
+-- Charges that are kept and reconciled, and are in no cost: the tax of a source that says `tax = apart`.
+create table if not exists finops.set_apart_charges (
+    run_id uuid not null,
+    domain text not null,
+    source text not null,
+    period date not null,
+    usage_date date not null,
+    extraction_run_id text not null,
+    window_date date not null,
+    record_id text not null,
+    application_id text not null,
+    product_id text not null,
+    family text not null,
+    charge_category text not null,
+    source_cost numeric not null,
+    source_currency text not null,
+    total_cost numeric not null,
+    currency text not null,
+    billed_cost numeric,
+    invoice_id text,
+    created_at timestamptz not null default now()
+);
+create index if not exists set_apart_charges_scope on finops.set_apart_charges (period, source);
+
+-- The sources whose tax is set apart; written by each run from the configuration.
+create table if not exists finops.etl_tax_apart (source text primary key);
+
+-- What dbt made last: a fingerprint of the project's code, and one of the views and aggregates as they stand since. While
+-- both hold, they are left alone.
+create table if not exists finops.etl_project (code text not null, relations text not null);
+
+-- The reference data as dbt loaded it last: the checksum of each seed's file.
+create table if not exists finops.etl_seeds (seed text primary key, checksum text not null);
 
 -- Documents and API items: one JSON document a row, whole.
 do $$
@@ -260,42 +322,32 @@ from finops.etl_extractions
 where status = 'COMPLETE'
 order by source, window_date, extraction_id desc;
 
--- Every (source, period) that has something to say: landed, or published once and to be emptied.
-create or replace view finops.etl_known_scopes as
-select
+-- The publication of each (source, period) that its relevés are of. One of before publications were numbered comes last.
+create or replace view finops.etl_published as
+select distinct on (source, period)
+    run_id,
     source,
-    unnest(periods) as period
-from finops.etl_accepted
-union
-select
-    source,
-    period
+    period,
+    publication,
+    landed_digest,
+    reference_digest,
+    measured_days,
+    estimated_days
 from finops.etl_reconciliations
-where status = 'PUBLISHED';
+where status = 'PUBLISHED'
+order by source, period, publication desc nulls last, decided_at desc;
 
--- What was extracted since it was last published: normally this run's own windows, and whatever a run that died,
--- or was blocked, left behind.
-create or replace view finops.etl_due_scopes as
-select distinct
-    landed.source,
-    landed.period
-from (
-    select
-        source,
-        ended_at,
-        unnest(periods) as period
-    from finops.etl_extractions
-    where status = 'COMPLETE'
-) as landed
-left join lateral (
-    select max(published.decided_at) as decided_at
-    from finops.etl_reconciliations as published
-    where
-        published.source = landed.source
-        and published.period = landed.period
-        and published.status = 'PUBLISHED'
-) as last_publication on true
-where landed.ended_at > coalesce(last_publication.decided_at, '-infinity');
+-- What a run asked for, before dbt's project knew by itself what is due.
+drop view if exists finops.etl_due_scopes;
+drop view if exists finops.etl_known_scopes;
+
+-- The months that a run of that day still works on as a matter of course: as ingest/periods.py has it.
+create or replace function finops.open_periods(as_of date) returns date [] language sql immutable as $$
+    select array(
+        select distinct cast(date_trunc('month', cast(day as timestamp)) as date)
+        from unnest(array[as_of, as_of - 5]) as days (day)
+    )
+$$;
 
 -- Called by whoever holds the lock: a run that still says RUNNING then has no process any more.
 create or replace function finops.fail_dead_runs(found_by uuid) returns void language sql as $$

@@ -25,7 +25,7 @@ from ingest.errors import ConfigurationError
 from ingest.http_options import HTTP_OPTIONS, check_http, check_questions, chosen, is_http, is_on
 from ingest.mongo_options import MONGO_OPTIONS, READ_CONCERNS, READ_PREFERENCES, check_mongo
 from ingest.redaction import secrets_of
-from ingest.setting_values import address, check_object, names, share, whole
+from ingest.setting_values import address, check_object, check_word, names, share, whole
 from ingest.sources import SOURCES, HttpSource, MongoSource, Source, focus_source
 
 MASKED_FIELDS = (
@@ -93,6 +93,11 @@ SETTINGS = (
     Setting("sources.focus.<name>.url", "Folder or bucket URL of FOCUS exports; `{period}` stands for YYYY-MM"),
     Setting(
         "sources.focus.<name>.version", "FOCUS version that its files are held to, such as 1.2; empty: by their columns"
+    ),
+    Setting(
+        "sources.focus.<name>.tax",
+        "`cost`: tax is a cost like any other; `apart`: it is kept and reconciled beside the cost, in none",
+        "cost",
     ),
     Setting("sources.focus.<name>.storage_options", "JSON of fsspec options for the bucket (a secret)", "{}"),
     Setting("ingest.lookback_days", "Days that a nightly extracts again", "3"),
@@ -251,6 +256,20 @@ def _services() -> list[tuple[DeclaredSource, dict[str, str]]]:
 def _declared_options(name: str, keys: Mapping[str, object]) -> dict[str, str]:
     said = {key: text for key in HTTP_OPTIONS if (text := _text(keys.get(key)))}
     return said | _options(f"http.{name}", HTTP_OPTIONS)
+
+
+def tax_choices() -> dict[str, str]:
+    """Whether the tax of each export of bills is a `cost`, or is set `apart`; cost by default.
+
+    Raises:
+        ConfigurationError: for another word.
+    """
+    choices = {}
+    for name in _named("focus"):
+        key = f"sources.focus.{name}.tax"
+        choices[f"focus.{name}"] = choice = _value(key) or _default("sources.focus.<name>.tax")
+        check_word(key, choice, ("cost", "apart"))
+    return choices
 
 
 def unreadable() -> str | None:

@@ -1,31 +1,76 @@
 """Stages 2 and 3: dbt, in this process, through its programmatic entry point.
 
-dbt writes to the terminal and reads the environment: both are kept here.
+dbt writes to the terminal and reads the environment: both are kept here. It would drop and make each view anew in every
+run, under its readers' eyes; so they are left out of a run while the project and they are what they were.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from psycopg import sql
+
+from ingest.database import Connection
 from ingest.errors import FinopsError
 
 SHOWN_FAILURES = 3
 PROFILE_EXAMPLE = Path(__file__).resolve().parents[1] / "profiles.yml.example"
 
 
-def build(project: Path, run_id: str, advance: Callable[[int, int], None]) -> None:
+# What a run writes, whatever stands already.
+WRITTEN = ("config.materialized:incremental", "resource_type:seed", "resource_type:test")
+RELATIONS = sql.SQL("""
+    select md5(string_agg(concat_ws(' ', pg_class.oid::regclass, relacl, reloptions, pg_get_viewdef(pg_class.oid)), ''
+            order by pg_class.oid::regclass::text collate "C")
+        || (select count(*) from pg_roles where rolname = 'finops_api')) as relations
+    from pg_class join pg_namespace on relnamespace = pg_namespace.oid
+    where relkind in ('v', 'm') and (nspname = 'finops' or starts_with(nspname, 'finops_'))
+""")
+
+
+def build(connection: Connection, project: Path, run_id: str, advance: Callable[[int, int], None]) -> None:
     """Build reference data, views, the fact and the aggregates for a run that is open, with their data tests.
 
     Raises:
         FinopsError: with what dbt says of each node that failed.
     """
+    selected = ["--select", *WRITTEN] if _stands(connection, project) else []
     with _profiles_directory(project) as profiles, _run_named(run_id):
         where = ["--project-dir", str(project), "--profiles-dir", profiles]
-        _invoke(["build", "--exclude-resource-type", "unit_test", *where], advance)
+        _invoke(["build", "--exclude-resource-type", "unit_test", *selected, *where], advance)
+    note_build(connection, project)
+
+
+def note_build(connection: Connection, project: Path) -> None:
+    """Keep what the views and aggregates were made of, and how they stand, after a build of them all."""
+    connection.execute("delete from finops.etl_project")
+    connection.execute(
+        sql.SQL("insert into finops.etl_project select %s, relations from ({}) as made").format(RELATIONS),
+        (_code(project),),
+    )
+
+
+def _stands(connection: Connection, project: Path) -> bool:
+    """Whether the project's code, and all views and aggregates, are what they were after the last build."""
+    row = connection.execute(
+        sql.SQL("select from finops.etl_project where code = %s and relations = ({})").format(RELATIONS),
+        (_code(project),),
+    ).fetchone()
+    return row is not None
+
+
+def _code(project: Path) -> str:
+    """A fingerprint of all that makes a view of the project, its reference data left out."""
+    digest = hashlib.sha256()
+    folders = [project / name for name in ("models", "macros", "tests")]
+    for path in sorted([*project.glob("*.yml"), *(path for folder in folders for path in folder.rglob("*.*"))]):
+        digest.update(f"{path.relative_to(project)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def write_docs(project: Path, folder: Path) -> None:

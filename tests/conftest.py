@@ -16,6 +16,7 @@ from psycopg import sql
 from demo import postgres
 from demo.postgres import Embedded
 from ingest.database import prepare
+from ingest.transform import note_build
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
@@ -67,6 +68,7 @@ def template(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> str:
             built = dbtRunner().invoke(["--quiet", "build", "--exclude-resource-type", "unit_test", *arguments])
             assert built.success, built
             connection.execute("truncate finops.etl_runs cascade")
+            note_build(connection, ROOT / "dbt_project")
     return TEMPLATE
 
 

@@ -10,7 +10,7 @@ first build, so that a first build is checked and published like any other.
 
 {#-
 A contract that has grown since the table was made: the new columns are added, and stay empty in the relevés that stand,
-until a reprocess. Any other difference stops the build (on_schema_change: fail): see docs/upgrading.md.
+until a reprocess; what they say of estimates and charges is kept as it was known. Any other difference stops the build (on_schema_change: fail): see docs/upgrading.md.
 -#}
 {% macro prepare_fact() %}
     {%- set node = graph.nodes['model.finops.fact_releve'] -%}
@@ -22,6 +22,14 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
                 "begin; alter table " ~ fact ~ " add column " ~ adapter.quote(column.name) ~ " " ~ column.data_type ~ "; commit;"
             ) -%}
         {%- endfor -%}
+        {%- if 'estimated_cost' not in known -%}
+            {%- do run_query(
+                "begin; update " ~ fact ~ " set
+                    charge_category = case when domain = 'public_cloud' then 'Unknown' else 'Usage' end,
+                    estimated_cost = case when is_estimated then total_cost else 0 end,
+                    estimated_reasons = case when is_estimated then array['MISSING_SNAPSHOT'] else '{}' end; commit;"
+            ) -%}
+        {%- endif -%}
         {{ return('') }}
     {%- endif -%}
     {%- set columns = [] -%}
@@ -41,6 +49,30 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
     finops.etl_reconciliations where run_id = '{{ current_run_id() }}' and status = 'PENDING'
 {%- endmacro %}
 
+{#-
+Which (source, month) pairs the run has to publish: those that it was asked for by name, else all of whose figures anything
+has changed. Reference data changes open months; in earlier ones its changes wait until somebody asks.
+-#}
+{% macro plan_scopes() %}
+    {%- do run_query("
+        insert into finops.etl_reconciliations (run_id, source, period)
+        select runs.run_id, scopes.source, scopes.period
+        from finops.etl_runs as runs
+        cross join " ~ ref('int_scopes') ~ " as scopes
+        where
+            runs.run_id = '" ~ current_run_id() ~ "'
+            and case
+                when runs.kind <> 'nightly' and runs.periods <> '{}'
+                    then scopes.period = any(runs.periods) and (runs.sources is null or scopes.source = any(runs.sources))
+                else
+                    scopes.has_landed
+                    or scopes.has_late_rate
+                    or scopes.has_new_reference and scopes.period = any(finops.open_periods(runs.as_of))
+            end
+        on conflict (run_id, source, period) do update set status = 'PENDING', decided_at = null
+    ") -%}
+{% endmacro %}
+
 {% macro stage_usage_lines() %}
     {%- if not (execute and flags.WHICH in ('build', 'run')) -%}{{ return('') }}{%- endif -%}
     {%- if is_own_run() -%}
@@ -52,6 +84,7 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
             {{ exceptions.raise_compiler_error("another run began to write meanwhile: run this again when it has ended") }}
         {%- endif -%}
     {%- endif -%}
+    {%- do plan_scopes() -%}
     {%- set scopes = run_query("select source, period from " ~ scopes_of_run() ~ " order by period, source") -%}
     create temporary table open_scopes on commit drop as
     select source, period from {{ scopes_of_run() }};
@@ -91,9 +124,12 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
             record_copy,
             bool_or(is_duplicate) as is_duplicate,
             bool_or(reject_reason is not null) as is_rejected,
-            count(*) filter (where not is_duplicate and reject_reason is null) as released_line_count,
+            bool_or(set_apart_reason is not null) as is_set_apart,
+            count(*) filter (where not is_duplicate and reject_reason is null and set_apart_reason is null)
+                as released_line_count,
             sum(source_cost) filter (where not is_duplicate) as amount,
-            sum(source_cost) filter (where not is_duplicate and reject_reason is not null) as amount_rejected
+            sum(source_cost) filter (where not is_duplicate and reject_reason is not null) as amount_rejected,
+            sum(source_cost) filter (where not is_duplicate and set_apart_reason is not null) as amount_set_apart
         from scoped_usage
         group by 1, 2, 3, 4, 5, 6
     ),
@@ -104,10 +140,12 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
             period,
             count(*) filter (where is_duplicate) as records_duplicate,
             count(*) filter (where is_rejected and not is_duplicate) as records_rejected,
-            count(*) filter (where not is_rejected and not is_duplicate) as records_released,
+            count(*) filter (where is_set_apart and not is_rejected and not is_duplicate) as records_set_apart,
+            count(*) filter (where not is_rejected and not is_set_apart and not is_duplicate) as records_released,
             sum(released_line_count) as lines_released,
             sum(amount) as amount,
-            sum(amount_rejected) as amount_rejected
+            sum(amount_rejected) as amount_rejected,
+            sum(amount_set_apart) as amount_set_apart
         from records
         group by 1, 2
     ),
@@ -129,13 +167,20 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
             coalesce(landed.records, 0) as records_landed,
             coalesce(accounted.records_released, 0) as records_released,
             coalesce(accounted.records_rejected, 0) as records_rejected,
+            coalesce(accounted.records_set_apart, 0) as records_set_apart,
             coalesce(accounted.records_duplicate, 0) as records_duplicate,
             coalesce(accounted.lines_released, 0) as lines_released,
             coalesce(aggregated.line_count, 0) as lines_in_releves,
             coalesce(landed.billed_amount, accounted.amount, 0) as amount_landed,
             coalesce(aggregated.amount, 0) as amount_released,
-            coalesce(accounted.amount_rejected, 0) as amount_rejected
+            coalesce(accounted.amount_rejected, 0) as amount_rejected,
+            coalesce(accounted.amount_set_apart, 0) as amount_set_apart,
+            coalesce(scopes.landed_digest, '') as landed_digest,
+            scopes.measured_days,
+            scopes.estimated_days
         from open_scopes as scope
+        left join {{ ref('int_landed_scopes') }} as scopes
+            on scope.source = scopes.source and scope.period = scopes.period
         left join {{ ref('int_records_landed') }} as landed
             on scope.source = landed.source and scope.period = landed.period
         left join accounted on scope.source = accounted.source and scope.period = accounted.period
@@ -144,26 +189,31 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
 
     update finops.etl_reconciliations as scope
     set
-        status = case
-            when
-                figures.records_landed
-                = figures.records_released + figures.records_rejected + figures.records_duplicate
-                and figures.amount_landed = figures.amount_released + figures.amount_rejected
-                and figures.lines_released = figures.lines_in_releves
-                then 'PUBLISHED'
-            else 'BLOCKED'
-        end,
+        status = case when figures.adds_up then 'PUBLISHED' else 'BLOCKED' end,
+        publication = case when figures.adds_up then nextval('finops.etl_publication') end,
         records_landed = figures.records_landed,
         records_released = figures.records_released,
         records_rejected = figures.records_rejected,
+        records_set_apart = figures.records_set_apart,
         records_duplicate = figures.records_duplicate,
         lines_released = figures.lines_released,
         lines_in_releves = figures.lines_in_releves,
         amount_landed = figures.amount_landed,
         amount_released = figures.amount_released,
         amount_rejected = figures.amount_rejected,
+        amount_set_apart = figures.amount_set_apart,
+        landed_digest = figures.landed_digest,
+        measured_days = figures.measured_days,
+        estimated_days = figures.estimated_days,
         decided_at = clock_timestamp()
-    from figures
+    from (
+        select
+            *,
+            records_landed = records_released + records_rejected + records_set_apart + records_duplicate
+            and amount_landed = amount_released + amount_rejected + amount_set_apart
+            and lines_released = lines_in_releves as adds_up
+        from figures
+    ) as figures
     where
         scope.run_id = '{{ current_run_id() }}'
         and scope.source = figures.source
@@ -184,4 +234,43 @@ until a reprocess. Any other difference stops the build (on_schema_change: fail)
         total_cost
     from scoped_usage
     where reject_reason is not null and not is_duplicate and (source, period) in ({{ published }});
+
+    delete from finops.set_apart_charges where (source, period) in ({{ published }});
+    insert into finops.set_apart_charges (
+        run_id, domain, source, period, usage_date, extraction_run_id, window_date, record_id, application_id, product_id,
+        family, charge_category, source_cost, source_currency, total_cost, currency, billed_cost, invoice_id
+    )
+    select
+        '{{ current_run_id() }}', domain, source, period, usage_date, extraction_run_id, window_date, record_id,
+        application_id, product_id, family, charge_category, source_cost, source_currency, total_cost, currency,
+        billed_cost, invoice_id
+    from scoped_usage
+    where set_apart_reason is not null and not is_duplicate and (source, period) in ({{ published }});
+
+    delete from finops.etl_scope_lookups where (source, period) in ({{ published }});
+    insert into finops.etl_scope_lookups (source, period, kind, key)
+    select distinct combined.source, combined.period, lookup.kind, lookup.key
+    from (
+        select distinct
+            source, period, upper(application_code) as application, product_id, provider_name, source_currency, has_no_rate
+        from scoped_usage
+    ) as combined
+    cross join lateral (
+        values
+        ('application', combined.application),
+        ('product', combined.product_id),
+        ('provider', combined.provider_name),
+        ('currency', combined.source_currency),
+        ('missing_rate', case when combined.has_no_rate then combined.source_currency end)
+    ) as lookup (kind, key)
+    where lookup.key is not null and (combined.source, combined.period) in ({{ published }});
+
+    update finops.etl_reconciliations as scope
+    set reference_digest = answers.reference_digest
+    from {{ ref('int_scope_references') }} as answers
+    where
+        scope.run_id = '{{ current_run_id() }}'
+        and scope.status = 'PUBLISHED'
+        and scope.source = answers.source
+        and scope.period = answers.period;
 {% endmacro %}

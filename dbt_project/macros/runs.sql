@@ -22,8 +22,12 @@ lock can't span them: the lock is looked at here, and held by the transactions t
             "database '" ~ target.database ~ "' is not set up: run `finops nightly` on it once, then this again"
         ) }}
     {%- endif -%}
+    {%- if var('fx_missing') not in ['reject', 'latest'] -%}
+        {{ exceptions.raise_compiler_error("fx_missing '" ~ var('fx_missing') ~ "' is not known: write reject or latest") }}
+    {%- endif -%}
     {%- do prepare_fact() -%}
     {%- if not is_own_run() -%}{{ return('') }}{%- endif -%}
+    {%- do refuse_stale_seeds() -%}
     {%- if not run_query("select pg_try_advisory_xact_lock(" ~ lock_number() ~ ")").columns[0][0] -%}
         {%- set holder = run_query(
             "select kind || ' ' || run_id || ', started ' || start_time || ' by ' || started_by
@@ -37,30 +41,27 @@ lock can't span them: the lock is looked at here, and held by the transactions t
     {%- set periods = requested_periods() -%}
     begin;
     select finops.fail_dead_runs('{{ invocation_id }}');
-    insert into finops.etl_runs (run_id, kind, periods, reason, started_by)
+    insert into finops.etl_runs (run_id, kind, periods, as_of, reason, started_by)
     values (
         '{{ invocation_id }}', 'adhoc', array[{{ "'" ~ periods | join("', '") ~ "'" if periods }}]::date[],
-        'dbt {{ flags.WHICH }}', current_user
+        cast(now() at time zone 'UTC' as date), 'dbt {{ flags.WHICH }}', current_user
     );
-    {% if periods %}
-    insert into finops.etl_reconciliations (run_id, source, period)
-    select '{{ invocation_id }}'::uuid, source, period
-    from finops.etl_known_scopes
-    where period in ('{{ periods | join("', '") }}');
-    {% else %}
-    insert into finops.etl_reconciliations (run_id, source, period)
-    select '{{ invocation_id }}'::uuid, source, period
-    from finops.etl_due_scopes;
-    update finops.etl_runs
-    set periods = array(
-        select distinct period
-        from finops.etl_reconciliations
-        where run_id = '{{ invocation_id }}'
-        order by period
-    )
-    where run_id = '{{ invocation_id }}';
-    {% endif %}
     insert into finops.etl_steps (run_id, step) values ('{{ invocation_id }}', 'consolidate');
+    commit;
+{% endmacro %}
+
+{#- Which published scopes stand on reference data that has changed since, and wait until somebody reprocesses them. -#}
+{% macro note_waiting_scopes() %}
+    {%- if not writes_fact() -%}{{ return('') }}{%- endif -%}
+    begin;
+    update finops.etl_runs as runs
+    set waiting_scopes = array(
+        select scopes.source || ' ' || to_char(scopes.period, 'YYYY-MM')
+        from {{ api.Relation.create(target.database, generate_schema_name('intermediate'), 'int_scopes') }} as scopes
+        where scopes.has_new_reference and scopes.period <> all(finops.open_periods(runs.as_of))
+        order by scopes.source, scopes.period
+    )
+    where run_id = '{{ current_run_id() }}';
     commit;
 {% endmacro %}
 
@@ -87,6 +88,15 @@ lock can't span them: the lock is looked at here, and held by the transactions t
     set
         status = '{{ status }}',
         end_time = clock_timestamp(),
+        periods = case
+            when periods = '{}' then array(
+                select distinct period
+                from finops.etl_reconciliations
+                where run_id = '{{ invocation_id }}'
+                order by period
+            )
+            else periods
+        end,
         error = {{ dbt.string_literal(dbt.escape_single_quotes(failures | join('; '))) if failures else 'null' }},
         volume_processed = coalesce((
             select sum(records_landed)

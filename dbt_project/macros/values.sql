@@ -27,12 +27,12 @@ null.
 
 {#-
 An exact numeric, or null where the text is no finite number: the caller turns null into a reject. Past 131072 digits a
-cast is an error, which would stop every source: nothing that is real has a hundred.
+cast is an error, which would stop every source: nothing that is real has a thousand.
 -#}
 {% macro to_numeric(text) -%}
     case
-        when {{ text }} ~ '^[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,2})?[ \t\r\n]*$'
-            and char_length({{ text }}) <= 100
+        when {{ text }} ~ '^[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,3})?[ \t\r\n]*$'
+            and char_length({{ text }}) <= 1000
             then cast({{ text }} as numeric)
     end
 {%- endmacro %}
@@ -177,4 +177,36 @@ carried to 20 first), and the last day what is left, so that they sum up to the 
         when {{ day_number }} = {{ day_count }} then {{ quantity }} - {{ share }} * ({{ day_count }} - 1)
         else {{ share }}
     end
+{%- endmacro %}
+
+{#-
+A provider's or service's name as a part of a product's id: in lower case, words joined by a dash, letters of any script
+kept. Where that loses more than case, as a slash would, a few digits of the whole name keep two names apart.
+-#}
+{% macro name_slug(name) -%}
+    trim(both '-' from lower(regexp_replace({{ name }}, '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+', '-', 'g') collate "C"))
+    || case
+        when {{ name }} ~ '^[^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+( [^\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+)*$'
+            then ''
+        else '~' || left(md5({{ name }}), 8)
+    end
+{%- endmacro %}
+
+{#-
+A quotient for reading, with at least 12 decimals and at least 12 significant digits, however large or small it is; null of
+a zero divisor.
+-#}
+{% macro quotient(amount, divisor) -%}
+    (
+        select
+            round(
+                exact.quotient,
+                case
+                    when abs(exact.quotient) < 1 and exact.quotient <> 0
+                        then cast(11 - floor(log(abs(exact.quotient))) as integer)
+                    else 12
+                end
+            )
+        from (select {{ amount }} * 1.000000000000000000000000 / nullif({{ divisor }}, 0) as quotient) as exact
+    )
 {%- endmacro %}

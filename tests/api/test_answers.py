@@ -20,8 +20,8 @@ from tests.e2e.finops import Database
 
 LISTS = ("applications", "groups", "domains", "families", "products", "sources", "periods")
 CSV = {"Accept": "text/csv"}
-DIMENSIONS = ["application", "group", "domain", "family", "product", "source", "month", "quarter"]
-SELECTION = ["from", "to", "domain", "family", "product", "source", "currency"]
+DIMENSIONS = ["application", "group", "domain", "family", "product", "source", "charge_category", "month", "quarter"]
+SELECTION = ["from", "to", "domain", "family", "product", "source", "charge_category", "currency"]
 PARAMETERS = ["limit", "cursor", *SELECTION, "group_by", "order", "compare", "top"]
 
 
@@ -225,8 +225,9 @@ def test_who_takes_neither_is_told_so(shared: Shared, accept: str) -> None:
 def test_a_slow_reader_holds_no_connection_and_is_given_up(costs: Database) -> None:
     costs.execute(
         "insert into finops.fact_releve select md5(number::text)::uuid, run_id, application_id,"
-        " 'p' || number || repeat('x', 1000), family, domain, period, usage_quantity, usage_unit, unit_cost,"
-        " total_cost, currency, source_cost, source_currency, source, is_estimated, line_count, daily_cost, created_at"
+        " 'p' || number || repeat('x', 1000), family, domain, charge_category, period, usage_quantity, usage_unit,"
+        " unit_cost, total_cost, currency, source_cost, source_currency, billed_cost, list_cost, source, is_estimated,"
+        " estimated_cost, estimated_reasons, line_count, daily_cost, created_at"
         " from finops.fact_releve cross join generate_series(1, 20000) as number where application_id = 'SEARCH'"
     )
     republish(costs)

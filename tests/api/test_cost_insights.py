@@ -37,7 +37,7 @@ def spent(cost: dict[str, Any]) -> dict[str, Decimal]:
 
 def refresh(database: Database) -> None:
     """What a run does to the aggregates at its end."""
-    for view in ("mv_application", "mv_cost_app_month", "mv_cost_group_month"):
+    for view in ("mv_application", "mv_cost_app_month", "mv_cost_group_month", "mv_source_month"):
         database.execute(f"refresh materialized view finops.{view}".encode())
 
 
@@ -60,13 +60,17 @@ def test_costs_are_complete_up_to_what_was_read_and_published(service: Service) 
 
 def test_what_was_read_and_not_published_yet_is_not_complete(service: Service, costs: Database) -> None:
     costs.execute(
-        "update finops.etl_extractions set ended_at = now() + interval '1 hour' where window_date > '2026-09-30'"
+        "insert into finops.etl_extractions (run_id, domain, source, measure, window_date, window_end, ended_at,"
+        " status) select run_id, 'public_cloud', 'focus.nimbus', 'billed', '2026-11-01', '2026-12-01', now(),"
+        " 'COMPLETE'"
+        " from finops.etl_runs"
     )
-    assert ask(service, "/last-complete-billing-date") == "2026-09-30"
+    refresh(costs)
+    assert ask(service, "/last-complete-billing-date") == "2026-10-31"
 
 
 def test_an_open_bill_is_complete_up_to_its_last_cost(service: Service, costs: Database) -> None:
-    costs.execute("update finops.etl_extractions set ended_at = '2026-10-25' where window_date = '2026-10-01'")
+    costs.execute("update finops.etl_reconciliations set measured_days = null where period = '2026-10-01'")
     costs.execute("update finops.fact_releve set daily_cost[31] = 0, daily_cost[20] = 0 where period = '2026-10-01'")
     refresh(costs)
     assert ask(service, "/last-complete-billing-date") == "2026-10-15"
@@ -81,16 +85,27 @@ def test_a_source_that_is_gone_for_a_month_holds_nothing_back(service: Service, 
             [end, end],
         )
         costs.execute(
-            "insert into finops.etl_reconciliations (run_id, source, period, status, decided_at)"
-            " select run_id, 'cube.usage', date_trunc('month', %s::date - 1), 'PUBLISHED', now() from finops.etl_runs",
-            [end],
+            "insert into finops.etl_reconciliations (run_id, source, period, status, measured_days)"
+            " select run_id, 'cube.usage', date_trunc('month', %s::date - 1), 'PUBLISHED',"
+            "  array(select generate_series(1, extract(day from %s::date - 1)::int)) from finops.etl_runs",
+            [end, end],
         )
+        refresh(costs)
         assert ask(service, "/last-complete-billing-date") == expected
+        costs.execute("delete from finops.etl_reconciliations where source = 'cube.usage'")
         costs.execute("delete from finops.etl_extractions where source = 'cube.usage'")
+
+
+def test_a_month_with_a_day_that_nobody_measured_is_not_complete(service: Service, costs: Database) -> None:
+    costs.execute("update finops.etl_reconciliations set measured_days = '{24}' where period = '2026-10-01'")
+    refresh(costs)
+    assert ask(service, "/last-complete-billing-date") == "2026-09-30"
 
 
 def test_without_anything_published_there_is_no_date(service: Service, costs: Database) -> None:
     costs.execute("truncate finops.etl_reconciliations")
+    costs.execute("truncate finops.etl_steps")
+    refresh(costs)
     assert refusal(service, "/last-complete-billing-date")[0] == 503
 
 
@@ -197,6 +212,7 @@ def test_the_days_of_every_group_add_up_to_what_was_published(service: Service, 
 
 def test_days_that_a_monthly_meter_only_spreads_say_so(service: Service, costs: Database) -> None:
     costs.execute("update finops.etl_extractions set measure = 'metered' where window_date = '2026-10-01'")
+    refresh(costs)
     points = ask(service, f"/group-daily-cost?group=storefront&intervals={MONTHS}")["aggregation"]
     assert {point["date"]: point["spread"] for point in points if "spread" in point} == {
         "2026-10-01": Decimal("120.5"),

@@ -31,6 +31,7 @@ COLUMNS: dict[str, str] = {
     "family": "family",
     "product": "product_id",
     "source": "source",
+    "charge_category": "charge_category",
     "month": "to_char(period, 'YYYY-MM')",
     "quarter": "to_char(period, 'YYYY-\"Q\"Q')",
 }
@@ -86,7 +87,7 @@ def changed(service: Service, costs: Database) -> tuple[Service, Database]:
 
 
 def test_every_grouping_has_the_lines_of_sql_and_the_same_total(shared: Shared) -> None:
-    assert len(GROUPINGS) == 92
+    assert len(GROUPINGS) == 129
     for grouping in GROUPINGS:
         body = shared.json("/v1/costs", group_by=grouping, limit=1000)
         assert by_key(body) == by_sql(shared.database, grouping), grouping
@@ -312,7 +313,7 @@ def test_a_month_is_open_until_no_nightly_reads_it_again(changed: tuple[Service,
 
 def test_what_part_is_estimated_is_said(changed: tuple[Service, Database]) -> None:
     service, database = changed
-    database.execute("update finops.fact_releve set is_estimated = true where application_id = 'PAYMENTS'")
+    database.execute("update finops.fact_releve set estimated_cost = total_cost where application_id = 'PAYMENTS'")
     republish(database)
     body = service.json("/v1/costs?group_by=application&order=key&to=2026-09")
     assert lines(body, "estimated") == [("PAYMENTS", "50.25"), ("SHOP-WEB", "0"), ("UNALLOCATED", "0")]
@@ -324,7 +325,15 @@ def test_what_part_is_estimated_is_said(changed: tuple[Service, Database]) -> No
 def test_coverage_says_what_nobody_claims_and_what_was_rejected(changed: tuple[Service, Database]) -> None:
     service, database = changed
     allocated = str(TOTAL - 7)
-    unknown = {"allocated": allocated, "unallocated": "7", "rejected": "0", "rejected_lines": 2, "unpriced_lines": 2}
+    whole = {"set_apart": "0", "incomplete": []}
+    unknown = {
+        "allocated": allocated,
+        "unallocated": "7",
+        "rejected": "0",
+        "rejected_lines": 2,
+        "unpriced_lines": 2,
+        **whole,
+    }
     for path in ("/v1/costs", "/v1/costs?group_by=application", "/v1/history"):
         assert service.json(path)["coverage"] == unknown
     database.execute("update finops.rejected_usage set total_cost = 0.8 where application_id = 'PAYMENTS'")
@@ -336,8 +345,53 @@ def test_coverage_says_what_nobody_claims_and_what_was_rejected(changed: tuple[S
         "rejected": "0.8",
         "rejected_lines": 1,
         "unpriced_lines": 0,
+        **whole,
     }
     assert service.json("/v1/costs?from=2026-10")["coverage"]["rejected_lines"] == 1
+
+
+def test_coverage_says_which_days_nobody_measured(changed: tuple[Service, Database]) -> None:
+    service, database = changed
+    database.execute("update finops.etl_reconciliations set measured_days = '{24}', estimated_days = '{25,26}'")
+    republish(database)
+    october = {"measured_days": 1, "estimated_days": 2, "missing_days": 28, "days_to_come": 0}
+    for path in ("/v1/costs?from=2026-10", "/v1/applications/SHOP-WEB/history?from=2026-10&source=focus.nimbus"):
+        assert service.json(path)["coverage"]["incomplete"] == [
+            {"source": "focus.nimbus", "period": "2026-10", **october}
+        ]
+    assert service.json("/v1/costs?from=2026-10&domain=native")["coverage"]["incomplete"] == []
+
+
+def test_what_is_set_apart_is_said_beside_the_total(changed: tuple[Service, Database]) -> None:
+    service, database = changed
+    database.execute(
+        "insert into finops.set_apart_charges (run_id, domain, source, period, usage_date, extraction_run_id,"
+        " window_date, record_id, application_id, product_id, family, charge_category, source_cost, source_currency,"
+        " total_cost, currency) select run_id, 'public_cloud', 'focus.nimbus', '2026-10-01', '2026-10-31', 'r',"
+        " '2026-10-01', 'l', 'SHOP-WEB', 'nimbus.tax', 'Tax', 'Tax', 20.10, 'EUR', 20.10, 'EUR' from finops.etl_runs"
+    )
+    republish(database)
+    for path, apart in (
+        ("/v1/costs", "20.1"),
+        ("/v1/costs?to=2026-09", "0"),
+        ("/v1/applications/SHOP-WEB/costs", "20.1"),
+        ("/v1/applications/PAYMENTS/costs", "0"),
+        ("/v1/groups/storefront/costs?group_by=family", "20.1"),
+    ):
+        assert service.json(path)["coverage"]["set_apart"] == apart
+    assert service.json("/v1/costs")["total"]["cost"] == str(TOTAL)
+
+
+def test_a_charge_category_is_a_dimension_and_a_filter(changed: tuple[Service, Database]) -> None:
+    service, database = changed
+    database.execute("update finops.fact_releve set charge_category = 'Credit' where application_id = 'PAYMENTS'")
+    republish(database)
+    body = service.json("/v1/costs?group_by=charge_category&order=key")
+    assert lines(body, "cost") == [("Credit", "110.25"), ("Usage", str(TOTAL - Decimal("110.25")))]
+    assert service.json("/v1/costs?charge_category=Credit")["total"]["cost"] == "110.25"
+    refused = service.get("/v1/costs?charge_category=Discount")
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["allowed"] == ["Credit", "Usage"]
 
 
 def test_coverage_agrees_with_the_report(shared: Shared) -> None:

@@ -132,7 +132,7 @@ def test_credits_refunds_and_taxes_are_signed_lines_of_the_bill(folder: Folder, 
     assert total(database) == Decimal("7.56")
     assert by(database, "application_id") == {"SHOP-WEB": Decimal("6.30"), "UNALLOCATED": Decimal("1.26")}
     taxed = "select product_id, usage_quantity, unit_cost from finops.fact_releve where application_id = 'UNALLOCATED'"
-    assert database.execute(taxed).fetchall() == [("nimbus.unknown", None, None)]
+    assert database.execute(taxed).fetchall() == [("nimbus.tax", None, None)]
     assert scalar(database, "select count(*) from finops.rejected_usage") == 0
 
 
@@ -369,3 +369,74 @@ def test_a_run_says_which_sets_it_passed_over_and_why(
     assert why in step
     finops("runs", str(scalar(database, "select run_id from finops.etl_runs")))
     assert "passed over" in capfd.readouterr().out
+
+
+def test_tax_is_a_cost_unless_its_source_sets_it_apart(
+    folder: Folder, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    vat = {**line("0.20", ChargeCategory="Tax", ServiceCategory="", ServiceName="", Tags=""), "InvoiceId": "2026-77"}
+    folder.write("09.csv", {**line("1.00"), "InvoiceId": "2026-77"}, vat)
+    next_month = {"BillingPeriodStart": "2026-10-01T00:00:00Z", "ChargePeriodStart": "2026-10-03T00:00:00Z"}
+    folder.write("10.csv", line("0", **next_month))
+    assert nightly() == 0
+    assert by(database, "charge_category") == {"Usage": Decimal("1.00"), "Tax": Decimal("0.20")}
+    assert by(database, "product_id")["nimbus.tax"] == Decimal("0.20")
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__TAX", "apart")
+    # what the configuration says has changed: a month that is not open waits
+    assert nightly("2026-10") == 0
+    assert (total(database), "focus.nimbus" in capfd.readouterr().out) == (Decimal("1.20"), True)
+    assert finops("reprocess", "--period", "2026-09", "--reason", "VAT is recovered") == 0
+    assert by(database, "charge_category") == {"Usage": Decimal("1.00")}
+    apart = database.execute("select product_id, total_cost, invoice_id from finops.set_apart_charges").fetchall()
+    assert apart == [("nimbus.tax", Decimal("0.20"), "2026-77")]
+    balance = database.execute(
+        "select status, records_landed, records_released, records_set_apart, amount_landed, amount_released,"
+        " amount_set_apart from finops.etl_reconciliations order by publication desc nulls last limit 1"
+    ).fetchall()
+    assert balance == [("PUBLISHED", 2, 1, 1, Decimal("1.20"), Decimal("1.00"), Decimal("0.20"))]
+    covered = (
+        "select total_cost, unallocated_cost, set_apart_cost from finops.cost_coverage where period = '2026-09-01'"
+    )
+    assert database.execute(covered).fetchall() == [(Decimal("1.00"), 0, Decimal("0.20"))]
+    assert finops("coverage", "--period", "2026-09") == 0
+    shown = capfd.readouterr().out
+    assert ("0.20 EUR" in shown, "nimbus.tax" in shown, "Nothing to mend" in shown) == (True, False, True)
+
+
+def test_a_tax_setting_that_is_no_word_of_ours_is_refused(
+    folder: Folder, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder.write("09.csv", line())
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__TAX", "exclude")
+    assert nightly() == 2
+    assert "sources.focus.nimbus.tax 'exclude' is not known: write one of cost, apart" in capfd.readouterr().err
+    assert total(database) == 0
+
+
+def test_billed_and_list_cost_and_the_invoice_stay_with_the_line(folder: Folder, database: Database) -> None:
+    folder.write("09.csv", {**line(BilledCost="0.75", EffectiveCost="1.00", ListCost="2.5"), "InvoiceId": "2026-77"})
+    assert nightly() == 0
+    assert database.execute("select source_cost, billed_cost, list_cost from finops.fact_releve").fetchall() == [
+        (Decimal("1.00"), Decimal("0.75"), Decimal("2.5"))
+    ]
+    lines = "select invoice_id, billed_cost, list_cost from finops.releve_lines where period = '2026-09-01'"
+    assert database.execute(lines).fetchall() == [("2026-77", Decimal("0.75"), Decimal("2.5"))]
+
+
+def test_a_number_of_any_size_is_published_to_the_last_digit(folder: Folder, database: Database) -> None:
+    # 12 TiB held for a day, in byte-seconds; and a cost that no decimal128 holds
+    held, cost = str(12 * 2**40 * 86_400), "123456789012345678901234567890.12345678901234567890123"
+    folder.write(
+        "09.csv", line(cost, ConsumedQuantity=held, ConsumedUnit="Byte-Seconds"), line("0.77", ServiceName="x")
+    )
+    assert nightly() == 0
+    assert scalar(database, "select usage_quantity from finops.fact_releve where usage_unit = 'Byte-Seconds'") == int(
+        held
+    )
+    assert total(database) == Decimal("123456789012345678901234567890.89345678901234567890123")
+
+
+def test_a_service_in_two_categories_keeps_both(folder: Folder, database: Database) -> None:
+    folder.write("09.csv", line("40", ServiceCategory="Storage"), line("13", ServiceCategory="Compute"))
+    assert nightly() == 0
+    assert by(database, "family") == {"Storage": Decimal(40), "Compute": Decimal(13)}

@@ -165,7 +165,10 @@ def test_what_is_no_size_is_a_reject_with_the_text_that_came(cmdb: MongoDatabase
     assert quantities(database) == {("ERP", "disk.ssd_gib"): (Decimal(3), 3)}
     negative = {"-4", "-9223372036854775808", "-5 GB"}
     assert rejects(database) == sorted(
-        (text, f"UNPARSABLE: capacity '{text}'{' is negative' if text in negative else ''}") for text in sizes
+        (text, f"IMPLAUSIBLE: capacity '{text}' is negative: correct the record")
+        if text in negative
+        else (text, f"UNPARSABLE: capacity '{text}'")
+        for text in sizes
     )
     assert reconciled(database) == ("PUBLISHED", 12, 3, 9, 0)
 

@@ -53,8 +53,7 @@ def nightly(as_of: str, *options: str) -> int:
 def test_a_month_of_dumps_is_its_capacity_in_unit_months(cmdb: MongoDatabase[Any], database: Database) -> None:
     cmdb["disks"].insert_many([disk(midnight(str(day)), Decimal128("100")) for day in days("2026-09-01", "2026-09-30")])
     assert nightly("2026-09-30") == 0
-    # 30 × round(100 ÷ 30, 12) = 30 × 3.333333333333
-    assert scalar(database, "select usage_quantity from finops.fact_releve") == Decimal("99.999999999990")
+    assert scalar(database, "select usage_quantity from finops.fact_releve") == Decimal(100)
 
 
 def test_a_missing_day_takes_the_day_before_and_says_so(cmdb: MongoDatabase[Any], database: Database) -> None:
@@ -68,6 +67,55 @@ def test_a_month_without_a_gap_is_not_estimated(cmdb: MongoDatabase[Any], databa
     cmdb["disks"].insert_many([disk(midnight(day), 300) for day in ("2026-09-01", "2026-09-02")])
     assert nightly("2026-09-20") == 0
     assert scalar(database, "select is_estimated from finops.fact_releve") is False
+
+
+def test_a_month_that_ends_without_dumps_is_mended_by_the_next_one(
+    cmdb: MongoDatabase[Any], database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    days_of = "select measured_days, estimated_days, missing_days, complete_date::text from finops.mv_source_month"
+    cmdb["disks"].insert_many([disk(midnight(str(day)), 30) for day in days("2026-09-01", "2026-09-28")])
+    assert nightly("2026-09-30") == 0
+    assert scalar(database, "select usage_quantity from finops.fact_releve") == Decimal(28)
+    assert database.execute(days_of).fetchall() == [(28, 0, 1, "2026-09-28")]
+    assert "cmdb.disk 2026-09: 1 days are missing, and in no cost: 29 (28 measured" in capfd.readouterr().out
+    cmdb["disks"].insert_one(disk(midnight("2026-10-02"), 30))
+    assert nightly("2026-10-02") == 0
+    september = "select usage_quantity, estimated_cost / total_cost from finops.fact_releve where period = '2026-09-01'"
+    quantity, estimated = database.execute(september).fetchall()[0]
+    assert (quantity, round(estimated, 3)) == (Decimal(30), Decimal("0.067"))
+    assert database.execute(days_of + " where period = '2026-09-01'").fetchall() == [(28, 2, 0, "2026-09-30")]
+    # a dump of the 29th that comes late decides the days after it, those of October included
+    cmdb["disks"].insert_one(disk(midnight("2026-09-29"), 60))
+    assert finops("nightly", "--period", "2026-09..2026-10", "--as-of", "2026-10-02", "--source", "cmdb.disk") == 0
+    quantities = "select usage_quantity from finops.fact_releve order by period"
+    assert [round(row[0], 3) for row in database.execute(quantities)] == [Decimal("32.000"), Decimal("2.903")]
+
+
+def test_a_cmdb_read_for_the_first_time_says_which_days_are_missing(
+    cmdb: MongoDatabase[Any], database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cmdb["disks"].insert_one(disk(midnight("2026-09-24"), 30))
+    assert nightly("2026-09-24") == 0
+    days_of = "select measured_days, missing_days, days_to_come, complete_date::text from finops_api.source_periods"
+    assert database.execute(days_of).fetchall() == [(1, 23, 6, "2026-08-31")]
+    assert "23 days are missing, and in no cost: 1–23 (1 measured, 0 estimated)" in capfd.readouterr().out
+    assert finops("coverage") == 0
+    shown = next(line for line in capfd.readouterr().out.splitlines() if "2026-09" in line and "cmdb.disk" in line)
+    assert [cell.strip() for cell in shown.split("│")[3:8]] == ["1", "0", "23", "6", "1–23"]
+    assert finops("metrics") == 0
+    assert 'finops_missing_days{period="2026-09",source="cmdb.disk"} 23.0' in capfd.readouterr().out
+
+
+def test_a_cmdb_in_another_unit_makes_rejects_and_no_cost(cmdb: MongoDatabase[Any], database: Database) -> None:
+    machine = {"snapshot_date": midnight("2026-09-01"), "application": "ERP", "vcpu": 4}
+    cmdb["vms"].insert_many([{**machine, "name": f"vm{number}", "ram": 16384} for number in range(6)])
+    cmdb["vms"].insert_one({**machine, "name": "right", "ram": 16})
+    assert finops("nightly", "--period", "2026-09", "--as-of", "2026-09-01", "--source", "cmdb.vm") == 0
+    ram = "select line_count, usage_quantity from finops.fact_releve where product_id = 'vm.ram_gib'"
+    assert database.execute(ram).fetchall() == [(1, Decimal("0.533333333333"))]
+    rejected = database.execute("select reason, detail, count(*) from finops.rejected_usage group by 1, 2").fetchall()
+    remedy = "check its unit, or raise max_vm_ram_gib, max_ram_gib_per_vcpu or max_storage_gib"
+    assert rejected == [("IMPLAUSIBLE", f"capacity '16384' is more than 256 GiB: {remedy}", 6)]
 
 
 def test_an_exact_duplicate_counts_once(cmdb: MongoDatabase[Any], database: Database) -> None:
@@ -130,7 +178,7 @@ def test_dirty_documents_become_what_the_docs_say(cmdb: MongoDatabase[Any], data
         (Decimal("1.024") + 5, 10)
     ]
     assert database.execute("select detail from finops.rejected_usage order by 1").fetchall() == [
-        ("capacity '-5 GB' is negative",),
+        ("capacity '-5 GB' is negative: correct the record",),
         ("capacity '1,024'",),
     ]
 

@@ -182,7 +182,7 @@ def test_a_catalog_has_no_part_in_what_is_reconciled(catalog: Catalog, bills: Pa
     catalog.held = {"2026-10-01": [*TEAMS, shop("payments")]}
     write_bill(bills, "a.csv", [charge("5", "2026-10-01")])
     assert nightly("2026-10-01") == 0
-    for relation in ("etl_reconciliations", "etl_known_scopes", "cost_coverage"):
+    for relation in ("etl_reconciliations", "mv_source_month", "cost_coverage"):
         assert scalar(database, f"select string_agg(distinct source, ',') from finops.{relation}") == "focus.nimbus"  # noqa: S608 three names
     assert last_run(database)["volume_processed"] == 1
     extracted = "select status, record_count, periods from finops.etl_extractions where source = 'backstage.catalog'"

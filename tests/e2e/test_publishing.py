@@ -79,6 +79,20 @@ def test_a_correction_of_a_closed_month_is_picked_up_by_the_next_nightly(bills: 
     assert total(database) == Decimal("7.75")
 
 
+def test_a_bill_delivered_again_with_other_tags_and_the_same_totals_is_published_again(
+    bills: Path, database: Database
+) -> None:
+    by_application = "select application_id, sum(total_cost) from finops.fact_releve group by 1 order by 1"
+    lines = [("40", "PAYMENTS"), ("60", "ERP")]
+    write_bill(bills, "09.csv", [charge(cost, "2026-09-01", application=application) for cost, application in lines])
+    assert nightly("2026-09") == 0
+    lines = [("40", "ERP"), ("60", "PAYMENTS")]
+    write_bill(bills, "09.csv", [charge(cost, "2026-09-01", application=application) for cost, application in lines])
+    assert nightly("2026-10") == 0
+    september = by_application.replace("group by", "where period = '2026-09-01' group by")
+    assert database.execute(september.encode()).fetchall() == [("ERP", Decimal(40)), ("PAYMENTS", Decimal(60))]
+
+
 def test_a_scope_that_is_empty_now_is_emptied(bills: Path, database: Database) -> None:
     write_bill(bills, "10.csv", [charge("4.40", "2026-10-02"), charge("5", "2026-09-30", billed_in="2026-10")])
     nightly("2026-10")

@@ -157,7 +157,7 @@ def test_minutes_that_cannot_be_read_are_rejected_and_reconcile(database: Databa
         assert nightly("gitlab.ci_minutes", "2026-09-11") == 0
     assert published(database) == ("PUBLISHED", 20, 10, 10, 0)
     rejects = database.execute("select distinct reason, record_id from finops.rejected_usage").fetchall()
-    assert rejects == [("UNPARSABLE", "gid://gitlab/Project/payments/ledger")]
+    assert rejects == [("IMPLAUSIBLE", "gid://gitlab/Project/payments/ledger")]
 
 
 # GitLab's projects

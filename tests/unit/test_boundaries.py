@@ -178,14 +178,15 @@ def test_a_mart_reads_intermediate_models_and_reference_data(model: Path) -> Non
 
 
 @each_model("reports")
-def test_a_report_reads_marts_the_loaders_tables_and_reference_data(model: Path) -> None:
+def test_a_report_reads_marts_aggregates_the_loaders_tables_and_reference_data(model: Path) -> None:
     assert {arguments[0] for arguments in read_by(model, "source")} <= {"finops"}
-    assert refs(model) <= of_layers("marts") | SEEDS
+    assert refs(model) <= of_layers("marts", "aggregates") | SEEDS
 
 
 @each_model("aggregates")
-def test_an_aggregate_reads_marts_and_the_rejects_that_are_replaced_with_the_fact(model: Path) -> None:
-    assert read_by(model, "source") <= {("finops", "rejected_usage")}
+def test_an_aggregate_reads_marts_and_what_is_published_with_the_fact(model: Path) -> None:
+    published = {"rejected_usage", "set_apart_charges", "etl_published", "etl_accepted", "etl_steps", "etl_runs"}
+    assert read_by(model, "source") <= {("finops", name) for name in published}
     assert refs(model) <= of_layers("marts")
 
 

@@ -280,6 +280,20 @@ def test_a_bill_is_wanted_when_only_the_month_of_a_charge_changed() -> None:
     assert wanted_bills(now, ledger(before), [OCTOBER]) == [AUGUST.first, OCTOBER.first]
 
 
+def test_another_bill_is_wanted_when_its_sums_are_the_same_and_its_content_is_not() -> None:
+    before, now = (
+        {AUGUST.first: {AUGUST.first: {**bill("1.00", AUGUST)[AUGUST.first], "content": Decimal(content)}}}
+        for content in (1, 2)
+    )
+    assert wanted_bills(now, ledger(before), [SEPTEMBER]) == [AUGUST.first, SEPTEMBER.first]
+
+
+def test_another_bill_of_before_contents_were_kept_is_told_by_its_sums() -> None:
+    before = {AUGUST.first: bill("1.00", AUGUST)}
+    now = {AUGUST.first: {AUGUST.first: {**before[AUGUST.first][AUGUST.first], "content": Decimal(7)}}}
+    assert wanted_bills(now, ledger(before), [SEPTEMBER]) == [SEPTEMBER.first]
+
+
 def test_a_new_bill_with_charges_of_the_order_is_wanted() -> None:
     totals = {OCTOBER.first: bill("-3.00", SEPTEMBER, OCTOBER)}
     assert wanted_bills(totals, NOTHING, [SEPTEMBER]) == [SEPTEMBER.first, OCTOBER.first]

@@ -1,7 +1,9 @@
 {#- The second index is how an application's page asks; the third, a group's. -#}
 {{ config(indexes=[
     {
-        'columns': ['period', 'application_id', 'domain', 'family', 'product_id', 'source', 'usage_unit', 'currency'],
+        'columns': [
+            'period', 'application_id', 'domain', 'family', 'product_id', 'source', 'charge_category', 'usage_unit', 'currency'
+        ],
         'unique': true
     },
     {'columns': ['application_id', 'period']},
@@ -29,15 +31,16 @@ costs as (
         family,
         product_id,
         source,
+        charge_category,
         usage_unit,
         sum(usage_quantity) as usage_quantity,
         currency,
         sum(total_cost) as total_cost,
-        sum(total_cost) filter (where is_estimated) as estimated_cost,
+        sum(estimated_cost) as estimated_cost,
         count(*) as releve_count,
         {{ summed_days() }} as daily_cost
     from releves
-    group by period, application_id, domain, family, product_id, source, usage_unit, currency
+    group by period, application_id, domain, family, product_id, source, charge_category, usage_unit, currency
 
 ),
 

@@ -13,7 +13,7 @@ costs as (
         domain,
         currency,
         sum(total_cost) as total_cost,
-        sum(total_cost) filter (where is_estimated) as estimated_cost,
+        sum(estimated_cost) as estimated_cost,
         count(*) as releve_count
     from releves
     group by period, domain, currency

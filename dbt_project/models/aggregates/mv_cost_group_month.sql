@@ -1,5 +1,8 @@
 {{ config(indexes=[
-    {'columns': ['period', 'group_id', 'domain', 'family', 'product_id', 'source', 'currency'], 'unique': true},
+    {
+        'columns': ['period', 'group_id', 'domain', 'family', 'product_id', 'source', 'charge_category', 'currency'],
+        'unique': true
+    },
     {'columns': ['group_id', 'period']}
 ]) }}
 
@@ -24,9 +27,10 @@ costs as (
         releves.family,
         releves.product_id,
         releves.source,
+        releves.charge_category,
         releves.currency,
         sum(releves.total_cost) as total_cost,
-        sum(releves.total_cost) filter (where releves.is_estimated) as estimated_cost,
+        sum(releves.estimated_cost) as estimated_cost,
         sum(releves.total_cost) filter (where releves.application_id = 'UNALLOCATED') as unallocated_cost,
         count(*) as releve_count,
         {{ summed_days() }} as daily_cost
@@ -35,7 +39,7 @@ costs as (
         on
             releves.application_id = owners.application_id
             and {{ owns_month('owners', 'releves.period') }}
-    group by 1, 2, 3, 4, 5, 6, 7
+    group by 1, 2, 3, 4, 5, 6, 7, 8
 
 )
 

@@ -18,7 +18,7 @@ owned as (
         releves.period,
         releves.currency,
         releves.total_cost,
-        releves.is_estimated,
+        releves.estimated_cost,
         coalesce(owners.group_id, 'unallocated') as group_id
     from releves
     left join owners
@@ -35,7 +35,7 @@ costs as (
         group_id,
         currency,
         sum(total_cost) as total_cost,
-        sum(total_cost) filter (where is_estimated) as estimated_cost,
+        sum(estimated_cost) as estimated_cost,
         count(*) as releve_count
     from owned
     group by period, group_id, currency

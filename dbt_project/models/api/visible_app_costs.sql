@@ -8,6 +8,7 @@ with visible as (
         'family',
         'product_id',
         'source',
+        'charge_category',
         'usage_unit',
         'usage_quantity',
         'currency',

@@ -7,6 +7,7 @@ with visible as (
         'family',
         'product_id',
         'source',
+        'charge_category',
         'currency',
         'total_cost',
         'estimated_cost',

@@ -58,13 +58,14 @@ capacity as (
             end as capacity,
             'GiB-month' as unit,
             concat_ws(' of ', repositories.used_text, coalesce(repositories.binaries_text, 'no binariesSummary'))
-                as capacity_text
+                as capacity_text,
         {%- else -%}
             'artifactory.storage_gib' as product_ref,
             repositories.used_gib as capacity,
             'GiB-month' as unit,
-            repositories.used_text as capacity_text
+            repositories.used_text as capacity_text,
         {%- endif %}
+        {{ var('max_storage_gib') }} as max_capacity
     from days
     inner join sized as repositories
         on

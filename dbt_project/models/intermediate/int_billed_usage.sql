@@ -31,11 +31,15 @@ usage as (
         charges.service_name,
         charges.service_category,
         charges.sku_id,
+        charges.charge_category,
+        charges.invoice_id,
         coalesce(charges.consumed_quantity, charges.pricing_quantity) as quantity,
         case
             when charges.consumed_quantity is not null then charges.consumed_unit else charges.pricing_unit
         end as unit,
         charges.cost,
+        charges.billed_cost,
+        charges.list_cost,
         charges.billing_currency,
         case
             when charges.cost is null or charges.charge_date is null or charges.billing_currency is null

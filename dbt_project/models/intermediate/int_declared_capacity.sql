@@ -37,7 +37,12 @@ capacity as (
         coalesce(lines.product_id, {{ trimmed("records.payload #>> lines.product_path") }}) as product_ref,
         {{ to_numeric("(records.payload #>> lines.quantity_path)") }} * lines.factor as capacity,
         coalesce(lines.unit, {{ trimmed("records.payload #>> lines.unit_path") }}) as unit,
-        records.payload #>> lines.quantity_path as capacity_text
+        records.payload #>> lines.quantity_path as capacity_text,
+        -- of what is not storage, nobody knows
+        case
+            when coalesce(lines.unit, {{ trimmed("records.payload #>> lines.unit_path") }}) = 'GiB-month'
+                then {{ var('max_storage_gib') }}
+        end as max_capacity
     from days
     inner join records
         on

@@ -30,7 +30,8 @@ capacity as (
         'disk.' || coalesce(disks.tier, 'unknown') || '_gib' as product_ref,
         {{ in_service('disks', 'disks.size_gib') }} as capacity,
         'GiB-month' as unit,
-        disks.size_gib_text as capacity_text
+        disks.size_gib_text as capacity_text,
+        {{ var('max_storage_gib') }} as max_capacity
     from days
     inner join disks
         on

@@ -32,7 +32,8 @@ capacity as (
         component.product_ref,
         {{ bytes_to_gib('component.bytes') }} as capacity,
         'GiB-month' as unit,
-        projects.statistics_text as capacity_text
+        projects.statistics_text as capacity_text,
+        {{ var('max_storage_gib') }} as max_capacity
     from days
     inner join projects
         on

@@ -1,10 +1,11 @@
--- Inventory: a day's quantity is the capacity in place ÷ the days of its month, in unit-months.
+-- Inventory: a day's quantity is the capacity in place ÷ the days of its month, in unit-months. What the share of a day
+-- loses by rounding is on the last day of the month, so that a capacity that stays is itself at the month's end.
 with capacity as (
 
     select
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text
+        product_ref, capacity, unit, capacity_text, max_capacity
     from {{ ref('int_vm_capacity') }}
 
     union all
@@ -12,7 +13,7 @@ with capacity as (
     select
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text
+        product_ref, capacity, unit, capacity_text, max_capacity
     from {{ ref('int_disk_capacity') }}
 
     union all
@@ -20,7 +21,7 @@ with capacity as (
     select
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text
+        product_ref, capacity, unit, capacity_text, max_capacity
     from {{ ref('int_legacy_volume_capacity') }}
 
     union all
@@ -28,7 +29,7 @@ with capacity as (
     select
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text
+        product_ref, capacity, unit, capacity_text, max_capacity
     from {{ ref('int_gitlab_capacity') }}
 
     union all
@@ -36,7 +37,7 @@ with capacity as (
     select
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text
+        product_ref, capacity, unit, capacity_text, max_capacity
     from {{ ref('int_artifactory_capacity') }}
 
     union all
@@ -44,7 +45,7 @@ with capacity as (
     select
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text
+        product_ref, capacity, unit, capacity_text, max_capacity
     from {{ ref('int_declared_capacity') }}
 
 ),
@@ -91,24 +92,23 @@ usage as (
         resource_id,
         resource_name,
         product_ref,
-        -- the only rounding there is: the division carried to 20 decimals, then 12, half away from zero
-        round(
-            round(
-                (capacity * 1.00000000000000000000)
-                / (cast(period + interval '1 month' as date) - period),
-                20
-            ),
-            12
-        ) as quantity,
+        {{ day_share(
+            'capacity', '(usage_date - period + 1)', "(cast(period + interval '1 month' as date) - period)"
+        ) }} as quantity,
         unit,
         case
             when has_conflict then 'CONFLICTING_RECORD'
-            when capacity is null or capacity < 0 then 'UNPARSABLE'
+            when capacity is null then 'UNPARSABLE'
+            when capacity < 0 or capacity > max_capacity then 'IMPLAUSIBLE'
         end as defect,
         case
             when has_conflict then 'the same record id came with different contents'
             when capacity is null then 'capacity ' || coalesce('''' || capacity_text || '''', 'missing')
-            when capacity < 0 then 'capacity ''' || capacity_text || ''' is negative'
+            when capacity < 0 then 'capacity ''' || capacity_text || ''' is negative: correct the record'
+            when capacity > max_capacity
+                then
+                    'capacity ''' || capacity_text || ''' is more than ' || trim_scale(max_capacity)
+                    || ' GiB: check its unit, or raise max_vm_ram_gib, max_ram_gib_per_vcpu or max_storage_gib'
         end as defect_detail
     from numbered
 

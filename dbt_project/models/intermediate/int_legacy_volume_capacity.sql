@@ -30,7 +30,8 @@ capacity as (
         'legacy_storage.' || coalesce(volumes.kind, 'unknown') || '_gib' as product_ref,
         {{ in_service('volumes', 'volumes.used_gib') }} as capacity,
         'GiB-month' as unit,
-        volumes.used_gib_text as capacity_text
+        volumes.used_gib_text as capacity_text,
+        {{ var('max_storage_gib') }} as max_capacity
     from days
     inner join volumes
         on

@@ -87,14 +87,15 @@ usage as (
         unit,
         case
             when has_conflict then 'CONFLICTING_RECORD'
-            when quantity is null or usage_date is null or quantity < 0 then 'UNPARSABLE'
+            when quantity is null or usage_date is null then 'UNPARSABLE'
+            when quantity < 0 then 'IMPLAUSIBLE'
             when usage_date < window_date or usage_date >= window_end then 'OUT_OF_WINDOW'
         end as defect,
         case
             when has_conflict then 'the same record id came with different contents'
             when quantity is null then 'quantity ' || coalesce('''' || quantity_text || '''', 'missing')
-            when quantity < 0 then 'quantity ''' || quantity_text || ''' is negative'
             when usage_date is null then 'its timestamp is missing or unreadable'
+            when quantity < 0 then 'quantity ''' || quantity_text || ''' is negative: correct the record'
             when usage_date < window_date or usage_date >= window_end then 'its timestamp says ' || usage_date
         end as defect_detail
     from numbered

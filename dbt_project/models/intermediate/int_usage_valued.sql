@@ -42,7 +42,13 @@ prices as (
 
 fx_rates as (
 
-    select * from {{ ref('fx_rates') }}
+    select * from {{ ref('int_fx_rates') }}
+
+),
+
+tax_apart as (
+
+    select * from {{ source('finops', 'etl_tax_apart') }}
 
 ),
 
@@ -105,15 +111,12 @@ catalogued as (
     select
         allocated.*,
         coalesce(allocated.product_ref, by_sku.product_id, by_service.product_id) as catalogue_ref,
-        -- a bill is never rejected for want of a mapping: its provider and service make a product
-        lower(regexp_replace(
-            concat_ws(
-                '.',
-                regexp_replace(coalesce(allocated.provider_name, 'unknown'), '[^A-Za-z0-9]+', '-', 'g'),
-                regexp_replace(coalesce(allocated.service_name, 'unknown'), '[^A-Za-z0-9]+', '-', 'g')
-            ),
-            '(^-)|(-$)', '', 'g'
-        )) as billed_product_id
+        -- a bill is never rejected for want of a mapping: its provider and service make a product; a tax, or another
+        -- charge without a service, is one of its own
+        {{ name_slug("coalesce(allocated.provider_name, 'unknown')") }} || '.'
+        || {{ name_slug(
+            "coalesce(allocated.service_name, lower(nullif(allocated.charge_category, 'Usage')), 'unknown')"
+        ) }} as billed_product_id
     from allocated
     left join product_mappings as by_sku
         on allocated.provider_name = by_sku.provider_name and allocated.sku_id = by_sku.sku_id
@@ -135,7 +138,7 @@ priced as (
         prices.unit_price,
         case when catalogued.is_billed then catalogued.billing_currency else prices.currency end as source_currency,
         case
-            when catalogued.is_billed then catalogued.billed_cost
+            when catalogued.is_billed then catalogued.charge_cost
             when
                 coalesce(catalogued.unit, '') = coalesce(products.unit, '')
                 then catalogued.quantity * prices.unit_price
@@ -157,13 +160,16 @@ converted as (
         priced.*,
         case
             when priced.source_currency = '{{ var("reporting_currency") }}' then cast(1 as numeric) else fx_rates.rate
-        end as fx_rate
+        end as fx_rate,
+        coalesce(fx_rates.is_assumed, false) as has_assumed_rate,
+        tax_apart.source is not null and priced.charge_category = 'Tax' as is_tax_apart
     from priced
     left join fx_rates
         on
             priced.period = fx_rates.period
             and priced.source_currency = fx_rates.from_currency
-            and fx_rates.to_currency = '{{ var("reporting_currency") }}'
+            and priced.source_currency <> '{{ var("reporting_currency") }}'
+    left join tax_apart on priced.source = tax_apart.source
 
 ),
 
@@ -189,8 +195,12 @@ valued as (
         resource_name,
         case when is_billed then coalesce(catalogue_id, billed_product_id) else product_ref end as product_id,
         case
-            when catalogue_id is not null then catalogue_family when is_billed then coalesce(service_category, 'Other')
+            when catalogue_id is not null then catalogue_family
+            when is_billed then coalesce(service_category, nullif(charge_category, 'Usage'), 'Other')
         end as family,
+        charge_category,
+        provider_name,
+        invoice_id,
 
         -- how much
         quantity,
@@ -201,10 +211,17 @@ valued as (
         fx_rate,
         source_cost * fx_rate as total_cost,
         '{{ var("reporting_currency") }}' as currency,
+        billed_cost,
+        list_cost,
 
         -- what it is worth
-        is_estimated,
+        case
+            when is_estimated then 'MISSING_SNAPSHOT' when has_assumed_rate then 'MISSING_FX_RATE'
+        end as estimated_reason,
+        is_estimated or has_assumed_rate as is_estimated,
         is_duplicate,
+        has_assumed_rate or (source_currency is not null and fx_rate is null) as has_no_rate,
+        is_tax_apart,
         case
             when defect is not null then defect
             when not is_billed and catalogue_id is null then 'NO_PRODUCT'
@@ -227,6 +244,15 @@ valued as (
         end as reject_detail
     from converted
 
+),
+
+sorted as (
+
+    select
+        *,
+        case when is_tax_apart and reject_reason is null then 'TAX' end as set_apart_reason
+    from valued
+
 )
 
-select * from valued
+select * from sorted

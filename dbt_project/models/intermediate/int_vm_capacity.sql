@@ -30,7 +30,8 @@ capacity as (
         component.product_ref,
         {{ in_service('vms', 'component.capacity') }} as capacity,
         component.unit,
-        component.capacity_text
+        component.capacity_text,
+        component.max_capacity
     from days
     inner join vms
         on
@@ -39,9 +40,13 @@ capacity as (
             and days.window_date = vms.window_date
     cross join lateral (
         values
-        ('vm.vcpu', vms.vcpu, 'vCPU-month', vms.vcpu_text),
-        ('vm.ram_gib', vms.ram_gib, 'GiB-month', vms.ram_gib_text)
-    ) as component (product_ref, capacity, unit, capacity_text)
+        ('vm.vcpu', vms.vcpu, 'vCPU-month', vms.vcpu_text, cast(null as numeric)),
+        -- more memory than any machine has: a CMDB in MB that is read as GiB
+        (
+            'vm.ram_gib', vms.ram_gib, 'GiB-month', vms.ram_gib_text,
+            least({{ var('max_vm_ram_gib') }}, {{ var('max_ram_gib_per_vcpu') }} * nullif(greatest(vms.vcpu, 0), 0))
+        )
+    ) as component (product_ref, capacity, unit, capacity_text, max_capacity)
 
 )
 

@@ -14,6 +14,7 @@ periods as (
         cast(accepted.run_id as text) as extraction_run_id,
         accepted.window_date,
         accepted.window_end,
+        accepted.ended_at,
         accepted.record_count,
         accepted.control_totals,
         touched.period

@@ -8,6 +8,9 @@
 
 -- depends_on: {{ ref('int_usage_valued') }}
 -- depends_on: {{ ref('int_records_landed') }}
+-- depends_on: {{ ref('int_scopes') }}
+-- depends_on: {{ ref('int_landed_scopes') }}
+-- depends_on: {{ ref('int_scope_references') }}
 with valued as (
 
     {% if is_incremental() -%}
@@ -21,95 +24,75 @@ with valued as (
 
 released as (
 
-    select
-        *,
-        {{ releve_id() }} as releve_id
-    from valued
-    where reject_reason is null and not is_duplicate
+    select * from valued
+    where reject_reason is null and set_apart_reason is null and not is_duplicate
 
 ),
 
-daily as (
+summed as (
 
     select
-        releve_id,
-        usage_date,
-        min(period) as period,
-        min(source) as source,
+        period,
+        source,
+        application_id,
+        product_id,
+        family,
+        charge_category,
+        unit,
+        source_currency,
         min(domain) as domain,
-        min(application_id) as application_id,
-        min(product_id) as product_id,
-        min(family) as family,
-        min(unit) as unit,
-        min(source_currency) as source_currency,
         min(currency) as currency,
         sum(quantity) as usage_quantity,
         sum(source_cost) as source_cost,
         sum(total_cost) as total_cost,
+        sum(billed_cost) as billed_cost,
+        sum(list_cost) as list_cost,
+        coalesce(sum(total_cost) filter (where is_estimated), 0) as estimated_cost,
         bool_or(is_estimated) as is_estimated,
-        count(*) as line_count
+        coalesce(
+            array_agg(distinct estimated_reason order by estimated_reason)
+            filter (where estimated_reason is not null),
+            '{}'
+        ) as estimated_reasons,
+        count(*) as line_count,
+        array[
+            {% for day in range(31) -%}
+                coalesce(sum(total_cost) filter (where usage_date = period + {{ day }}), 0){{ ',' if not loop.last }}
+            {% endfor -%}
+        ] as daily_cost
     from released
-    group by releve_id, usage_date
-
-),
-
-monthly as (
-
-    select
-        releve_id,
-        min(period) as period,
-        min(source) as source,
-        min(domain) as domain,
-        min(application_id) as application_id,
-        min(product_id) as product_id,
-        min(family) as family,
-        min(unit) as unit,
-        min(source_currency) as source_currency,
-        min(currency) as currency,
-        sum(usage_quantity) as usage_quantity,
-        sum(source_cost) as source_cost,
-        sum(total_cost) as total_cost,
-        bool_or(is_estimated) as is_estimated,
-        sum(line_count) as line_count,
-        array_agg(usage_date - period + 1) as day_numbers,
-        array_agg(total_cost) as day_costs
-    from daily
-    group by releve_id
+    group by period, source, application_id, product_id, family, charge_category, unit, source_currency
 
 ),
 
 releves as (
 
     select
-        monthly.releve_id as id,
+        {{ releve_id() }} as id,
         cast('{{ current_run_id() }}' as uuid) as run_id,
-        monthly.application_id,
-        monthly.product_id,
-        monthly.family,
-        monthly.domain,
-        monthly.period,
-        monthly.usage_quantity,
-        monthly.unit as usage_unit,
-        round(monthly.total_cost / nullif(monthly.usage_quantity, 0), 12) as unit_cost,
-        monthly.total_cost,
-        monthly.currency,
-        monthly.source_cost,
-        monthly.source_currency,
-        monthly.source,
-        monthly.is_estimated,
-        cast(monthly.line_count as bigint) as line_count,
-        calendar.daily_cost,
+        application_id,
+        product_id,
+        family,
+        domain,
+        charge_category,
+        period,
+        usage_quantity,
+        unit as usage_unit,
+        {{ quotient('total_cost', 'usage_quantity') }} as unit_cost,
+        total_cost,
+        currency,
+        source_cost,
+        source_currency,
+        billed_cost,
+        list_cost,
+        source,
+        is_estimated,
+        estimated_cost,
+        estimated_reasons,
+        line_count,
+        daily_cost[1:cast(period + interval '1 month' as date) - period] as daily_cost,
         now() as created_at
-    from monthly
-    cross join lateral (
-        select array_agg(coalesce(costs.day_cost, 0) order by days.day_number) as daily_cost
-        from
-            generate_series(
-                1, cast(monthly.period + interval '1 month' as date) - monthly.period
-            ) as days (day_number)
-        left join unnest(monthly.day_numbers, monthly.day_costs) as costs (day_number, day_cost)
-            on days.day_number = costs.day_number
-    ) as calendar
+    from summed
 
 )
 

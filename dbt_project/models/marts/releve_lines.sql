@@ -23,6 +23,8 @@ released as (
         sub_account_name,
         resource_id,
         resource_name,
+        charge_category,
+        invoice_id,
         quantity,
         unit,
         unit_price,
@@ -31,9 +33,12 @@ released as (
         fx_rate,
         total_cost,
         currency,
-        is_estimated
+        billed_cost,
+        list_cost,
+        is_estimated,
+        estimated_reason
     from valued
-    where reject_reason is null and not is_duplicate
+    where reject_reason is null and set_apart_reason is null and not is_duplicate
 
 )
 

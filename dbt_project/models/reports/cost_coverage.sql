@@ -10,6 +10,18 @@ rejects as (
 
 ),
 
+charges as (
+
+    select * from {{ source('finops', 'set_apart_charges') }}
+
+),
+
+source_months as (
+
+    select * from {{ ref('mv_source_month') }}
+
+),
+
 published as (
 
     select
@@ -19,7 +31,7 @@ published as (
         sum(total_cost) as total_cost,
         coalesce(sum(total_cost) filter (where application_id <> 'UNALLOCATED'), 0) as allocated_cost,
         coalesce(sum(total_cost) filter (where application_id = 'UNALLOCATED'), 0) as unallocated_cost,
-        coalesce(sum(total_cost) filter (where is_estimated), 0) as estimated_cost
+        sum(estimated_cost) as estimated_cost
     from releves
     group by period, source, currency
 
@@ -38,11 +50,34 @@ rejected as (
 
 ),
 
+set_apart as (
+
+    select
+        period,
+        source,
+        sum(total_cost) as set_apart_cost
+    from charges
+    group by period, source
+
+),
+
+scopes as (
+
+    select period, source from published
+    union
+    select period, source from rejected
+    union
+    select period, source from set_apart
+    union
+    select period, source from source_months
+
+),
+
 covered as (
 
     select
-        coalesce(published.period, rejected.period) as period,
-        coalesce(published.source, rejected.source) as source,
+        scopes.period,
+        scopes.source,
         coalesce(published.currency, '{{ var("reporting_currency") }}') as currency,
         coalesce(published.total_cost, 0) as total_cost,
         coalesce(published.allocated_cost, 0) as allocated_cost,
@@ -50,10 +85,19 @@ covered as (
         coalesce(published.estimated_cost, 0) as estimated_cost,
         coalesce(rejected.rejected_cost, 0) as rejected_cost,
         coalesce(rejected.rejected_line_count, 0) as rejected_line_count,
-        coalesce(rejected.unpriced_line_count, 0) as unpriced_line_count
-    from published
-    full outer join rejected
-        on published.period = rejected.period and published.source = rejected.source
+        coalesce(rejected.unpriced_line_count, 0) as unpriced_line_count,
+        coalesce(set_apart.set_apart_cost, 0) as set_apart_cost,
+        source_months.measured_days,
+        source_months.estimated_days,
+        source_months.missing_days,
+        source_months.days_to_come,
+        source_months.missing_dates,
+        source_months.complete_date
+    from scopes
+    left join published on scopes.period = published.period and scopes.source = published.source
+    left join rejected on scopes.period = rejected.period and scopes.source = rejected.source
+    left join set_apart on scopes.period = set_apart.period and scopes.source = set_apart.source
+    left join source_months on scopes.period = source_months.period and scopes.source = source_months.source
 
 )
 

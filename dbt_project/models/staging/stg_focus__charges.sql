@@ -17,7 +17,16 @@ select
     source.service_name,
     source.service_category,
     source.sku_id,
-    source.charge_category,
+    -- FOCUS's own spelling of its five; another word stays as it is, and none at all is usage
+    coalesce(
+        case
+            when lower({{ trimmed('source.charge_category') }}) in ('usage', 'purchase', 'tax', 'credit', 'adjustment')
+                then initcap({{ trimmed('source.charge_category') }})
+        end,
+        {{ trimmed('source.charge_category') }},
+        'Usage'
+    ) as charge_category,
+    {{ trimmed("source.other_columns ->> 'InvoiceId'") }} as invoice_id,
 
     -- when: a charge belongs to the UTC day on which its charge period starts
     cast(source.charge_period_start at time zone 'UTC' as date) as charge_date,
@@ -36,5 +45,7 @@ select
         source.{{ var('focus_cost_column') }}, {{ to_numeric("source.other_columns ->> '" ~ cost_column ~ "'") }}
     ) as cost,
     source.other_columns ->> '{{ cost_column }}' as cost_text,
+    coalesce(source.billed_cost, {{ to_numeric("source.other_columns ->> 'BilledCost'") }}) as billed_cost,
+    coalesce(source.list_cost, {{ to_numeric("source.other_columns ->> 'ListCost'") }}) as list_cost,
     source.billing_currency
 from {{ source('raw_public_cloud', 'focus') }} as source

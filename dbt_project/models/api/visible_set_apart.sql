@@ -1,0 +1,18 @@
+with visible as (
+
+    {{ seen_by_the_caller(ref('mv_set_apart_month'), [
+        'period',
+        'application_id',
+        'group_id',
+        'domain',
+        'family',
+        'product_id',
+        'source',
+        'charge_category',
+        'currency',
+        'set_apart_cost',
+    ]) }}
+
+)
+
+select * from visible

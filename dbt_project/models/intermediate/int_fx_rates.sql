@@ -1,0 +1,44 @@
+-- One row per month and currency: what one unit of it is worth in the reporting currency. With `fx_missing: latest`, a
+-- month without a rate takes the last one before it, up to ten years back.
+with fx_rates as (
+
+    select * from {{ ref('fx_rates') }}
+    where to_currency = '{{ var("reporting_currency") }}'
+
+),
+
+dated as (
+
+    select
+        from_currency,
+        period,
+        rate,
+        lead(period) over (partition by from_currency order by period) as next_period
+    from fx_rates
+
+),
+
+rates as (
+
+    select
+        dated.from_currency,
+        cast(months.period as date) as period,
+        dated.rate,
+        cast(months.period as date) > dated.period as is_assumed
+    from dated
+    cross join lateral generate_series(
+        cast(dated.period as timestamp),
+        coalesce(cast(dated.next_period as timestamp), dated.period + interval '10 years') - interval '1 month',
+        interval '1 month'
+    ) as months (period)
+
+),
+
+allowed as (
+
+    select * from rates
+    where not is_assumed or '{{ var("fx_missing") }}' = 'latest'
+
+)
+
+select * from allowed
