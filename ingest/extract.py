@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,7 +15,16 @@ from ingest.documents import Record
 from ingest.errors import FinopsError, SourceError
 from ingest.focus import Export, Totals, control_totals
 from ingest.landing import document_tables, land, stamped
-from ingest.ledger import Accepted, Outcome, accepted, decide, done_windows, extraction
+from ingest.ledger import (
+    Accepted,
+    Outcome,
+    accepted,
+    decide,
+    done_windows,
+    extraction,
+    forget_rows,
+    landed_rows,
+)
 from ingest.periods import Period, today
 from ingest.progress import Line, Progress
 from ingest.runs import Run, describe
@@ -23,6 +32,7 @@ from ingest.settings import ConfiguredSource, Limits, Settings
 from ingest.sources import DOMAINS, SOURCES, FocusSource, HttpSource, MongoSource, Window
 
 ONE_DAY = timedelta(days=1)
+ATTEMPTS_TO_LAND = 2
 
 
 @dataclass(frozen=True)
@@ -89,12 +99,15 @@ def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Orde
     counts: Counter[date] = Counter()
 
     def counted() -> Iterator[Record]:
+        counts.clear()
         for record in read(configured, limits, windows):
             counts[record.window_date] += 1
             yield record
 
     with extraction(run, configured.source, windows):
-        _land_if_any(run, configured, document_tables(configured.source, run.run_id, counted()), line)
+        _land_once(
+            run, configured, windows, lambda: document_tables(configured.source, run.run_id, counted()), counts, line
+        )
         outcomes = [
             Outcome(window, counts[window.start], _totals(configured, window, counts[window.start]))
             for window in windows
@@ -170,9 +183,9 @@ def _extract_bill(run: Run, configured: ConfiguredSource, limits: Limits, order:
         for window_dates, table in export.batches(wanted, limits.mask_fields):
             yield stamped(source, run.run_id, window_dates, table)
 
+    outcomes = [_bill(window, totals) for window in windows]
     with extraction(run, source, windows):
-        _land_if_any(run, configured, tables(), line)
-        outcomes = [_bill(window, totals) for window in windows]
+        _land_once(run, configured, windows, tables, {found.window.start: found.records for found in outcomes}, line)
         decide(run, source, outcomes, limits, accept_shrink=order.accept_shrink)
     return sum(outcome.records for outcome in outcomes)
 
@@ -201,6 +214,36 @@ def _differs(known: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[s
 def _bill(window: Window, totals: Totals) -> Outcome:
     found = control_totals(totals.get(window.start, {}))
     return Outcome(window, sum(int(month["records"]) for month in found.values()), found)
+
+
+def _land_once(  # noqa: PLR0913, PLR0917 what is read, what is landed, and what was counted
+    run: Run,
+    configured: ConfiguredSource,
+    windows: Sequence[Window],
+    tables: Callable[[], Iterator[pa.Table]],
+    counts: Mapping[date, int],
+    line: Line,
+) -> None:
+    """Land what was read, each row once; `counts` is what was counted while it was read.
+
+    A file whose COMMIT was not acknowledged is loaded again: where that shows, everything is read and landed anew.
+
+    Raises:
+        SourceError: when it shows again.
+    """
+    source = configured.source
+    for _ in range(ATTEMPTS_TO_LAND):
+        _land_if_any(run, configured, tables(), line)
+        landed = landed_rows(run, source, windows)
+        expected = {window: count for window, count in counts.items() if count}
+        if landed == expected:
+            return
+        forget_rows(run, source, windows)
+    raise SourceError(
+        f"{source.name}: {sum(landed.values())} rows landed where {sum(expected.values())} were read, "
+        f"{ATTEMPTS_TO_LAND} times: connections to PostgreSQL break off at COMMIT; nothing of it counts, and the next "
+        "nightly reads it again"
+    )
 
 
 def _land_if_any(run: Run, configured: ConfiguredSource, tables: Iterator[pa.Table], line: Line) -> None:

@@ -8,7 +8,6 @@ load left behind are harmless: the ledger does not name them.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -22,6 +21,7 @@ from ingest.database import Connection
 from ingest.documents import Record
 from ingest.errors import FinopsError, SourceError
 from ingest.sources import Source
+from ingest.workdir import working_folder
 
 BATCH_ROWS = 5_000
 BATCH_BYTES = 8 * 1024 * 1024
@@ -91,7 +91,7 @@ def land(source: Source, tables: Iterable[pa.Table], connection: Connection) -> 
     dlt.config["data_writer.file_max_items"] = 100_000
     dlt.config["data_writer.file_max_bytes"] = 64 * 1024 * 1024
     resource = dlt.resource(iter(tables), name=source.table, columns=_json_hints(source))
-    with tempfile.TemporaryDirectory(prefix="finops-") as directory:
+    with working_folder() as directory:
         pipeline = dlt.pipeline(
             pipeline_name=f"finops_{source.domain}",
             destination=dlt.destinations.postgres(_credentials()),

@@ -92,14 +92,33 @@ def extraction(run: Run, source: Source, windows: Sequence[Window]) -> Iterator[
 
 def _forget_attempt(run: Run, source: Source, windows: Sequence[Window]) -> None:
     """Drop what an earlier attempt of this run half landed: its rows carry the same run, and would count with ours."""
-    scope = (run.run_id, source.name, [window.start for window in windows])
-    for schema, table in ((f"raw_{source.domain}", source.table), ("finops", "etl_extractions")):
-        run.connection.execute(
-            sql.SQL("delete from {} where run_id = %s and source = %s and window_date = any(%s)").format(
-                sql.Identifier(schema, table)
-            ),
-            scope,
-        )
+    forget_rows(run, source, windows)
+    run.connection.execute(
+        "delete from finops.etl_extractions where run_id = %s and source = %s and window_date = any(%s)",
+        (run.run_id, source.name, [window.start for window in windows]),
+    )
+
+
+def forget_rows(run: Run, source: Source, windows: Sequence[Window]) -> None:
+    """Delete what this run has landed of these windows."""
+    run.connection.execute(
+        sql.SQL("delete from {} where run_id = %s and source = %s and window_date = any(%s)").format(
+            sql.Identifier(f"raw_{source.domain}", source.table)
+        ),
+        (run.run_id, source.name, [window.start for window in windows]),
+    )
+
+
+def landed_rows(run: Run, source: Source, windows: Sequence[Window]) -> dict[date, int]:
+    """How many rows of each window this run has in the raw table; windows without any are left out."""
+    rows = run.connection.execute(
+        sql.SQL(
+            "select window_date, count(*) as landed from {} where run_id = %s and source = %s and window_date = any(%s)"
+            " group by window_date"
+        ).format(sql.Identifier(f"raw_{source.domain}", source.table)),
+        (run.run_id, source.name, [window.start for window in windows]),
+    )
+    return {cast("date", row["window_date"]): cast("int", row["landed"]) for row in rows}
 
 
 def decide(run: Run, source: Source, outcomes: Sequence[Outcome], limits: Limits, *, accept_shrink: bool) -> None:
