@@ -1,6 +1,6 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image image check-deploy nightly reprocess runs \
+.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image image check-deploy torture nightly reprocess runs \
 	coverage doctor psql lint types unit e2e format lock sbom audit secrets docs-configuration clean
 
 PYTHON ?= python3
@@ -74,6 +74,9 @@ lint: $(READY)
 
 types: $(READY)
 	@$(BIN)/mypy
+
+torture: $(READY) ## Disturb nightlies in every way, each followed by a plain one that must mend all (ARGS="--kills 500 --seed 3")
+	@$(BIN)/python -m tests.torture $(ARGS)
 
 unit: $(READY) ## Only the tests that need no database
 	@$(BIN)/python -m pytest tests/unit

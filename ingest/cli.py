@@ -105,7 +105,9 @@ AS_OF = click.option(
 )
 SOURCE = click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; repeatable.")
 ACCEPT_SHRINK = click.option(
-    "--accept-shrink", is_flag=True, help="Take windows that came back empty or much smaller than before."
+    "--accept-shrink",
+    is_flag=True,
+    help="Take windows that came back empty or much smaller, and months that change by much.",
 )
 
 
@@ -128,8 +130,8 @@ def nightly_command(
 
     Example: finops nightly --period 2026-09..2026-11 --source gitlab.storage
     """
-    if no_extract and (sources or accept_shrink):
-        raise click.UsageError("--no-extract extracts nothing: leave --source and --accept-shrink out")
+    if no_extract and sources:
+        raise click.UsageError("--no-extract extracts nothing: leave --source out")
     settings = configuration.load()
     _check_sources(sources, settings)
     order = Order(period or open_periods(as_of), as_of, sources=sources, accept_shrink=accept_shrink)
@@ -313,7 +315,7 @@ def _check_sources(names: tuple[str, ...], settings: configuration.Settings) -> 
 def _report(result: stages.Result) -> None:
     """What to know at the end; exit 1 unless everything was published."""
     for caveat in result.caveats:
-        click.echo(f"Note: {caveat}")
+        click.echo(caveat)
     if not result.failures:
         click.echo(f"SUCCESS: run {result.run_id}. See it with: finops runs {result.run_id[:8]}")
         return

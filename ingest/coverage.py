@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ingest.database import Connection
 from ingest.errors import FinopsError
-from ingest.history import reading, waiting, wide_console
+from ingest.history import changed, reading, waiting, wide_console
 from ingest.periods import Period
 
 LATEST = "select max(period) as period from finops.fact_releve"
@@ -84,7 +84,11 @@ def caveats(connection: Connection, run_id: str) -> list[str]:
         (run_id,),
     )
     found = [_missing_days(row) for row in missing.fetchall()]
-    run = connection.execute("select waiting_scopes from finops.etl_runs where run_id = %s", (run_id,)).fetchone()
+    run = connection.execute(
+        "select changes, waiting_scopes from finops.etl_runs where run_id = %s", (run_id,)
+    ).fetchone()
+    if run and run["changes"]:
+        found.insert(0, changed(cast("Mapping[str, str]", run["changes"])))
     if run and run["waiting_scopes"]:
         found.append(waiting(cast("Sequence[str]", run["waiting_scopes"])))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -17,6 +18,26 @@ OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid
 # A run's session holds its lock, and says nothing while a source is read: a firewall that forgets silent connections
 # would free it.
 OPTIONS = make_conninfo(connect_timeout=10, application_name="finops", keepalives_idle=60, keepalives_interval=10)
+
+# Nobody waits behind a run that waits: readers queue behind whoever asks for a table to change it.
+LOCK_TIMEOUT = "20s"
+PREPARED = """
+    select exists (select from finops.etl_schema where version = %s) and case
+        when exists (select from pg_roles where rolname = 'finops_api')
+            then has_schema_privilege('finops_api', 'finops_api', 'usage')
+        else not (select rolcreaterole or rolsuper from pg_roles where rolname = current_user)
+    end as prepared
+"""
+USERS = """
+    select format('process %s (%s, since %s UTC): %s', pid, concat_ws(' of ', usename, nullif(application_name, '')),
+        to_char(xact_start at time zone 'UTC', 'HH24:MI'), left(regexp_replace(query, '\\s+', ' ', 'g'), 60)) as who
+    from pg_stat_activity
+    where pid <> pg_backend_pid() and pid in (
+        select pid from pg_locks join pg_class on relation = pg_class.oid
+        where granted and relnamespace in (select oid from pg_namespace where nspname ~ '^(finops|raw)_?')
+    )
+    order by xact_start limit 3
+"""
 
 Connection = psycopg.Connection[dict[str, object]]
 
@@ -34,6 +55,9 @@ def connect() -> psycopg.Connection[dict[str, object]]:
             f"no database is configured: set {', '.join(missing)} (and PGPORT, PGPASSWORD, PGSSLMODE as needed), or "
             "try `make demo`, which runs the same nightly on an embedded PostgreSQL and a made-up company"
         )
+    if "lock_timeout" not in (options := os.environ.get("PGOPTIONS", "")):
+        # for dbt's and dlt's connections as well
+        os.environ["PGOPTIONS"] = f"-c lock_timeout={LOCK_TIMEOUT} {options}".strip()
     try:
         return psycopg.connect(OPTIONS, autocommit=True, row_factory=dict_row)
     except psycopg.OperationalError as error:
@@ -53,12 +77,40 @@ def prepare(connection: Connection) -> None:
             f"PostgreSQL {connection.info.server_version // 10000} is too old: version 16 or later is needed"
         )
     try:
+        if _is_prepared(connection):
+            return
         with connection.transaction():
             connection.execute("select pg_advisory_xact_lock(7061747)")
             connection.execute("set local client_min_messages = warning")
             connection.execute(SCHEMA.read_bytes())
+            connection.execute("delete from finops.etl_schema")
+            connection.execute("insert into finops.etl_schema (version) values (%s)", (_version(),))
+    except psycopg.errors.LockNotAvailable as error:
+        raise FinopsError(
+            f"the loader's tables could not be changed within {LOCK_TIMEOUT}: in use by {users(connection)}; "
+            "let that end, or end it with pg_terminate_backend, and run this again"
+        ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise FinopsError(
             f"the role {connection.info.user} may not set the database up: {str(error).strip().splitlines()[0]}; "
             f"grant it: grant create on database {connection.info.dbname} to {connection.info.user}"
         ) from error
+
+
+def _version() -> str:
+    return hashlib.sha256(SCHEMA.read_bytes()).hexdigest()
+
+
+def _is_prepared(connection: Connection) -> bool:
+    """Whether the schema is this version's and the API's role, if any, may use it: then nothing has to be locked."""
+    known = connection.execute("select to_regclass('finops.etl_schema') is not null as there").fetchone()
+    if not known or not known["there"]:
+        return False
+    role = connection.execute(PREPARED, (_version(),)).fetchone()
+    return bool(role and role["prepared"])
+
+
+def users(connection: Connection) -> str:
+    """Who holds locks on the loader's tables, in words."""
+    rows = connection.execute(USERS).fetchall()
+    return "; ".join(str(row["who"]) for row in rows) or "whoever it was is gone"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import cast
 
 from rich.console import Console
@@ -34,7 +35,7 @@ RUNS = """
 """
 ONE_RUN = """
     select run_id::text, kind, start_time, end_time, status, volume_processed, periods, reason, error, started_by,
-        waiting_scopes
+        waiting_scopes, changes
     from finops.etl_runs where run_id::text like %s
 """
 STEPS = """
@@ -49,7 +50,8 @@ EXTRACTIONS = """
 RECONCILIATIONS = """
     select source, to_char(period, 'YYYY-MM') as period, status, records_landed, records_released,
         records_rejected, records_set_apart, records_duplicate, amount_landed, amount_released, amount_rejected,
-        amount_set_apart, cardinality(measured_days) as days_measured, cardinality(estimated_days) as days_estimated
+        amount_set_apart, cost_before, cost_after, cardinality(measured_days) as days_measured,
+        cardinality(estimated_days) as days_estimated
     from finops.etl_reconciliations where run_id = %s order by period, source
 """
 
@@ -107,8 +109,16 @@ def show(run_id: str) -> None:
             console.print(f"{label}: {escape(str(run[label]))}", highlight=False)
     for part in parts:
         console.print(part)
+    if run["changes"]:
+        console.print(changed(cast("Mapping[str, str]", run["changes"])), highlight=False, markup=False)
     if run["waiting_scopes"]:
         console.print(waiting(cast("Sequence[str]", run["waiting_scopes"])), highlight=False, markup=False)
+
+
+def changed(changes: Mapping[str, str]) -> str:
+    """By how much a run changed the cost of each month, in the reporting currency."""
+    months = (f"{month} by {Decimal(difference):+,.2f}" for month, difference in sorted(changes.items()))
+    return f"Cost changed: {', '.join(months)}"
 
 
 def waiting(scopes: Sequence[str]) -> str:
@@ -152,7 +162,11 @@ def _table(connection: Connection, title: str, query: str, run_id: object) -> Ta
     table = Table(title=title, title_justify="left")
     for name in names:
         heading = {"start_time": "took"}.get(name, name.replace("_", " "))
-        numeric = name.startswith(("records", "amount", "days")) or name in ("row_count", "windows", "start_time")
+        numeric = name.startswith(("records", "amount", "cost", "days")) or name in (
+            "row_count",
+            "windows",
+            "start_time",
+        )
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in cursor:
         table.add_row(*(_cell(name, row) for name in names))
@@ -165,7 +179,7 @@ def _cell(name: str, row: dict[str, object]) -> str:
         return _duration(row)
     if name == "status":
         return _status(value)
-    if name.startswith("amount") and value is not None:
+    if name.startswith(("amount", "cost")) and value is not None:
         return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
     return "" if value is None else escape(f"{value:,}" if isinstance(value, int) else str(value))
 

@@ -23,6 +23,46 @@ from ingest.runs import Run, describe
 from ingest.settings import Limits
 from ingest.sources import Source, Window
 
+PURGEABLE = """
+    with publications as (
+        select source, landed_windows,
+            lead(decided_at) over (partition by source, period order by publication) as replaced_at
+        from finops.etl_reconciliations
+        where status = 'PUBLISHED' and publication is not null
+    ),
+    kept as (
+        select distinct source, unnest(landed_windows) as landed_window
+        from publications
+        where replaced_at is null or replaced_at > now() - make_interval(days => %(days)s)
+    )
+    select extraction_id, run_id::text, domain, source, measure, window_date
+    from finops.etl_extractions as old
+    where purged_at is null and ended_at < now() - make_interval(days => %(days)s)
+        and not exists (select from finops.etl_accepted as counting where counting.extraction_id = old.extraction_id)
+        and (old.source, concat_ws(' ', old.run_id, old.window_date)) not in (select source, landed_window from kept)
+        and not exists (
+            select from finops.etl_published as published
+            where published.source = old.source and published.landed_digest is null
+        )
+        and exists (
+            select from finops.etl_steps where run_id = %(run)s and step = 'consolidate' and status = 'SUCCESS'
+        )
+"""
+DOES_NOT_ADD_UP = (
+    "{source} {month} does not reconcile and keeps its previous relevés: {records_landed} records landed, "
+    "{records_released} in relevés + {records_rejected} rejected + {records_set_apart} set apart + "
+    "{records_duplicate} duplicates; amount {amount_landed} landed, {amount_released} in relevés + "
+    "{amount_rejected} rejected + {amount_set_apart} set apart"
+)
+CHANGES_TOO_MUCH = (
+    "{source} {month} would go from {cost_before:,.2f} to {cost_after:,.2f}, more than max_closed_change allows of a "
+    "month that is not open, and keeps its previous relevés: look why, then accept it with "
+    '`finops reprocess --period {month} --source {source} --reason "…"`'
+)
+
+
+Totals = Mapping[str, Mapping[str, str]]
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -162,9 +202,22 @@ def _refusal(
                 f"{source.name}: {outcome.window.start} came back with {outcome.records} records where "
                 f"{known.records} are accepted, more than {limits.max_shrink:.0%} fewer: {remedy}"
             )
+        if known and (fall := _fall(outcome.control_totals, known.control_totals, limits.max_shrink)):
+            return f"{source.name}: {outcome.window.start} came back with {fall}: {remedy}"
     if not any(outcome.records for outcome in outcomes):
         span = f"{outcomes[0].window.start} to {outcomes[-1].window.start}"
         return f"{source.name}: no record came back for {span}: {remedy}"
+    return None
+
+
+def _fall(now: Totals, before: Totals, max_shrink: Decimal) -> str | None:
+    """Which cost of a bill fell by more than the share of its size that is allowed, in words: below zero, too."""
+    for name in ("EffectiveCost", "BilledCost"):
+        was, found = (
+            sum((Decimal(month.get(name, 0)) for month in totals.values()), Decimal(0)) for totals in (before, now)
+        )
+        if was - found > max_shrink * abs(was):
+            return f"{name} {found} where {was} is accepted, more than {max_shrink:.0%} less"
     return None
 
 
@@ -206,21 +259,14 @@ def released_lines(run: Run) -> int:
     return cast("int", row["lines"]) if row else 0
 
 
-def blocked(run: Run) -> list[str]:
-    """The scopes that did not reconcile in this run, in words."""
+def held_back(run: Run) -> list[str]:
+    """The scopes that this run did not publish, in words: they do not add up, or change too much."""
     rows = run.connection.execute(
-        "select source, to_char(period, 'YYYY-MM') as month, records_landed, records_released, records_rejected,"
-        " records_set_apart, records_duplicate, amount_landed, amount_released, amount_rejected, amount_set_apart"
-        " from finops.etl_reconciliations where run_id = %s and status = 'BLOCKED' order by source, period",
+        "select *, to_char(period, 'YYYY-MM') as month from finops.etl_reconciliations"
+        " where run_id = %s and status in ('BLOCKED', 'REFUSED') order by source, period",
         (run.run_id,),
     )
-    return [
-        "{source} {month} does not reconcile and keeps its previous relevés: {records_landed} records landed, "
-        "{records_released} in relevés + {records_rejected} rejected + {records_set_apart} set apart + "
-        "{records_duplicate} duplicates; amount {amount_landed} landed, {amount_released} in relevés + "
-        "{amount_rejected} rejected + {amount_set_apart} set apart".format_map(row)
-        for row in rows
-    ]
+    return [(DOES_NOT_ADD_UP if row["status"] == "BLOCKED" else CHANGES_TOO_MUCH).format_map(row) for row in rows]
 
 
 def purge_reference(run: Run, tables: Mapping[str, str], keep_days: int) -> int:
@@ -241,13 +287,12 @@ def purge_reference(run: Run, tables: Mapping[str, str], keep_days: int) -> int:
 
 
 def purge(run: Run, tables: Mapping[str, str], keep_days: Decimal | int) -> int:
-    """Delete raw versions superseded, or never counted, more than `keep_days` days ago; how many rows that was."""
-    rows = run.connection.execute(
-        "select extraction_id, run_id::text, domain, source, measure, window_date from finops.etl_extractions as old"
-        " where purged_at is null and ended_at < now() - make_interval(days => %s) and not exists ("
-        "   select from finops.etl_accepted as kept where kept.extraction_id = old.extraction_id)",
-        (int(keep_days),),
-    ).fetchall()
+    """Delete raw versions that nothing stands on any more; how many rows that was.
+
+    What counts is kept, and so is what a published relevé stands on, for `keep_days` after it stopped being published.
+    Nothing goes in a run that could not publish, nor of a source whose publications do not say what they stand on.
+    """
+    rows = run.connection.execute(PURGEABLE, {"run": run.run_id, "days": int(keep_days)}).fetchall()
     return _delete(run, tables, rows)
 
 

@@ -52,7 +52,7 @@ select
             where source = configured.source and status <> 'PENDING'
             order by period, decided_at desc nulls last
         ) as decisions
-        where status = 'BLOCKED'
+        where status in ('BLOCKED', 'REFUSED')
     ) as source_blocked_months,
     (
         select extract(epoch from max(accepted.window_end)::timestamp at time zone 'UTC')

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from ingest import coverage, ledger, transform
-from ingest.database import connect
+from ingest.database import connect, users
 from ingest.declared import store_lines
 from ingest.errors import FinopsError
 from ingest.extract import Order, extract_all
@@ -35,7 +38,7 @@ class Result:
 def nightly(settings: Settings, order: Order, progress: Progress, *, extracts: bool = True) -> Result:
     """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
     project, services, taxes = dbt_project(), declared(), tax_choices()
-    opening = Opening("nightly", order.periods, order.as_of, run_id=run_id())
+    opening = Opening("nightly", order.periods, order.as_of, run_id=run_id(), accepts_changes=order.accept_shrink)
     with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
         store_lines(connection, services)
         ledger.store_taxes(connection, taxes)
@@ -66,7 +69,9 @@ def extract(settings: Settings, order: Order, shard: str | None, progress: Progr
 def reprocess(settings: Settings | None, order: Order, reason: str, progress: Progress) -> Result:
     """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
     project, services, taxes = dbt_project(), declared(), tax_choices()
-    opening = Opening("reprocess", order.periods, order.as_of, reason, run_id(), sources=order.sources)
+    opening = Opening(
+        "reprocess", order.periods, order.as_of, reason, run_id(), sources=order.sources, accepts_changes=True
+    )
     with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
         store_lines(connection, services)
         ledger.store_taxes(connection, taxes)
@@ -97,13 +102,24 @@ def _consolidate(run: Run, project: Path, progress: Progress) -> None:
         try:
             transform.build(run.connection, project, run.run_id, advance)
         except FinopsError as error:
-            if reasons := ledger.blocked(run):
-                raise FinopsError("; ".join(reasons)) from error
-            raise
+            raise _explained(run, error) from error
         finally:
-            step.rows = ledger.released_lines(run)
+            with suppress(psycopg.OperationalError):
+                step.rows = ledger.released_lines(run)
     for failure in run.failures[failures_before:]:
         progress.failed("consolidate", failure)
+
+
+def _explained(run: Run, error: FinopsError) -> FinopsError:
+    """What dbt says of a test of its own, or of a lock, in the words of whoever has to mend it."""
+    try:
+        if reasons := ledger.held_back(run):
+            return FinopsError("; ".join(reasons))
+        if "lock timeout" in str(error):
+            return FinopsError(f"{error} (in use by {users(run.connection)})")
+    except psycopg.OperationalError:  # PostgreSQL went away, which is what dbt says as well
+        pass
+    return error
 
 
 def _purge(run: Run, settings: Settings, progress: Progress) -> None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+import psycopg
+
 from ingest.database import Connection, prepare
 from ingest.errors import ConfigurationError, DoneError, FinopsError, LockedError
 from ingest.periods import Period
@@ -75,6 +77,8 @@ class Run:
         )
 
     def _end_step(self, step_id: object, status: str, rows: int | None, error: str | None) -> None:
+        if self.connection.closed:
+            return  # PostgreSQL went away: what ended the step is the news
         self.connection.execute(
             "update finops.etl_steps set status = %s, row_count = %s, error = %s, end_time = clock_timestamp()"
             " where step_id = %s",
@@ -103,6 +107,7 @@ class Opening:
         reason: why, where a person or a program says so.
         run_id: that of an earlier attempt, to go on with it, or of the first of several; None: an id of its own.
         sources: a reprocess publishes these alone; empty: all.
+        accepts_changes: months that are not open may change by any amount.
         only: it extracts these sources and publishes nothing, so that runs of other sources go on beside it.
     """
 
@@ -112,6 +117,7 @@ class Opening:
     reason: str | None = None
     run_id: str | None = None
     sources: Sequence[str] = ()
+    accepts_changes: bool = False
     only: Sequence[str] = ()
 
 
@@ -133,11 +139,18 @@ def open_run(connection: Connection, opening: Opening) -> Iterator[Run]:
     try:
         yield run
     except BaseException as error:
+        if isinstance(error, psycopg.OperationalError) and connection.closed:
+            cause = run.failures[0] if run.failures else describe(error).splitlines()[0]
+            raise FinopsError(
+                f"PostgreSQL went away during run {run.run_id} ({cause}): what was published stays, and the next "
+                "nightly takes up the rest"
+            ) from error
         run.failures.append(describe(error))
         raise
     finally:
-        run.close()
-        connection.execute("select pg_advisory_unlock_all()")
+        if not connection.closed:
+            run.close()
+            connection.execute("select pg_advisory_unlock_all()")
 
 
 def _lock(connection: Connection, only: Sequence[str]) -> None:
@@ -156,14 +169,15 @@ def _begin(run: Run, opening: Opening) -> None:
     """Enter the run, or take it up again. Whoever holds its locks knows that no process works on it."""
     months = [period.first for period in opening.periods]
     begun = run.connection.execute(
-        "insert into finops.etl_runs (run_id, kind, periods, as_of, sources, reason, started_by)"
-        " values (%s, %s, %s, %s, %s, %s, %s) on conflict (run_id) do nothing",
+        "insert into finops.etl_runs (run_id, kind, periods, as_of, sources, accepts_changes, reason, started_by)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (run_id) do nothing",
         (
             run.run_id,
             opening.kind,
             months,
             opening.as_of,
             list(opening.sources) or None,
+            opening.accepts_changes,
             opening.reason,
             _starter(),
         ),

@@ -1,5 +1,5 @@
 -- What the loader owns: the runs, the ledger of extractions, the rejects, and the raw tables that dlt appends to.
--- Idempotent: applied at the start of every run. Everything else in the database belongs to dbt.
+-- Idempotent: applied by the first run of a version. Everything else in the database belongs to dbt.
 
 create schema if not exists finops;
 create schema if not exists raw_open_legacy;
@@ -7,6 +7,9 @@ create schema if not exists raw_private_cloud;
 create schema if not exists raw_public_cloud;
 create schema if not exists raw_native;
 create schema if not exists raw_reference;
+
+-- Which version of this file was applied last: the same is not applied again, as that would lock the tables each night.
+create table if not exists finops.etl_schema (version text not null);
 
 -- The API's role: nobody logs in as it, and it reads the views of dbt_project/models/api alone. Where the loader may not
 -- create roles, an administrator does, once (README, 'Serve it'), and the next run grants it what it needs.
@@ -39,6 +42,10 @@ create table if not exists finops.etl_runs (
 alter table finops.etl_runs add column if not exists as_of date;
 alter table finops.etl_runs add column if not exists sources text [];
 alter table finops.etl_runs add column if not exists waiting_scopes text [] not null default '{}';
+-- Whether a month that is not open may change by any amount; and what the run changed, {"2026-09": "-12.5"}, in the
+-- reporting currency.
+alter table finops.etl_runs add column if not exists accepts_changes boolean not null default false;
+alter table finops.etl_runs add column if not exists changes jsonb not null default '{}';
 create index if not exists etl_runs_start_time on finops.etl_runs (start_time);
 
 create table if not exists finops.etl_steps (
@@ -103,7 +110,7 @@ create table if not exists finops.etl_reconciliations (
     run_id uuid not null references finops.etl_runs,
     source text not null,
     period date not null,
-    status text not null default 'PENDING' check (status in ('PENDING', 'PUBLISHED', 'BLOCKED')),
+    status text not null default 'PENDING' check (status in ('PENDING', 'PUBLISHED', 'BLOCKED', 'REFUSED')),
     records_landed bigint,
     records_released bigint,
     records_rejected bigint,
@@ -123,9 +130,27 @@ alter table finops.etl_reconciliations add column if not exists records_set_apar
 alter table finops.etl_reconciliations add column if not exists amount_set_apart numeric;
 alter table finops.etl_reconciliations add column if not exists publication bigint;
 alter table finops.etl_reconciliations add column if not exists landed_digest text;
+alter table finops.etl_reconciliations add column if not exists landed_windows text [];
 alter table finops.etl_reconciliations add column if not exists reference_digest text;
+alter table finops.etl_reconciliations add column if not exists cost_before numeric;
+alter table finops.etl_reconciliations add column if not exists cost_after numeric;
 alter table finops.etl_reconciliations add column if not exists measured_days int [];
 alter table finops.etl_reconciliations add column if not exists estimated_days int [];
+do $$
+begin
+    if exists (
+        select from pg_constraint
+        where
+            conrelid = 'finops.etl_reconciliations'::regclass and conname = 'etl_reconciliations_status_check'
+            and pg_get_constraintdef(oid) not like '%REFUSED%'
+    ) then
+        alter table finops.etl_reconciliations
+        drop constraint etl_reconciliations_status_check,
+        add constraint etl_reconciliations_status_check
+        check (status in ('PENDING', 'PUBLISHED', 'BLOCKED', 'REFUSED'));
+    end if;
+end
+$$;
 create sequence if not exists finops.etl_publication;
 drop index if exists finops.etl_reconciliations_scope;
 create index if not exists etl_reconciliations_publication
@@ -196,8 +221,8 @@ create table if not exists finops.etl_tax_apart (source text primary key);
 -- both hold, they are left alone.
 create table if not exists finops.etl_project (code text not null, relations text not null);
 
--- The reference data as dbt loaded it last: the checksum of each seed's file.
-create table if not exists finops.etl_seeds (seed text primary key, checksum text not null);
+-- The reference data as dbt loaded it last: the checksum of each seed's file, and a digest of the table that it made.
+create table if not exists finops.etl_seeds (seed text primary key, checksum text not null, content text not null);
 
 -- Documents and API items: one JSON document a row, whole.
 do $$
@@ -332,7 +357,8 @@ select distinct on (source, period)
     landed_digest,
     reference_digest,
     measured_days,
-    estimated_days
+    estimated_days,
+    landed_windows
 from finops.etl_reconciliations
 where status = 'PUBLISHED'
 order by source, period, publication desc nulls last, decided_at desc;
@@ -393,6 +419,17 @@ language sql as $$
         started_by = starter,
         periods = array(select distinct unnest(periods || more_periods) order by 1)
     where run_id = taken;
+$$;
+
+-- What a small table holds, in whatever order.
+create or replace function finops.table_digest(relation regclass) returns text language plpgsql stable as $$
+declare
+    digest text;
+begin
+    execute format('select md5(string_agg(held::text, e''\n'' order by held::text collate "C")) from %s as held', relation)
+    into digest;
+    return coalesce(digest, '');
+end
 $$;
 
 -- For the data test of application rules: a pattern that does not compile is an answer, not an error.

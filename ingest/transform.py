@@ -22,8 +22,12 @@ SHOWN_FAILURES = 3
 PROFILE_EXAMPLE = Path(__file__).resolve().parents[1] / "profiles.yml.example"
 
 
-# What a run writes, whatever stands already.
-WRITTEN = ("config.materialized:incremental", "resource_type:seed", "resource_type:test")
+# What a run writes, whatever stands already. To load a file of reference data locks its table: only one that changed.
+WRITTEN = ("config.materialized:incremental", "resource_type:test")
+SEEDS = """
+    select seed, checksum from finops.etl_seeds
+    where content = finops.table_digest(to_regclass('finops_reference.' || seed))
+"""
 RELATIONS = sql.SQL("""
     select md5(string_agg(concat_ws(' ', pg_class.oid::regclass, relacl, reloptions, pg_get_viewdef(pg_class.oid)), ''
             order by pg_class.oid::regclass::text collate "C")
@@ -39,7 +43,7 @@ def build(connection: Connection, project: Path, run_id: str, advance: Callable[
     Raises:
         FinopsError: with what dbt says of each node that failed.
     """
-    selected = ["--select", *WRITTEN] if _stands(connection, project) else []
+    selected = ["--select", *WRITTEN, *_changed_seeds(connection, project)] if _stands(connection, project) else []
     with _profiles_directory(project) as profiles, _run_named(run_id):
         where = ["--project-dir", str(project), "--profiles-dir", profiles]
         _invoke(["build", "--exclude-resource-type", "unit_test", *selected, *where], advance)
@@ -62,6 +66,16 @@ def _stands(connection: Connection, project: Path) -> bool:
         (_code(project),),
     ).fetchone()
     return row is not None
+
+
+def _changed_seeds(connection: Connection, project: Path) -> list[str]:
+    """The files of reference data that their tables were not made of; dbt's checksum is of the stripped text."""
+    loaded = {row["seed"]: row["checksum"] for row in connection.execute(SEEDS)}
+    return [
+        f"resource_type:seed,{path.stem}"
+        for path in sorted((project / "seeds").glob("*.csv"))
+        if loaded.get(path.stem) != hashlib.sha256(path.read_text(encoding="utf-8").strip().encode()).hexdigest()
+    ]
 
 
 def _code(project: Path) -> str:

@@ -55,6 +55,11 @@ def template(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with everything built and nothing landed, to be copied by each test."""
     # what dbt makes of the project is kept for this worker's next test, and no other worker writes it
     os.environ["DBT_TARGET_PATH"] = str(tmp_path_factory.mktemp("dbt"))
+    return build_template(server, tmp_path_factory.mktemp("profile"))
+
+
+def build_template(server: Embedded, folder: Path) -> str:
+    """Make a database with everything built and nothing landed; its name."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**server.environment(), "PGDATABASE": TEMPLATE}.items():
             patch.setenv(name, value)
@@ -62,7 +67,6 @@ def template(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> str:
             admin.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
         with psycopg.connect(autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
             prepare(connection)
-            folder = tmp_path_factory.mktemp("profile")
             shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")
             arguments = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(folder)]
             built = dbtRunner().invoke(["--quiet", "build", "--exclude-resource-type", "unit_test", *arguments])

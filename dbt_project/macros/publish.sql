@@ -155,8 +155,19 @@ has changed. Reference data changes open months; in earlier ones its changes wai
             source,
             period,
             sum(line_count) as line_count,
-            sum(source_cost) as amount
+            sum(source_cost) as amount,
+            sum(total_cost) as cost
         from {{ releves }}
+        group by 1, 2
+    ),
+
+    standing as (
+        select
+            source,
+            period,
+            sum(total_cost) as cost
+        from {{ fact }}
+        where (source, period) in (select source, period from open_scopes)
         group by 1, 2
     ),
 
@@ -176,6 +187,13 @@ has changed. Reference data changes open months; in earlier ones its changes wai
             coalesce(accounted.amount_rejected, 0) as amount_rejected,
             coalesce(accounted.amount_set_apart, 0) as amount_set_apart,
             coalesce(scopes.landed_digest, '') as landed_digest,
+            scopes.landed_windows,
+            standing.cost as cost_before,
+            coalesce(aggregated.cost, 0) as cost_after,
+            scope.period <> all(finops.open_periods(runs.as_of))
+            and not runs.accepts_changes
+            and abs(coalesce(aggregated.cost, 0) - standing.cost) > {{ var('max_closed_change') }} * abs(standing.cost)
+                as changes_too_much,
             scopes.measured_days,
             scopes.estimated_days
         from open_scopes as scope
@@ -185,12 +203,14 @@ has changed. Reference data changes open months; in earlier ones its changes wai
             on scope.source = landed.source and scope.period = landed.period
         left join accounted on scope.source = accounted.source and scope.period = accounted.period
         left join aggregated on scope.source = aggregated.source and scope.period = aggregated.period
+        left join standing on scope.source = standing.source and scope.period = standing.period
+        inner join finops.etl_runs as runs on runs.run_id = '{{ current_run_id() }}'
     )
 
     update finops.etl_reconciliations as scope
     set
-        status = case when figures.adds_up then 'PUBLISHED' else 'BLOCKED' end,
-        publication = case when figures.adds_up then nextval('finops.etl_publication') end,
+        status = figures.status,
+        publication = case when figures.status = 'PUBLISHED' then nextval('finops.etl_publication') end,
         records_landed = figures.records_landed,
         records_released = figures.records_released,
         records_rejected = figures.records_rejected,
@@ -203,15 +223,23 @@ has changed. Reference data changes open months; in earlier ones its changes wai
         amount_rejected = figures.amount_rejected,
         amount_set_apart = figures.amount_set_apart,
         landed_digest = figures.landed_digest,
+        landed_windows = figures.landed_windows,
+        cost_before = figures.cost_before,
+        cost_after = figures.cost_after,
         measured_days = figures.measured_days,
         estimated_days = figures.estimated_days,
         decided_at = clock_timestamp()
     from (
         select
             *,
-            records_landed = records_released + records_rejected + records_set_apart + records_duplicate
-            and amount_landed = amount_released + amount_rejected + amount_set_apart
-            and lines_released = lines_in_releves as adds_up
+            case
+                when records_landed <> records_released + records_rejected + records_set_apart + records_duplicate
+                    or amount_landed <> amount_released + amount_rejected + amount_set_apart
+                    or lines_released <> lines_in_releves
+                    then 'BLOCKED'
+                when changes_too_much then 'REFUSED'
+                else 'PUBLISHED'
+            end as status
         from figures
     ) as figures
     where

@@ -41,17 +41,20 @@ lock can't span them: the lock is looked at here, and held by the transactions t
     {%- set periods = requested_periods() -%}
     begin;
     select finops.fail_dead_runs('{{ invocation_id }}');
-    insert into finops.etl_runs (run_id, kind, periods, as_of, reason, started_by)
+    insert into finops.etl_runs (run_id, kind, periods, as_of, accepts_changes, reason, started_by)
     values (
         '{{ invocation_id }}', 'adhoc', array[{{ "'" ~ periods | join("', '") ~ "'" if periods }}]::date[],
-        cast(now() at time zone 'UTC' as date), 'dbt {{ flags.WHICH }}', current_user
+        cast(now() at time zone 'UTC' as date), {{ 'true' if periods else 'false' }}, 'dbt {{ flags.WHICH }}', current_user
     );
     insert into finops.etl_steps (run_id, step) values ('{{ invocation_id }}', 'consolidate');
     commit;
 {% endmacro %}
 
-{#- Which published scopes stand on reference data that has changed since, and wait until somebody reprocesses them. -#}
-{% macro note_waiting_scopes() %}
+{#-
+What the run changed, by month; and which published scopes stand on reference data that has changed since, and wait until
+somebody reprocesses them.
+-#}
+{% macro note_outcome() %}
     {%- if not writes_fact() -%}{{ return('') }}{%- endif -%}
     begin;
     update finops.etl_runs as runs
@@ -61,6 +64,20 @@ lock can't span them: the lock is looked at here, and held by the transactions t
         where scopes.has_new_reference and scopes.period <> all(finops.open_periods(runs.as_of))
         order by scopes.source, scopes.period
     )
+    where run_id = '{{ current_run_id() }}';
+    update finops.etl_runs
+    set changes = coalesce((
+        select jsonb_object_agg(changed.month, changed.difference)
+        from (
+            select
+                to_char(period, 'YYYY-MM') as month,
+                cast(trim_scale(sum(cost_after - coalesce(cost_before, 0))) as text) as difference
+            from finops.etl_reconciliations
+            where run_id = '{{ current_run_id() }}' and status = 'PUBLISHED'
+            group by period
+            having sum(cost_after - coalesce(cost_before, 0)) <> 0
+        ) as changed
+    ), '{}')
     where run_id = '{{ current_run_id() }}';
     commit;
 {% endmacro %}

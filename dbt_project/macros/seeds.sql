@@ -1,9 +1,9 @@
 {#- A post-hook of the seeds: which file was loaded, so that a later command by hand knows whether it still is that file. -#}
 {% macro note_seed() %}
     {%- if execute and load_relation(api.Relation.create(target.database, 'finops', 'etl_seeds')) -%}
-    insert into finops.etl_seeds (seed, checksum)
-    values ('{{ model.name }}', '{{ model.checksum.checksum }}')
-    on conflict (seed) do update set checksum = excluded.checksum
+    insert into finops.etl_seeds (seed, checksum, content)
+    select '{{ model.name }}', '{{ model.checksum.checksum }}', finops.table_digest('{{ this }}'::regclass)
+    on conflict (seed) do update set checksum = excluded.checksum, content = excluded.content
     {%- else -%}
     select 'finops.etl_seeds is made by the first nightly'
     {%- endif -%}

@@ -1,4 +1,5 @@
--- Blocking: a scope that does not add up kept its previous relevés, and the run that tried is FAILED.
+-- Blocking: a scope that does not add up, or would change a month that is not open by too much, kept its previous
+-- relevés, and the run that tried is FAILED.
 -- depends_on: {{ ref('fact_releve') }}
 select
     source,
@@ -8,4 +9,4 @@ select
     amount_landed,
     amount_released + amount_rejected as amount_accounted
 from {{ source('finops', 'etl_reconciliations') }}
-where run_id = '{{ current_run_id() }}' and status = 'BLOCKED'
+where run_id = '{{ current_run_id() }}' and status in ('BLOCKED', 'REFUSED')

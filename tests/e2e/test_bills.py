@@ -145,10 +145,10 @@ def test_a_correction_that_is_billed_later_changes_the_month_that_it_corrects(
     untouched = "select created_at from finops.fact_releve where period = '2026-09-01'"
     before = scalar(database, untouched)
     folder.write(
-        "10.csv", line("-4", ChargeClass="Correction", BillingPeriodStart="2026-10-01", ChargePeriodStart="2026-08-03")
+        "10.csv", line("-1", ChargeClass="Correction", BillingPeriodStart="2026-10-01", ChargePeriodStart="2026-08-03")
     )
     assert nightly("2026-10") == 0
-    assert by(database, "to_char(period, 'YYYY-MM')") == {"2026-08": Decimal(6), "2026-09": Decimal(5)}
+    assert by(database, "to_char(period, 'YYYY-MM')") == {"2026-08": Decimal(9), "2026-09": Decimal(5)}
     assert scalar(database, untouched) == before
 
 

@@ -100,9 +100,9 @@ def test_an_export_that_was_overwritten_between_two_nightlies_is_listed_anew(
 ) -> None:
     bucket.put("nimbus/billing_period=2026-09/part-00001.csv.gz", csv_gz(charge("1.10", "2026-09-01")))
     nightly()
-    bucket.put("nimbus/billing_period=2026-09/part-00002.csv.gz", csv_gz(charge("2.20", "2026-09-30")))
+    bucket.put("nimbus/billing_period=2026-09/part-00002.csv.gz", csv_gz(charge("0.20", "2026-09-30")))
     assert nightly() == 0
-    assert total(database) == Decimal("3.30")
+    assert total(database) == Decimal("1.30")
 
 
 def test_of_the_runs_of_an_aws_export_the_one_of_the_newest_manifest_counts(

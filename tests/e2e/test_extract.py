@@ -129,5 +129,5 @@ def test_costs_are_as_of_the_last_run_that_published(database: Database) -> None
 
 
 def test_a_nightly_that_extracts_nothing_takes_no_option_of_extraction(capfd: pytest.CaptureFixture[str]) -> None:
-    assert finops("nightly", *OF_OCTOBER, "--no-extract", "--accept-shrink") == 2
+    assert finops("nightly", *OF_OCTOBER, "--no-extract", "--source", "focus.nimbus") == 2
     assert "--no-extract extracts nothing" in capfd.readouterr().err

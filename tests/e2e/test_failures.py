@@ -36,8 +36,8 @@ def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def nightly(*options: str) -> int:
-    """A nightly of October 2026."""
-    return finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20", *options)
+    """A nightly of October 2026, on the last day that it is open."""
+    return finops("nightly", "--period", "2026-10", "--as-of", "2026-11-05", *options)
 
 
 def error_line(capfd: pytest.CaptureFixture[str]) -> str:
@@ -236,7 +236,7 @@ def test_the_relevés_survive_a_nightly_that_is_interrupted(database: Database) 
     nightly()
     before = releves(database)
     with psycopg.connect() as blocker:
-        blocker.execute("select from finops_reference.prices")
+        blocker.execute("lock table finops.fact_releve in exclusive mode")
         child = subprocess.Popen(
             [FINOPS, "nightly", "--period", "2026-10", "--as-of", "2026-11-20"],
             stderr=subprocess.PIPE,

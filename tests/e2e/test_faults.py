@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from demo.postgres import Embedded
-from tests.e2e.finops import Database, charge, finops, last_run, scalar, total, write_bill
+from ingest.database import connect, prepare
+from ingest.errors import FinopsError
+from tests.e2e.finops import Database, charge, finops, last_run, scalar, total, wait_until, write_bill
 from tests.e2e.proxy import Wire, wire
 
 RAW = "select count(*), count(distinct (run_id, record_id)) from raw_public_cloud.focus"
@@ -56,3 +61,126 @@ def test_a_source_whose_commits_are_lost_again_fails_alone_and_the_next_nightly_
     assert scalar(database, "select count(*) from raw_public_cloud.focus") == 0
     assert nightly() == 0
     assert total(database) == Decimal(10)
+
+
+def test_a_bill_exported_again_without_its_costs_changes_nothing(
+    bills: Path, database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert nightly() == 0
+    write_bill(bills, "10.csv", [charge("0", "2026-10-02") for _ in range(4)])
+    write_bill(bills, "11.csv", [charge("7", "2026-11-02")])
+    assert finops("nightly", "--period", "2026-11", "--as-of", "2026-11-20") == 1
+    assert (
+        "2026-10-01 came back with EffectiveCost 0 where 10 is accepted, more than 50% less" in capfd.readouterr().err
+    )
+    assert total(database) == Decimal(10)
+
+
+def test_a_month_that_is_not_open_changes_by_little_or_when_it_is_accepted(
+    bills: Path, database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert nightly() == 0
+    write_bill(bills, "10.csv", [charge(cost, "2026-10-02") for cost in ("1", "2", "3", "5")])
+    assert nightly() == 0
+    assert last_run(database)["changes"] == {"2026-10": "1"}
+    write_bill(bills, "10.csv", [charge(cost, "2026-10-02") for cost in ("1", "2", "3", "9")])
+    capfd.readouterr()
+    assert nightly() == 1
+    assert (
+        "focus.nimbus 2026-10 would go from 11.00 to 15.00, more than max_closed_change allows of a month that is not "
+        "open, and keeps its previous relevés"
+    ) in capfd.readouterr().err
+    assert (total(database), last_run(database)["changes"]) == (Decimal(11), {})
+    # the next night says it again, until somebody accepts it
+    assert finops("nightly", "--no-extract", "--as-of", "2026-11-20") == 1
+    assert finops("reprocess", "--period", "2026-10", "--source", "focus.nimbus", "--reason", "it is right") == 0
+    assert "Cost changed: 2026-10 by +4.00" in capfd.readouterr().out
+    assert total(database) == Decimal(15)
+    assert finops("nightly", "--no-extract", "--as-of", "2026-11-20") == 0
+
+
+def test_what_a_published_relevé_stands_on_is_not_purged(
+    bills: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INGEST__KEEP_SUPERSEDED_DAYS", "0")
+    assert nightly() == 0
+    write_bill(bills, "10.csv", [charge(cost, "2026-10-02") for cost in ("1", "2", "3", "9")])
+    for _ in range(2):
+        assert nightly() == 1  # another version counts, and is not published
+    lines = (
+        "select sum(raw.effective_cost) from raw_public_cloud.focus as raw join finops.etl_published as published"
+        " on published.landed_windows = array[raw.run_id || ' ' || raw.window_date]"
+    )
+    assert scalar(database, lines) == total(database) == Decimal(10)
+
+
+def test_a_stage_0_that_has_nothing_to_change_waits_for_no_reader(database: Database) -> None:
+    with psycopg.connect() as reader:
+        reader.execute("lock table finops.etl_runs, finops.etl_extractions, finops.etl_steps in access share mode")
+        reader.execute("select from finops.etl_accepted")
+        started = time.monotonic()
+        with connect() as connection:
+            prepare(connection)
+        assert time.monotonic() - started < 1
+    assert scalar(database, "select count(*) from finops.etl_schema") == 1
+
+
+def test_a_stage_0_that_finds_the_tables_in_use_says_by_whom(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.execute("update finops.etl_schema set version = 'older'")
+    monkeypatch.setenv("PGOPTIONS", "-c lock_timeout=200ms")
+    with psycopg.connect(application_name="a report") as reader:
+        reader.execute("select from finops.etl_runs")
+        with (
+            connect() as connection,
+            pytest.raises(FinopsError, match=r"in use by process \d+ \(.* of a report, since"),
+        ):
+            prepare(connection)
+
+
+@pytest.mark.usefixtures("bills")
+def test_reference_data_is_loaded_where_its_file_or_its_table_has_changed(
+    database: Database,
+) -> None:
+    assert nightly() == 0
+    node = "select relfilenode from pg_class where oid = 'finops_reference.groups'::regclass"
+    before = scalar(database, node)
+    assert nightly() == 0
+    assert scalar(database, node) == before
+    database.execute("update finops_reference.groups set group_name = 'changed by hand'")
+    assert nightly() == 0
+    assert scalar(database, "select count(*) from finops_reference.groups where group_name = 'changed by hand'") == 0
+
+
+@pytest.mark.usefixtures("bills")
+def test_a_database_that_goes_away_is_the_news_and_not_what_follows_from_it(
+    database: Database, to_postgres: Wire, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with psycopg.connect(database.info.dsn) as blocker:
+        blocker.execute("lock table finops.fact_releve in exclusive mode")
+        cutting = threading.Thread(target=cut_when_held_up, args=(database, to_postgres))
+        cutting.start()
+        assert nightly() == 1
+        cutting.join()
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("Error: ")]
+    assert len(said) == 1
+    assert said[0].startswith("Error: PostgreSQL went away during run")
+    assert "the connection is closed" not in said[0]
+    assert nightly() == 0
+    assert total(database) == Decimal(10)
+
+
+def cut_when_held_up(database: Database, to_postgres: Wire) -> None:
+    """Break all connections once the nightly waits for a lock."""
+    wait_until(database, "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock'")
+    to_postgres.cut()
+
+
+def test_what_was_extracted_whole_is_published_though_its_source_is_down_the_next_night(
+    bills: Path, database: Database
+) -> None:
+    assert finops("extract", "--period", "2026-10", "--as-of", "2026-11-20", "--source", "focus.nimbus") == 0
+    (bills / "10.csv").unlink()
+    assert nightly() == 1
+    assert (total(database), last_run(database)["status"]) == (Decimal(10), "FAILED")

@@ -56,7 +56,7 @@ def steps(database: Database) -> list[tuple[str, str | None, str, str | None]]:
 
 
 def test_a_pod_tried_again_goes_on_with_the_run_of_the_one_that_was_killed(database: Database) -> None:
-    with first_attempt(database, b"select from finops_reference.prices") as child:
+    with first_attempt(database, b"lock table finops.fact_releve in exclusive mode") as child:
         child.kill()
     wait_until(database, UNLOCKED)
     extracted = database.execute("select extraction_id, status from finops.etl_extractions order by 1").fetchall()
@@ -143,7 +143,7 @@ def test_a_run_that_succeeded_is_not_run_again(database: Database, capfd: pytest
 
 
 def test_a_run_that_still_works_is_not_taken_up(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
-    with first_attempt(database, b"select from finops_reference.prices") as child:
+    with first_attempt(database, b"lock table finops.fact_releve in exclusive mode") as child:
         assert finops(*NIGHTLY) == 1
     assert f"another run is writing (nightly {JOB}" in capfd.readouterr().err
     assert child.returncode == 0
@@ -159,7 +159,7 @@ def test_a_run_of_another_kind_is_not_taken_up(capfd: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize(
     "held_back_by",
-    [b"select from finops_reference.prices", b"lock table raw_public_cloud.focus in exclusive mode"],
+    [b"lock table finops.fact_releve in exclusive mode", b"lock table raw_public_cloud.focus in exclusive mode"],
     ids=["while dbt builds", "while dlt loads"],
 )
 def test_sigterm_ends_the_run_as_failed_with_the_reason(database: Database, held_back_by: bytes) -> None:

@@ -84,7 +84,7 @@ def scheduler() -> Iterator[Scheduler]:
 def held_up() -> Iterator[None]:
     """While the block runs, no nightly gets beyond its reference data."""
     with psycopg.connect() as blocker:
-        blocker.execute("select from finops_reference.prices")
+        blocker.execute("lock table finops.fact_releve in exclusive mode")
         yield
 
 

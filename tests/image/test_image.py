@@ -134,7 +134,7 @@ def test_a_bill_in_a_bucket_is_read_in_it(container: Container, database: Databa
 @pytest.mark.usefixtures("_bills")
 def test_sigterm_to_process_1_closes_the_run_as_failed(container: Container, database: Database) -> None:
     with psycopg.connect() as blocker:
-        blocker.execute("select from finops_reference.prices")
+        blocker.execute("lock table finops.fact_releve in exclusive mode")
         process = container.start(*NIGHTLY, INGEST__RUN_ID=JOB)
         wait_until(database, "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock'")
         os.kill(process_one(process), signal.SIGTERM)

@@ -59,6 +59,7 @@ digests as (
             string_agg(concat_ws(' ', first_date, window_date, extraction_run_id), ',' order by first_date, window_date)
         )
             as landed_digest,
+        array_agg(distinct concat_ws(' ', extraction_run_id, window_date)) as landed_windows,
         bool_or(is_open_bill) as is_open_bill
     from landed
     group by source, period
@@ -127,6 +128,7 @@ scopes as (
         digests.period,
         digests.measure,
         digests.landed_digest,
+        digests.landed_windows,
         -- of a bill that still grows, the published days say how far it is
         case when not digests.is_open_bill then coalesce(day_lists.measured_days, '{}') end as measured_days,
         coalesce(day_lists.estimated_days, '{}') as estimated_days

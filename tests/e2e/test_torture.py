@@ -1,0 +1,14 @@
+"""A short form of `make torture`: some nightlies are disturbed, and one plain one puts everything right."""
+
+from __future__ import annotations
+
+from demo.postgres import Embedded
+from tests.torture import MAX_WAIT, torture
+
+
+def test_one_plain_nightly_puts_everything_right_and_readers_notice_nothing(server: Embedded, template: str) -> None:
+    with torture(server, template, seed=7) as set_up:
+        outcome = set_up.run(kills=6, a_round=3, say=print)
+    assert outcome.survived, str(outcome)
+    assert outcome.rounds == 2
+    assert outcome.longest_wait[0] < 10 * MAX_WAIT, str(outcome)  # two suites at once are slow; see make torture
