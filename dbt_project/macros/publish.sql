@@ -10,7 +10,8 @@ first build, so that a first build is checked and published like any other.
 
 {#-
 A contract that has grown since the table was made: the new columns are added, and stay empty in the relevés that stand,
-until a reprocess; what they say of estimates and charges is kept as it was known. Any other difference stops the build (on_schema_change: fail): see docs/upgrading.md.
+until a reprocess; what those say of estimates and charges is kept as it was known. Any other difference stops the build
+(on_schema_change: fail): see docs/upgrading.md.
 -#}
 {% macro prepare_fact() %}
     {%- set node = graph.nodes['model.finops.fact_releve'] -%}

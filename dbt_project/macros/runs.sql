@@ -17,9 +17,9 @@ lock can't span them: the lock is looked at here, and held by the transactions t
 -#}
 {% macro open_run() %}
     {%- if not writes_fact() -%}{{ return('') }}{%- endif -%}
-    {%- if not adapter.get_relation(target.database, 'finops', 'etl_runs') -%}
+    {%- if not adapter.get_relation(target.database, 'finops', 'etl_schema') -%}
         {{ exceptions.raise_compiler_error(
-            "database '" ~ target.database ~ "' is not set up: run `finops nightly` on it once, then this again"
+            "database '" ~ target.database ~ "' is not set up for this version: run `finops nightly` on it once, then this again"
         ) }}
     {%- endif -%}
     {%- if var('fx_missing') not in ['reject', 'latest'] -%}
