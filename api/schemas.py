@@ -232,7 +232,7 @@ class Coverage(BaseModel):
     rejected: Money = Field(description="Not in the total: the known amount of what could not be valued")
     rejected_lines: int = Field(description="Usage lines that could not be valued", examples=[83])
     unpriced_lines: int = Field(description="Those of them of which not even the amount is known", examples=[83])
-    set_apart: Money = Field(description="Not in the total: what is kept beside it, such as tax that is no cost")
+    set_apart: Money = Field(description="Not in the total: what is kept beside it, such as tax that is not a cost")
     incomplete: list[SourceMonth] = Field(
         description="Sources and months of these that have days nobody measured: they are not in the total"
     )

@@ -96,8 +96,9 @@ def caveats(connection: Connection, run_id: str) -> list[str]:
 
 def _missing_days(row: Row) -> str:
     days = ranges(cast("Sequence[date]", row["missing_dates"]))
+    count = "1 day is" if row["missing_days"] == 1 else f"{row['missing_days']} days are"
     return (
-        f"{row['source']} {row['period']:%Y-%m}: {row['missing_days']} days are missing, and in no cost: {days} "
+        f"{row['source']} {row['period']:%Y-%m}: {count} missing, and in no cost: {days} "
         f"({row['measured_days']} measured, {row['estimated_days']} estimated)"
     )
 

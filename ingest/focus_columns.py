@@ -78,7 +78,7 @@ Misfits = dict[int, str]
 
 
 def number(text: str) -> Decimal | None:
-    """The exact decimal of a text, or None where it is no finite number or, as in dbt, longer than 1,000 characters."""
+    """The exact decimal of a text; None where it is not a finite number, or, as in dbt, over 1,000 characters long."""
     return Decimal(text.strip()) if len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text) else None
 
 

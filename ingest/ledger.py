@@ -216,7 +216,7 @@ def _fall(now: Totals, before: Totals, max_shrink: Decimal) -> str | None:
         was, found = (
             sum((Decimal(month.get(name, 0)) for month in totals.values()), Decimal(0)) for totals in (before, now)
         )
-        if was - found > max_shrink * abs(was):
+        if was and was - found > max_shrink * abs(was):
             return f"{name} {found} where {was} is accepted, more than {max_shrink:.0%} less"
     return None
 

@@ -47,7 +47,7 @@ METRICS = {
     "cost": "Cost of the month's relevés, in the reporting currency.",
     "cost_unallocated": "The part of the cost that no application claims.",
     "cost_estimated": "The part of the cost that is estimated: days without a snapshot, months without a rate.",
-    "cost_set_apart": "What is kept beside the month's cost and is in none, such as tax that is no cost.",
+    "cost_set_apart": "What is kept beside the month's cost and is in none, such as tax that is not a cost.",
     "measured_days": "Days of the month that the source was measured.",
     "estimated_days": "Days of the month that stand on an earlier day's snapshot of the source.",
     "missing_days": "Days that are over and that nobody measured: they are in no cost.",

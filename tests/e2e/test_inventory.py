@@ -77,7 +77,7 @@ def test_a_month_that_ends_without_dumps_is_mended_by_the_next_one(
     assert nightly("2026-09-30") == 0
     assert scalar(database, "select usage_quantity from finops.fact_releve") == Decimal(28)
     assert database.execute(days_of).fetchall() == [(28, 0, 1, "2026-09-28")]
-    assert "cmdb.disk 2026-09: 1 days are missing, and in no cost: 29 (28 measured" in capfd.readouterr().out
+    assert "cmdb.disk 2026-09: 1 day is missing, and in no cost: 29 (28 measured" in capfd.readouterr().out
     cmdb["disks"].insert_one(disk(midnight("2026-10-02"), 30))
     assert nightly("2026-10-02") == 0
     september = "select usage_quantity, estimated_cost / total_cost from finops.fact_releve where period = '2026-09-01'"
