@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import psycopg
@@ -19,8 +20,10 @@ OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid
 # would free it.
 OPTIONS = make_conninfo(connect_timeout=10, application_name="finops", keepalives_idle=60, keepalives_interval=10)
 
-# Nobody waits behind a run that waits: readers queue behind whoever asks for a table to change it.
+# Readers queue behind whoever asks for a table to change it. So stage 0 asks for a moment only, and asks again.
 LOCK_TIMEOUT = "20s"
+SCHEMA_ATTEMPTS = 40
+PAUSE = 0.5  # seconds between them
 PREPARED = """
     select exists (select from finops.etl_schema where version = %s) and case
         when exists (select from pg_roles where rolname = 'finops_api')
@@ -79,12 +82,15 @@ def prepare(connection: Connection) -> None:
     try:
         if _is_prepared(connection):
             return
-        with connection.transaction():
-            connection.execute("select pg_advisory_xact_lock(7061747)")
-            connection.execute("set local client_min_messages = warning")
-            connection.execute(SCHEMA.read_bytes())
-            connection.execute("delete from finops.etl_schema")
-            connection.execute("insert into finops.etl_schema (version) values (%s)", (_version(),))
+        for attempt in range(SCHEMA_ATTEMPTS):
+            try:
+                _apply_schema(connection)
+            except psycopg.errors.LockNotAvailable:
+                if attempt == SCHEMA_ATTEMPTS - 1:
+                    raise
+                time.sleep(PAUSE)
+            else:
+                return
     except psycopg.errors.LockNotAvailable as error:
         raise FinopsError(
             f"the loader's tables could not be changed within {LOCK_TIMEOUT}: in use by {users(connection)}; "
@@ -95,6 +101,16 @@ def prepare(connection: Connection) -> None:
             f"the role {connection.info.user} may not set the database up: {str(error).strip().splitlines()[0]}; "
             f"grant it: grant create on database {connection.info.dbname} to {connection.info.user}"
         ) from error
+
+
+def _apply_schema(connection: Connection) -> None:
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(7061747)")
+        connection.execute("set local client_min_messages = warning")
+        connection.execute("set local lock_timeout = '50ms'")
+        connection.execute(SCHEMA.read_bytes())
+        connection.execute("delete from finops.etl_schema")
+        connection.execute("insert into finops.etl_schema (version) values (%s)", (_version(),))
 
 
 def _version() -> str:

@@ -12,35 +12,35 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
 
 import click
 import psycopg
 from psycopg import sql
+from pymongo import MongoClient
+from pymongo.database import Database as MongoDatabase
 
-from demo import postgres
+from demo import cmdb, postgres
 from demo.postgres import Embedded
-from tests.conftest import ROOT, build_template
+from tests.conftest import build_template
 from tests.e2e.finops import FINOPS, charge, serving, write_bill
 from tests.e2e.proxy import Wire, wire
+from tests.e2e.readers import Readers
 
 AS_OF = date(2026, 10, 4)
 NIGHTLY = [FINOPS, "nightly", "--period", "2026-09..2026-10", "--as-of", str(AS_OF)]
 LONGEST_NIGHTLY = 6.0  # seconds: kills are spread over it, and come after its end at times
-MAX_WAIT = 0.2  # seconds that a reader may wait
 SOURCES = """
 [sources.http.{name}]
 path = "{name}"
@@ -55,6 +55,11 @@ product = "{product}"
 quantity = "amount"
 unit = "{unit}"
 """
+CMDB: Mapping[str, Mapping[str, object]] = {  # a size where None stands
+    "vms": {"vcpu": None, "ram_gib": 16},
+    "disks": {"tier": "ssd", "size_gib": None},
+    "legacy_storage": {"kind": "nas", "used_gib": None},
+}
 SEEN: Mapping[str, LiteralString] = {
     "relevés": "select id, source, application_id, product_id, family, charge_category, period, usage_quantity,"
     " total_cost, estimated_cost, line_count, daily_cost from finops.fact_releve order by id",
@@ -67,8 +72,6 @@ SEEN: Mapping[str, LiteralString] = {
     "lines": "select source, sum(total_cost), count(*) from finops.releve_lines where period = '2026-10-01'"
     " group by source order by source",
 }
-RELATIONS = re.findall(r"`((?:mv|dim|fact|etl)_\w+|rejected_usage|set_apart_charges|cost_coverage|spread_days)`", (
-    ROOT / "README.md").read_text(encoding="utf-8"))  # fmt: skip
 AIMED: Mapping[str, LiteralString] = {
     "while extracting": "select 1 from finops.etl_extractions where status = 'RUNNING'",
     "while copying": "select 1 from pg_stat_activity where query ~ '^COPY'",
@@ -86,9 +89,9 @@ class Outcome:
     rounds: int = 0
     different: list[str] = field(default_factory=list)
     failed_nightlies: list[str] = field(default_factory=list)
-    reads: int = 0
-    reader_errors: Counter[str] = field(default_factory=Counter)
-    longest_wait: tuple[float, str] = (0.0, "")
+    readers: str = ""
+    reader_errors: int = 0
+    longest_wait: float = 0.0
 
     @property
     def survived(self) -> bool:
@@ -96,15 +99,12 @@ class Outcome:
         return not self.different and not self.failed_nightlies and not self.reader_errors
 
     def __str__(self) -> str:
-        wait, where = self.longest_wait
         done = ", ".join(f"{count} {what}" for what, count in sorted(self.disturbances.items()))
-        relations, errors = len(set(RELATIONS)) + 2, self.reader_errors.total()
         lines = [
             f"{self.disturbances.total()} disturbances in {self.rounds} rounds: {done}",
-            f"{self.reads:,} reads of {relations} relations, {errors} errors, longest {wait * 1000:.0f} ms ({where})",
+            self.readers,
             *self.failed_nightlies,
             *self.different,
-            *(f"a reader of {what}: {count} times" for what, count in self.reader_errors.items()),
         ]
         return "\n".join(lines)
 
@@ -115,6 +115,8 @@ class Company:
 
     folder: Path
     chance: random.Random
+    uri: str
+    cmdb: MongoDatabase[dict[str, Any]]
     sizes: dict[str, int] = field(default_factory=dict)
     failing: bool = False
 
@@ -129,6 +131,23 @@ class Company:
             write_bill(self.folder / "nimbus", f"{month}.csv", lines)
         for days_ago in range(8):
             self.sizes[str(AS_OF - timedelta(days=days_ago))] = self.chance.randint(10, 12)
+        for name, fields in CMDB.items():
+            self.cmdb[name].delete_many({})
+            self.cmdb[name].insert_many(list(self._dumps(fields)))
+
+    def _dumps(self, fields: Mapping[str, object]) -> Iterator[dict[str, object]]:
+        """A dump of each day but one."""
+        for days_ago in (0, 1, 2, 4, 5, 6, 7):
+            day = datetime.combine(AS_OF - timedelta(days=days_ago), datetime.min.time(), UTC)
+            for number, who in enumerate(("ERP", "SHOP-WEB", "ERP", "GHOST")):
+                size = self.chance.randint(10, 12)
+                sizes = {field: size if value is None else value for field, value in fields.items()}
+                yield {"snapshot_date": day, "name": f"n{number}", "application": who, **sizes}
+
+    def fail_mongo(self, mode: object, **failure: object) -> None:
+        """Let MongoDB's reads fail, by its own fail points."""
+        data = {"failCommands": ["find", "getMore"], **failure}
+        self.cmdb.client.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
 
     def answer(self, query: dict[str, list[str]]) -> Any:
         """Two records a day; nothing of 1 October, so that a day stands on the one before."""
@@ -147,11 +166,14 @@ class Torture:
         self.server, self.wire, self.company = server, way, company
         self.chance = company.chance
         self.crashes = False  # of PostgreSQL itself: only where nobody else uses it
-        self._is_down = threading.Event()
         self.outcome = Outcome()
         self.names = {name: f"torture_{name}" for name in ("disturbed", "twin")}
+        self.readers = Readers(lambda: self._connect(self.names["disturbed"]))
         self._sources = {
             "SOURCES__FOCUS__NIMBUS__URL": str(company.folder / "nimbus"),
+            "SOURCES__CMDB__URI": company.uri,
+            "SOURCES__CMDB__SNAPSHOT_FIELD": "snapshot_date",
+            "SOURCES__CMDB__BATCH_SIZE": "10",
             "SOURCES__HTTP__SEATS__URL": url,
             "SOURCES__HTTP__QUERIES__URL": url,
             "INGEST__HTTP_ATTEMPTS": "1",
@@ -176,7 +198,7 @@ class Torture:
         self.company.change()
         self._plain("disturbed")
         self._plain("twin")
-        with self._readers():
+        with self.readers.reading():
             while self.outcome.disturbances.total() < kills:
                 self.company.change()
                 for _ in range(a_round):
@@ -186,6 +208,9 @@ class Torture:
                 self._compare()
                 self.outcome.rounds += 1
                 say(f"{self.outcome.disturbances.total()} disturbed, {self.outcome.rounds} rounds")
+        self.outcome.readers = str(self.readers)
+        self.outcome.reader_errors = self.readers.errors.total()
+        self.outcome.longest_wait = self.readers.longest_wait[0]
         return self.outcome
 
     def _connect(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
@@ -262,7 +287,7 @@ class Torture:
     def _crash(self, _child: subprocess.Popen[str]) -> str:
         """Kill a server process: PostgreSQL ends all others, and recovers."""
         time.sleep(self.chance.uniform(0.5, LONGEST_NIGHTLY))
-        self._is_down.set()
+        self.readers.is_down.set()
         with self._connect("postgres") as admin:
             found = admin.execute("select pid from pg_stat_activity where datname = %s", (self.names["disturbed"],))
             victims = [pid for (pid,) in found.fetchall()]
@@ -273,24 +298,48 @@ class Torture:
             with contextlib.suppress(psycopg.Error), self._connect("postgres"):
                 break
             time.sleep(0.1)
-        self._is_down.clear()
+        self.readers.is_down.clear()
         return "crashes of PostgreSQL"
 
     def _lose_commits(self, _child: subprocess.Popen[str]) -> str:
         self.wire.lose[:] = [self.chance.random() < 0.5 for _ in range(6)]
         return "acknowledgements of COMMIT lost"
 
-    def _fail_source(self, _child: subprocess.Popen[str]) -> str:
-        if self.chance.random() < 0.5:
-            self.company.failing = True
-            return "a service that breaks off"
+    def _fail_source(self, child: subprocess.Popen[str]) -> str:
+        failures = (self._fail_service, self._cut_bill, self._fail_mongo, self._cut_dump)
+        return self.chance.choice(failures)(child)
+
+    def _fail_service(self, _child: subprocess.Popen[str]) -> str:
+        self.company.failing = True
+        return "a service that breaks off"
+
+    def _cut_bill(self, child: subprocess.Popen[str]) -> str:
         bill = self.company.folder / "nimbus" / "2026-10.csv"
         whole = bill.read_bytes()
         bill.write_bytes(whole[: self.chance.randint(0, len(whole))])
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            _child.wait(timeout=60)
+        self._let_end(child)
         bill.write_bytes(whole)
         return "a bill cut short"
+
+    def _fail_mongo(self, child: subprocess.Popen[str]) -> str:
+        how = self.chance.choice(({"closeConnection": True}, {"errorCode": 13}, {"errorCode": 11600}))
+        self.company.fail_mongo({"times": self.chance.randint(1, 20)}, **how)
+        self._let_end(child)
+        self.company.fail_mongo("off")
+        return "MongoDB fails"
+
+    def _cut_dump(self, child: subprocess.Popen[str]) -> str:
+        """A dump that is still being written."""
+        dump = self.company.cmdb["disks"]
+        gone = list(dump.find({"name": {"$in": ["n0", "n1", "n2"][: self.chance.randint(1, 3)]}}))
+        dump.delete_many({"_id": {"$in": [document["_id"] for document in gone]}})
+        self._let_end(child)
+        dump.insert_many(gone)
+        return "a dump half written"
+
+    def _let_end(self, child: subprocess.Popen[str]) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=60)
 
     def _two_at_once(self, _child: subprocess.Popen[str]) -> str:
         second = self._start("disturbed")
@@ -322,61 +371,16 @@ class Torture:
                         f" missing {missing}; extra {extra}"
                     )
 
-    @contextmanager
-    def _readers(self) -> Iterator[None]:
-        over = threading.Event()
-        reader = threading.Thread(target=self._read, args=(over,))
-        reader.start()
-        try:
-            yield
-        finally:
-            over.set()
-            reader.join()
-
-    def _read(self, over: threading.Event) -> None:
-        """Poll every relation in turn, and note who waits and what fails."""
-        polled = sql.SQL("select * from finops.{} limit 1")
-        queries = {name: polled.format(sql.Identifier(name)) for name in RELATIONS}
-        line = sql.SQL("select from finops.releve_lines where period = {} limit 1")
-        queries["releve_lines"] = line.format(sql.Literal("2026-10-01"))
-        queries["source_periods"] = sql.SQL("select * from finops_api.{} limit 1").format(
-            sql.Identifier("source_periods")
-        )
-        connection = self._connect(self.names["disturbed"])
-        while not over.is_set():
-            for name, query in queries.items():
-                started = time.monotonic()
-                try:
-                    connection.execute(query)
-                except psycopg.Error as error:
-                    if connection.closed:
-                        connection = self._connect_again(over)
-                        continue
-                    self.outcome.reader_errors[f"{name}: {type(error).__name__}"] += 1
-                waited = time.monotonic() - started
-                self.outcome.reads += 1
-                self.outcome.longest_wait = max(self.outcome.longest_wait, (waited, name))
-            time.sleep(0.1)
-        connection.close()
-
-    def _connect_again(self, over: threading.Event) -> psycopg.Connection[tuple[Any, ...]]:
-        """After a crash of PostgreSQL, which is no fault of a nightly; without one, it is an error."""
-        if not self._is_down.wait(1):
-            self.outcome.reader_errors["a connection that was lost"] += 1
-        while not over.is_set():
-            with contextlib.suppress(psycopg.Error):
-                return self._connect(self.names["disturbed"])
-            time.sleep(0.1)
-        return self._connect("postgres")
-
 
 @contextmanager
 def torture(server: Embedded, template: str, seed: int) -> Iterator[Torture]:
     """The whole set-up, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="finops-torture-") as folder, wire(server) as made:
-        company = Company(Path(folder), random.Random(seed))  # noqa: S311 made-up sources and faults
-        with serving({"/seats": company.answer, "/queries": company.answer}) as url:
-            yield Torture(server, template, made, company, url)
+        chance = random.Random(seed)  # noqa: S311 made-up sources and faults
+        with cmdb.serve(Path(folder) / "mongo") as uri, MongoClient[dict[str, Any]](uri) as client:
+            company = Company(Path(folder), chance, uri, client["cmdb"])
+            with serving({"/seats": company.answer, "/queries": company.answer}) as url:
+                yield Torture(server, template, made, company, url)
 
 
 @click.command()

@@ -19,25 +19,22 @@ Two branches, because an `or` would keep a caller of few groups from their index
 {%- endmacro %}
 
 {#-
-A post-hook of the views, since dbt makes a view anew and what was set or granted on it would be lost. A security barrier
-keeps the functions of a query from seeing a row before the view does. (The schema is granted in ingest/schema.sql: once,
-since two grants on it at a time fail.)
+A post-hook of the views. A security barrier keeps the functions of a query from seeing a row before the view does; it is
+set where it is missing, since setting it waits for whoever reads the view. (The schema is granted in ingest/schema.sql:
+once, since two grants on it at a time fail.)
 -#}
 {% macro open_to_the_api() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
-    alter view {{ this }} set (security_barrier = true);
     do $$
     begin
+        if not exists (
+            select from pg_class where oid = '{{ this }}'::regclass and 'security_barrier=true' = any(reloptions)
+        ) then
+            alter view {{ this }} set (security_barrier = true);
+        end if;
         if exists (select from pg_roles where rolname = 'finops_api') then
             grant select on {{ this }} to finops_api;
         end if;
     end
     $$;
-{% endmacro %}
-
-{#- A pre-hook of the views: a full refresh of an aggregate takes them with it, which dbt does not notice by itself. -#}
-{% macro forget_if_gone() %}
-    {%- if execute and run_query("select to_regclass('" ~ this ~ "')").columns[0][0] is none -%}
-        {%- do adapter.cache_dropped(this) -%}
-    {%- endif -%}
 {% endmacro %}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,9 +14,23 @@ import pytest
 from demo.postgres import Embedded
 from ingest.database import connect, prepare
 from ingest.errors import FinopsError
-from tests.e2e.finops import Database, charge, finops, last_run, scalar, total, wait_until, write_bill
+from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, scalar, serving, total, wait_until, write_bill
 from tests.e2e.proxy import Wire, wire
 
+METER = """
+[sources.http.meter]
+path = "meter"
+measure = "metered"
+records = "$[*]"
+record_id = "{id}"
+application = "application"
+params = { day = "{day}" }
+
+[[sources.http.meter.lines]]
+product = "cube.query"
+quantity = "amount"
+unit = "query"
+"""
 RAW = "select count(*), count(distinct (run_id, record_id)) from raw_public_cloud.focus"
 
 
@@ -75,6 +90,31 @@ def test_a_bill_exported_again_without_its_costs_changes_nothing(
     assert total(database) == Decimal(10)
 
 
+def test_a_meter_that_is_read_again_without_its_quantities_changes_nothing(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amounts = {"2026-10-01": 8, "2026-10-02": 8}
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "config.toml").write_text(METER, encoding="utf-8")
+    answer = {"/meter": lambda query: [{"id": "a", "application": "ERP", "amount": amounts.get(query["day"][0], 1)}]}
+    # a process of its own reads the folder's .dlt
+    night = [FINOPS, "nightly", "--period", "2026-10", "--as-of", "2026-10-04"]
+    with serving(answer) as url:
+        monkeypatch.setenv("SOURCES__HTTP__METER__URL", url)
+        subprocess.run(night, check=True)
+        before = total(database)
+        amounts["2026-10-02"] = 0
+        refused = subprocess.run(night, check=False, capture_output=True, text=True)
+        assert (
+            "http.meter 2026-10 keeps its previous relevés: query of 2026-10-02 would go from 8 to 0, more than "
+            "max_day_fall allows. Look why, then accept it with `finops reprocess --period 2026-10 --source http.meter "
+        ) in refused.stderr
+        assert (refused.returncode, total(database)) == (1, before)
+        amounts["2026-10-02"] = 9
+        subprocess.run(night, check=True)
+    assert total(database) > before
+
+
 def test_a_bill_of_nothing_may_get_a_credit(bills: Path, database: Database) -> None:
     write_bill(bills, "11.csv", [charge("0", "2026-11-02")])
     november = ["--period", "2026-11", "--as-of", "2026-11-20"]
@@ -95,8 +135,8 @@ def test_a_month_that_is_not_open_changes_by_little_or_when_it_is_accepted(
     capfd.readouterr()
     assert nightly() == 1
     assert (
-        "focus.nimbus 2026-10 would go from 11.00 to 15.00, more than max_closed_change allows of a month that is not "
-        "open, and keeps its previous relevés"
+        "focus.nimbus 2026-10 keeps its previous relevés: its cost would go from 11.00 to 15.00, more than "
+        "max_closed_change allows of a month that is not open"
     ) in capfd.readouterr().err
     assert (total(database), last_run(database)["changes"]) == (Decimal(11), {})
     # the next night says it again, until somebody accepts it
@@ -138,7 +178,7 @@ def test_a_stage_0_that_finds_the_tables_in_use_says_by_whom(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.execute("update finops.etl_schema set version = 'older'")
-    monkeypatch.setenv("PGOPTIONS", "-c lock_timeout=200ms")
+    monkeypatch.setattr("ingest.database.SCHEMA_ATTEMPTS", 2)
     with psycopg.connect(application_name="a report") as reader:
         reader.execute("select from finops.etl_runs")
         with (
@@ -153,12 +193,15 @@ def test_reference_data_is_loaded_where_its_file_or_its_table_has_changed(
     database: Database,
 ) -> None:
     assert nightly() == 0
-    node = "select relfilenode from pg_class where oid = 'finops_reference.groups'::regclass"
-    before = scalar(database, node)
+    written = "select max(xmin::text::bigint) from finops_reference.groups"
+    before = scalar(database, written)
     assert nightly() == 0
-    assert scalar(database, node) == before
+    assert scalar(database, written) == before
     database.execute("update finops_reference.groups set group_name = 'changed by hand'")
-    assert nightly() == 0
+    with psycopg.connect() as reader:  # whose lock keeps nothing waiting, nor is kept waiting
+        reader.execute("select from finops_reference.groups")
+        assert nightly() == 0
+    assert scalar(database, written) > before
     assert scalar(database, "select count(*) from finops_reference.groups where group_name = 'changed by hand'") == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +15,32 @@ from dbt.cli.main import dbtRunner
 from psycopg import sql
 
 from tests.conftest import ROOT
-from tests.e2e.finops import Database, charge, finops, scalar, write_bill
+from tests.e2e.finops import FINOPS, Database, charge, finops, scalar, write_bill
+from tests.e2e.readers import MAX_WAIT, Readers
 
+NIGHTLY = ("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
 OID = "select 'finops.mv_cost_app_month'::regclass::oid"
 INDEXES = (
     "select count(*), count(*) filter (where indexdef like 'CREATE UNIQUE%%') from pg_indexes where tablename = %s"
 )
 COLUMNS = "select attname from pg_attribute where attrelid = 'finops.mv_cost_app_month'::regclass and attnum > 0"
+
+# What an older version said in places: a column under another name, one more, one less, another order of them.
+OLDER = (
+    ("intermediate/int_usage_valued.sql", "        resource_name as resource_title,\n", "        resource_name,\n"),
+    ("marts/releve_lines.sql", "resource_title as resource_name", "resource_name"),
+    (
+        "intermediate/int_applications.sql",
+        "system_ref,\n        catalogued.entity_ref",
+        "entity_ref,\n        catalogued.system_ref",
+    ),
+    ("aggregates/mv_cost_app_month.sql", "", "        count(*) as releve_count,\n"),
+    (
+        "api/visible_rejects.sql",
+        "        'unpriced_line_count',\n        'rejected_line_count',\n",
+        "        'rejected_line_count',\n        'unpriced_line_count',\n",
+    ),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +53,7 @@ def _bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def nightly() -> None:
     """A run as the CronJob has it."""
-    assert finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20") == 0
+    assert finops(*NIGHTLY) == 0
 
 
 def copied(tmp_path: Path) -> Path:
@@ -121,6 +141,52 @@ def test_a_run_replaces_an_aggregate_whose_query_changed_and_its_readers_read_on
         assert scalar(database, "select count(*) from pg_matviews where matviewname like '%%\\_\\_dbt\\_%%'") == 0
     finally:
         database.execute(sql.SQL("drop owned by {0}; drop role {0}").format(sql.Identifier(role)))
+
+
+def test_the_first_run_of_a_version_replaces_what_changed_and_no_reader_notices(
+    database: Database, tmp_path: Path
+) -> None:
+    nightly()
+    project = copied(tmp_path)
+    for name, was, is_now in OLDER:
+        model = project / "models" / name
+        text = model.read_text(encoding="utf-8")
+        assert is_now in text, name
+        model.write_text(text.replace(is_now, was), encoding="utf-8")
+    assert dbt(tmp_path, project) == []
+    assert scalar(database, "select count(*) from pg_class where relname like '%%\\_\\_replaced\\_%%'") == 0
+    columns = "select attname from pg_attribute where attrelid = 'finops_intermediate.int_usage_valued'::regclass"
+    assert ("resource_title",) in database.execute(columns).fetchall()
+    database.execute("create view public.who as select application_id, application_name from finops.dim_application")
+    dsn = database.info.dsn
+    readers = Readers(lambda: psycopg.connect(dsn, autocommit=True, prepare_threshold=None))
+    with readers.reading():
+        for _ in range(2):
+            subprocess.run([FINOPS, *NIGHTLY], check=True)
+    assert readers.errors == {}, str(readers)
+    assert readers.longest_wait[0] < 10 * MAX_WAIT, str(readers)  # two suites at once are slow; see make torture
+    assert ("resource_title",) not in database.execute(columns).fetchall()
+    assert scalar(database, "select count(*) from pg_class where relname like '%%\\_\\_replaced\\_%%'") == 0
+    assert scalar(database, "select sum(total_cost) from finops.releve_lines where period = '2026-10-01'") == 7.5
+    assert scalar(database, "select count(*) from public.who") > 1
+
+
+def test_a_report_that_takes_its_time_keeps_nobody_waiting_behind_a_new_version(
+    database: Database, tmp_path: Path
+) -> None:
+    nightly()
+    project = older(tmp_path, was="", is_now="        count(*) as releve_count,\n")
+    with psycopg.connect() as report:
+        report.execute("select * from finops_api.visible_app_costs, finops.mv_cost_app_month")
+        ending = threading.Timer(4, report.commit)
+        ending.start()
+        dsn = database.info.dsn
+        readers = Readers(lambda: psycopg.connect(dsn, autocommit=True, prepare_threshold=None))
+        with readers.reading():
+            assert dbt(tmp_path, project, "--select", "mv_cost_app_month", "visible_app_costs") == []
+        ending.join()
+    assert readers.errors == {}, str(readers)
+    assert readers.longest_wait[0] < 1, str(readers)  # the report kept the run waiting for four
 
 
 def test_an_aggregate_is_made_anew_once_and_not_for_a_comment(database: Database, tmp_path: Path) -> None:
