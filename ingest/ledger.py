@@ -55,8 +55,7 @@ DOES_NOT_ADD_UP = (
     "{amount_rejected} rejected + {amount_set_apart} set apart"
 )
 CHANGES_TOO_MUCH = (
-    "{source} {month} would go from {cost_before:,.2f} to {cost_after:,.2f}, more than max_closed_change allows of a "
-    "month that is not open, and keeps its previous relevés: look why, then accept it with "
+    "{source} {month} keeps its previous relevés: {refusal}. Look why, then accept it with "
     '`finops reprocess --period {month} --source {source} --reason "…"`'
 )
 
@@ -196,11 +195,12 @@ def _refusal(
 ) -> str | None:
     remedy = "what was published stays; if this is right, run again with --accept-shrink"
     for outcome in outcomes:
-        known = _held_against(source, outcome.window.start, before)
+        day = _held_against(source, outcome, before)
+        known = before.get(day)
         if known and outcome.records < known.records * (1 - limits.max_shrink):
             return (
                 f"{source.name}: {outcome.window.start} came back with {outcome.records} records where "
-                f"{known.records} are accepted, more than {limits.max_shrink:.0%} fewer: {remedy}"
+                f"{known.records} are accepted of {day}, more than {limits.max_shrink:.0%} fewer: {remedy}"
             )
         if known and (fall := _fall(outcome.control_totals, known.control_totals, limits.max_shrink)):
             return f"{source.name}: {outcome.window.start} came back with {fall}: {remedy}"
@@ -221,14 +221,16 @@ def _fall(now: Totals, before: Totals, max_shrink: Decimal) -> str | None:
     return None
 
 
-def _held_against(source: Source, day: date, before: Mapping[date, Accepted]) -> Accepted | None:
-    """What a window must not be much smaller than: its own last version, or, of reference data, the latest before it.
+def _held_against(source: Source, outcome: Outcome, before: Mapping[date, Accepted]) -> date:
+    """The window that one must not be much smaller than: itself as it counts now, or the snapshot of the day before it.
 
-    A catalog hardly changes from day to day: half of it missing would read as half of the applications having left.
+    A catalog or a CMDB hardly changes from day to day: half of it missing would read as half of it having left. A day
+    without a dump of the CMDB is an ordinary gap.
     """
-    if source.measure != "reference":
-        return before.get(day)
-    return before.get(max((known for known in before if known <= day), default=day))
+    day = outcome.window.start
+    if day in before or not (source.measure == "reference" or (source.measure == "inventory" and outcome.records)):
+        return day
+    return max((known for known in before if known < day), default=day)
 
 
 def planned(run: Run) -> bool:

@@ -136,6 +136,7 @@ alter table finops.etl_reconciliations add column if not exists cost_before nume
 alter table finops.etl_reconciliations add column if not exists cost_after numeric;
 alter table finops.etl_reconciliations add column if not exists measured_days int [];
 alter table finops.etl_reconciliations add column if not exists estimated_days int [];
+alter table finops.etl_reconciliations add column if not exists refusal text;
 do $$
 begin
     if exists (
@@ -165,6 +166,17 @@ create table if not exists finops.etl_scope_lookups (
     key text not null
 );
 create index if not exists etl_scope_lookups_scope on finops.etl_scope_lookups (source, period);
+
+-- What inventories said of each day, and meters of each window, of a published (source, period): what is read again is
+-- compared with it.
+create table if not exists finops.etl_scope_days (
+    source text not null,
+    period date not null,
+    day date not null,
+    unit text not null,
+    quantity numeric not null
+);
+create index if not exists etl_scope_days_scope on finops.etl_scope_days (source, period);
 
 create table if not exists finops.rejected_usage (
     run_id uuid not null,

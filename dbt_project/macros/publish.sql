@@ -103,6 +103,26 @@ has changed. Reference data changes open months; in earlier ones its changes wai
         and (valued.source, valued.period) in (select source, period from open_scopes);
     {%- endif %}
     analyze scoped_usage;
+    {#- What inventories say of each day and meters of each window, priced or not; a bill is looked at when it lands. #}
+    create temporary table scope_days on commit drop as
+    select
+        source,
+        period,
+        case when measure = 'inventory' then usage_date else window_date end as day,
+        coalesce(unit, '') as unit,
+        sum(quantity) as quantity,
+        bool_or(estimated_reason = 'MISSING_SNAPSHOT') as is_estimated
+    from scoped_usage
+    inner join (
+        select distinct source, measure
+        from finops.etl_accepted
+        where measure in ('inventory', 'metered')
+    ) as measures using (source)
+    where
+        not is_duplicate
+        and quantity is not null
+        and coalesce(reject_reason, 'NO_PRICE') in ('NO_PRODUCT', 'UNIT_MISMATCH', 'NO_PRICE', 'NO_FX_RATE')
+    group by 1, 2, 3, 4;
 {% endmacro %}
 
 {% macro get_incremental_replace_scope_sql(arguments) %}
@@ -172,6 +192,33 @@ has changed. Reference data changes open months; in earlier ones its changes wai
         group by 1, 2
     ),
 
+    -- a day that was read again: the first one that lost, or gained, more than a second reading explains
+    suspicious_days as (
+        select distinct on (before.source, before.period)
+            before.source,
+            before.period,
+            format(
+                '%s of %s would go from %s to %s, %s', before.unit, before.day, trim_scale(before.quantity),
+                trim_scale(coalesce(after.quantity, 0)),
+                case
+                    when coalesce(after.quantity, 0) < before.quantity then 'more than max_day_fall allows'
+                    else 'as much as another unit makes it'
+                end
+            ) as change
+        from finops.etl_scope_days as before
+        inner join open_scopes on before.source = open_scopes.source and before.period = open_scopes.period
+        left join scope_days as after
+            on
+                before.source = after.source
+                and before.day = after.day
+                and before.unit = after.unit
+        where
+            before.quantity - coalesce(after.quantity, 0) > {{ var('max_day_fall') }} * abs(before.quantity)
+            -- MiB that are GiB now
+            or before.quantity > 0 and after.quantity >= 1000 * before.quantity
+        order by before.source, before.period, before.day, before.unit
+    ),
+
     figures as (
         select
             scope.source,
@@ -191,10 +238,18 @@ has changed. Reference data changes open months; in earlier ones its changes wai
             scopes.landed_windows,
             standing.cost as cost_before,
             coalesce(aggregated.cost, 0) as cost_after,
-            scope.period <> all(finops.open_periods(runs.as_of))
-            and not runs.accepts_changes
-            and abs(coalesce(aggregated.cost, 0) - standing.cost) > {{ var('max_closed_change') }} * abs(standing.cost)
-                as changes_too_much,
+            case
+                when runs.accepts_changes then null
+                when suspicious_days.change is not null then suspicious_days.change
+                when
+                    scope.period <> all(finops.open_periods(runs.as_of))
+                    and abs(coalesce(aggregated.cost, 0) - standing.cost)
+                    > {{ var('max_closed_change') }} * abs(standing.cost)
+                    then format(
+                        'its cost would go from %s to %s, more than max_closed_change allows of a month that is not open',
+                        round(standing.cost, 2), round(coalesce(aggregated.cost, 0), 2)
+                    )
+            end as refusal,
             scopes.measured_days,
             scopes.estimated_days
         from open_scopes as scope
@@ -205,12 +260,14 @@ has changed. Reference data changes open months; in earlier ones its changes wai
         left join accounted on scope.source = accounted.source and scope.period = accounted.period
         left join aggregated on scope.source = aggregated.source and scope.period = aggregated.period
         left join standing on scope.source = standing.source and scope.period = standing.period
+        left join suspicious_days on scope.source = suspicious_days.source and scope.period = suspicious_days.period
         inner join finops.etl_runs as runs on runs.run_id = '{{ current_run_id() }}'
     )
 
     update finops.etl_reconciliations as scope
     set
         status = figures.status,
+        refusal = case when figures.status = 'REFUSED' then figures.refusal end,
         publication = case when figures.status = 'PUBLISHED' then nextval('finops.etl_publication') end,
         records_landed = figures.records_landed,
         records_released = figures.records_released,
@@ -238,7 +295,7 @@ has changed. Reference data changes open months; in earlier ones its changes wai
                     or amount_landed <> amount_released + amount_rejected + amount_set_apart
                     or lines_released <> lines_in_releves
                     then 'BLOCKED'
-                when changes_too_much then 'REFUSED'
+                when refusal is not null then 'REFUSED'
                 else 'PUBLISHED'
             end as status
         from figures
@@ -275,6 +332,12 @@ has changed. Reference data changes open months; in earlier ones its changes wai
         billed_cost, invoice_id
     from scoped_usage
     where set_apart_reason is not null and not is_duplicate and (source, period) in ({{ published }});
+
+    delete from finops.etl_scope_days where (source, period) in ({{ published }});
+    insert into finops.etl_scope_days (source, period, day, unit, quantity)
+    select source, period, day, unit, quantity
+    from scope_days
+    where is_estimated is not true and (source, period) in ({{ published }});
 
     delete from finops.etl_scope_lookups where (source, period) in ({{ published }});
     insert into finops.etl_scope_lookups (source, period, kind, key)

@@ -69,7 +69,7 @@ def test_a_window_that_shrank_is_refused_and_what_was_published_stays(
     write_bill(bills / "nimbus", "10.csv", [charge("1", "2026-10-02")])
     assert nightly() == 1
     assert total(database) == Decimal(20)
-    assert "1 records where 4 are accepted, more than 50% fewer" in error_line(capfd)
+    assert "1 records where 4 are accepted of 2026-10-01, more than 50% fewer" in error_line(capfd)
 
 
 def test_a_window_that_shrank_is_taken_when_the_operator_says_so(bills: Path, database: Database) -> None:

@@ -106,6 +106,57 @@ def test_a_cmdb_read_for_the_first_time_says_which_days_are_missing(
     assert 'finops_missing_days{period="2026-09",source="cmdb.disk"} 23.0' in capfd.readouterr().out
 
 
+def test_a_day_that_is_read_again_changes_by_little_or_when_it_is_accepted(
+    cmdb: MongoDatabase[Any], database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cmdb["disks"].insert_many([disk(midnight(day), 300) for day in ("2026-09-18", "2026-09-19", "2026-09-20")])
+    published = "select usage_quantity from finops.fact_releve"
+    assert nightly("2026-09-20") == 0
+    cmdb["disks"].update_one({"snapshot_date": midnight("2026-09-19")}, {"$set": {"size_gib": 160}})
+    assert nightly("2026-09-20") == 0
+    assert scalar(database, published) == Decimal("25.333333333333")
+    for size, quantity, why in (
+        (70, "2.333333333333", "more than max_day_fall allows"),
+        ("unknown", "0", "more than max_day_fall allows"),
+        (160_000, "5333.333333333333", "as much as another unit makes it"),
+    ):
+        cmdb["disks"].update_one({"snapshot_date": midnight("2026-09-19")}, {"$set": {"size_gib": size}})
+        assert nightly("2026-09-20") == 1
+        assert (
+            "cmdb.disk 2026-09 keeps its previous relevés: GiB-month of 2026-09-19 would go from 5.333333333333 to "
+            f"{quantity}, {why}"
+        ) in capfd.readouterr().err
+    assert scalar(database, published) == Decimal("25.333333333333")
+    cmdb["disks"].update_one({"snapshot_date": midnight("2026-09-19")}, {"$set": {"size_gib": 70}})
+    assert nightly("2026-09-20", "--accept-shrink") == 0
+    assert nightly("2026-09-20") == 0
+    assert scalar(database, published) == Decimal("22.333333333333")
+
+
+def test_half_of_a_new_day_s_dump_is_refused(
+    cmdb: MongoDatabase[Any], database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cmdb["disks"].insert_many([disk(midnight("2026-09-19"), 30, name=f"d{number}") for number in range(10)])
+    assert nightly("2026-09-19") == 0
+    cmdb["disks"].insert_many([disk(midnight("2026-09-20"), 30, name=f"d{number}") for number in range(4)])
+    assert nightly("2026-09-20") == 1
+    assert (
+        "cmdb.disk: 2026-09-20 came back with 4 records where 10 are accepted of 2026-09-19" in capfd.readouterr().err
+    )
+    assert scalar(database, "select usage_quantity from finops.fact_releve") == 10
+    cmdb["disks"].insert_many([disk(midnight("2026-09-20"), 30, name=f"d{number}") for number in range(4, 10)])
+    assert nightly("2026-09-20") == 0
+    assert scalar(database, "select usage_quantity from finops.fact_releve") == 20
+
+
+def test_a_day_that_was_estimated_is_what_its_late_dump_says(cmdb: MongoDatabase[Any], database: Database) -> None:
+    cmdb["disks"].insert_many([disk(midnight(day), 300) for day in ("2026-09-18", "2026-09-20")])
+    assert nightly("2026-09-20") == 0
+    cmdb["disks"].insert_one(disk(midnight("2026-09-19"), 30))
+    assert nightly("2026-09-20") == 0
+    assert scalar(database, "select usage_quantity from finops.fact_releve") == 21
+
+
 def test_a_cmdb_in_another_unit_makes_rejects_and_no_cost(cmdb: MongoDatabase[Any], database: Database) -> None:
     machine = {"snapshot_date": midnight("2026-09-01"), "application": "ERP", "vcpu": 4}
     cmdb["vms"].insert_many([{**machine, "name": f"vm{number}", "ram": 16384} for number in range(6)])
