@@ -12,6 +12,7 @@ RUN python3 -m venv --without-pip /opt/venv \
     && /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --no-deps --only-binary :all: \
         --require-hashes -r requirements-image.lock
 COPY pyproject.toml README.md profiles.yml.example ./
+COPY finops finops
 COPY api api
 COPY ingest ingest
 COPY demo demo
@@ -29,7 +30,7 @@ RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-d
         ! -name s3 ! -name signin ! -name 'sso*' ! -name sts -exec rm -rf {} + \
     && find babel/locale-data -name '*.dat' ! -name 'root.dat' ! -name 'en*.dat' -delete \
     && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv /opt/finops \
-    && /opt/venv/bin/python -c "import adlfs, gcsfs, s3fs, adbc_driver_postgresql.dbapi, api.app, dbt.cli.main, ingest.cli"
+    && /opt/venv/bin/python -c "import adlfs, gcsfs, s3fs, adbc_driver_postgresql.dbapi, dbt.cli.main, finops.api.app, finops.ingest.cli"
 
 FROM ${BASE}
 ARG VERSION=0.1.0

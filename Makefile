@@ -11,15 +11,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Without a configured database, commands work on the one that `make demo` built.
-ON_DEMO := $(if $(PGHOST),,$(BIN)/python -m demo run --)
+ON_DEMO := $(if $(PGHOST),,$(BIN)/python -m finops.demo run --)
 # The docs need no database; on the configured one, or what the demo built, they say the columns' types too.
-DOCS := $(if $(PGHOST),$(BIN)/finops,$(if $(wildcard .finops/postgres),$(BIN)/python -m demo run -- finops,$(BIN)/finops)) docs
+DOCS := $(if $(PGHOST),$(BIN)/finops,$(if $(wildcard .finops/postgres),$(BIN)/python -m finops.demo run -- finops,$(BIN)/finops)) docs
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Run the nightly on an embedded PostgreSQL and a made-up company (AS_OF=2026-11-22 for its last day)
-	@$(BIN)/python -m demo $(if $(AS_OF),--as-of $(AS_OF))
+	@$(BIN)/python -m finops.demo $(if $(AS_OF),--as-of $(AS_OF))
 
 api: $(READY) ## Serve the HTTP API: to this machine alone on what the demo built, else as configured (ARGS="--port 8000")
 	@$(ON_DEMO) $(if $(ON_DEMO),finops-api serve --insecure-local,$(BIN)/finops-api serve) $(ARGS)
@@ -56,7 +56,7 @@ doctor: $(READY) ## Check what a nightly stands on, as configured, and say what 
 	@$(BIN)/finops doctor
 
 psql: $(READY) ## Open psql on what the demo built (ARGS="-Atc 'select 1'")
-	@$(BIN)/python -m demo psql -- $(ARGS)
+	@$(BIN)/python -m finops.demo psql -- $(ARGS)
 
 image: ## Build the container image with Docker, else buildah (IMAGE=finops:0.1.0, ARGS="--build-arg BASE=…")
 	@if docker info >/dev/null 2>&1; then docker build --tag $(IMAGE) $(ARGS) .; else buildah build --tag $(IMAGE) $(ARGS) .; fi

@@ -10,10 +10,11 @@ import click
 import uvicorn
 from pydantic import ValidationError
 
-from api import logs, tokens
-from api.app import LOOPBACK, create_app
-from api.settings import Settings
-from api.wire import patient_for
+from finops.api.app import LOOPBACK, create_app
+from finops.api.auth import tokens
+from finops.api.http import logs
+from finops.api.http.protocol import patient_for
+from finops.api.settings import Settings
 
 FULL_NAME = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -10,15 +10,20 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
-from api import errors
-from api.allowance import Allowance
-from api.answers import NotModifiedError, not_modified
-from api.auth import Doorkeeper
-from api.database import create_pool
-from api.metrics import Metrics
-from api.observed import Observed
-from api.routes import catalogue, cost_insights, costs, health, infrawallet, metrics
-from api.settings import Settings
+from finops.api.auth.authenticator import Doorkeeper
+from finops.api.auth.rate_limit import Allowance
+from finops.api.backstage.cost_insights import routes as cost_insights
+from finops.api.backstage.infrawallet import routes as infrawallet
+from finops.api.catalogue import routes as catalogue
+from finops.api.costs import routes as costs
+from finops.api.database import create_pool
+from finops.api.http import metrics_route as metrics
+from finops.api.http import probes as health
+from finops.api.http import problems as errors
+from finops.api.http.access_log import Observed
+from finops.api.http.metrics import Metrics
+from finops.api.http.responses import NotModifiedError, not_modified
+from finops.api.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ROUTERS = (

@@ -20,9 +20,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from api.auth import Caller
-from api.identity import Identity
-from api.settings import Settings
+from finops.api.auth.authenticator import Caller
+from finops.api.auth.caller import Identity
+from finops.api.settings import Settings
 
 Connection = psycopg.AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]

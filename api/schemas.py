@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer
 
-from api.parameters import Dimension, Granularity
+from finops.api.http.parameters import Dimension, Granularity
 
 Money = Annotated[
     Decimal,

@@ -18,7 +18,7 @@ from dbt.cli.main import dbtRunner
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from ingest.database import prepare
+from finops.ingest.database import prepare
 
 ROOT = Path(__file__).resolve().parents[1]
 APPLICATIONS_OF_A_GROUP = 25

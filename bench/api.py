@@ -37,15 +37,15 @@ from psycopg.sql import SQL, Composed
 from rich.console import Console
 from rich.table import Table
 
-from api import tokens
-from api.cost_query import Base, CostQuery
-from api.intervals import Intervals, parse
-from api.months import shifted
-from api.queries import DATA_VERSION, SCOPES
-from api.queries_backstage import GROUP, GROUP_DAYS_BY_APPLICATION, GROUP_DAYS_BY_FAMILY, TOTAL_DAYS
 from bench.aggregates import APPLICATIONS_OF_A_GROUP, LAST_PERIOD, Scale, build, fill
 from bench.load import Target, at_rate, saturate
-from demo import postgres
+from finops.api.auth import tokens
+from finops.api.backstage.intervals import Intervals, parse
+from finops.api.backstage.queries import GROUP, GROUP_DAYS_BY_APPLICATION, GROUP_DAYS_BY_FAMILY, TOTAL_DAYS
+from finops.api.catalogue.queries import DATA_VERSION, SCOPES
+from finops.api.costs.query import Base, CostQuery
+from finops.api.months import shifted
+from finops.demo import postgres
 
 LAST = date.fromisoformat(LAST_PERIOD)
 YEAR = (shifted(LAST, -11), LAST)

@@ -1,6 +1,6 @@
 """How fast records land, and in how much memory: beside a floor, a plain COPY of the same rows, in the same run.
 
-    python -m demo run -- python bench/landing.py 1000000
+    python -m finops.demo run -- python bench/landing.py 1000000
 
 Prints a table, and removes what it landed. Peak memory is of this whole process, after everything before that line.
 """
@@ -24,15 +24,15 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from ingest.database import connect, prepare
-from ingest.documents import Record, encode
-from ingest.extract import Order, extract_all
-from ingest.landing import document_tables, land
-from ingest.periods import Period
-from ingest.progress import Progress
-from ingest.runs import Opening, open_run
-from ingest.settings import ConfiguredSource, Limits, Settings
-from ingest.sources import CMDB_DISK, focus_source
+from finops.ingest.config.settings import ConfiguredSource, Limits, Settings
+from finops.ingest.database import connect, prepare
+from finops.ingest.periods import Period
+from finops.ingest.pipeline.extract import Order, extract_all
+from finops.ingest.pipeline.load import document_tables, land
+from finops.ingest.pipeline.runs import Opening, open_run
+from finops.ingest.sources.catalog import CMDB_DISK, focus_source
+from finops.ingest.sources.documents import Record, encode
+from finops.ingest.telemetry.progress import Progress
 
 DAY = date(2026, 9, 1)
 COLUMNS = [
@@ -139,5 +139,5 @@ def main(lines: int) -> None:
 
 if __name__ == "__main__":
     if "PGHOST" not in os.environ:
-        sys.exit("no database: python -m demo run -- python bench/landing.py 1000000")
+        sys.exit("no database: python -m finops.demo run -- python bench/landing.py 1000000")
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)

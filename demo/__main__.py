@@ -1,4 +1,4 @@
-"""`python -m demo`: the whole pipeline on the made-up company, then what came out of it."""
+"""`python -m finops.demo`: the whole pipeline on the made-up company, then what came out of it."""
 
 import os
 import shutil
@@ -16,9 +16,9 @@ import click
 import psycopg
 from rich.console import Console
 
-from demo import anchor, bills, cmdb, period, postgres, report, services, settings
+from finops.demo import anchor, bills, cmdb, period, postgres, report, services, settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -31,7 +31,7 @@ def main(context: click.Context, as_of: datetime | None) -> None:
     Everything stays in .finops (FINOPS_HOME says where that is; the project's folder by default), so that a
     second run gives the same totals. Delete .finops to start again.
 
-    Example: python -m demo --as-of 2026-11-22
+    Example: python -m finops.demo --as-of 2026-11-22
     """
     signal.signal(signal.SIGTERM, _exit_on_terminate)
     _forget_variables("PG", "SOURCES__")
@@ -44,7 +44,7 @@ def main(context: click.Context, as_of: datetime | None) -> None:
 def psql(arguments: tuple[str, ...]) -> None:
     """Open psql on the demonstration's database.
 
-    Example: python -m demo psql -- -c 'select * from finops.etl_runs'
+    Example: python -m finops.demo psql -- -c 'select * from finops.etl_runs'
     """
     if not (_folder() / "postgres").exists():
         raise click.ClickException("there is no database yet: run `make demo` first.")
@@ -56,7 +56,7 @@ def psql(arguments: tuple[str, ...]) -> None:
 def run(command: tuple[str, ...]) -> None:
     """Run a command on the demonstration's database.
 
-    Example: python -m demo run -- finops runs
+    Example: python -m finops.demo run -- finops runs
     """
     sys.exit(_run(command))
 
@@ -121,7 +121,7 @@ def _company(folder: Path, as_of: date) -> Iterator[dict[str, str]]:
 
 def _nightly(as_of: date) -> int:
     """Run the pipeline as `finops nightly` does; returns its exit code."""
-    from ingest.cli import cli  # noqa: PLC0415 - psql and run need none of it, nor its second of imports
+    from finops.ingest.cli import cli  # noqa: PLC0415 - psql and run need none of it, nor its second of imports
 
     arguments = ["nightly", "--period", period.period_range(as_of), "--as-of", as_of.isoformat()]
     try:
@@ -166,4 +166,4 @@ def _run(command: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m demo")
+    main(prog_name="python -m finops.demo")

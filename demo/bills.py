@@ -18,8 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from demo.cloud import AWS, AWS_SERVICES, AZURE, AZURE_SERVICES, Provider, Service
-from demo.variation import noise
+from finops.demo.cloud import AWS, AWS_SERVICES, AZURE, AZURE_SERVICES, Provider, Service
+from finops.demo.variation import noise
 
 AMOUNTS = (
     "BilledCost", "ConsumedQuantity", "ContractedCost", "ContractedUnitPrice", "EffectiveCost", "ListCost",

@@ -7,9 +7,9 @@ too, null for a group that isn't there, and errors with status 200.
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from demo.company import CI_GROUPS, PROJECTS, Project
-from demo.query import Answer, Query
-from demo.variation import activity
+from finops.demo.company import CI_GROUPS, PROJECTS, Project
+from finops.demo.query import Answer, Query
+from finops.demo.variation import activity
 
 MIB_A_MINUTE = 60  # of artifacts kept, for each minute of an ordinary day
 PAGE = 3  # GitLab's is 100; a small one shows that pages are followed

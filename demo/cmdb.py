@@ -17,9 +17,9 @@ from bson import Decimal128, ObjectId
 from pymongo import MongoClient
 from secantus import SecantusDBServer
 
-from demo.company import VMS, VOLUMES, Vm, Volume
-from demo.period import day_without_dump
-from demo.variation import grown
+from finops.demo.company import VMS, VOLUMES, Vm, Volume
+from finops.demo.period import day_without_dump
+from finops.demo.variation import grown
 
 DATABASE = "cmdb"
 BATCH = 1000

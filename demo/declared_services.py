@@ -6,8 +6,8 @@ One pages by number and the other by cursor; the platform's record has CPU, RAM 
 import base64
 from datetime import date, timedelta
 
-from demo.query import Answer, BadRequestError, Query
-from demo.variation import activity, grown
+from finops.demo.query import Answer, BadRequestError, Query
+from finops.demo.variation import activity, grown
 
 # Tickets on an ordinary day.
 TICKETS = {"SHOP-WEB": 14, "SHOP-MOBILE": 9, "PAYMENTS": 6, "ORDERS": 5, "erp": 11, "HR-PORTAL": 17, "BI": 3}

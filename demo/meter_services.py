@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
-from demo.company import NAMESPACES, SERVERS, Namespace, Server
-from demo.query import Answer, BadRequestError, Query
-from demo.variation import activity, noise
+from finops.demo.company import NAMESPACES, SERVERS, Namespace, Server
+from finops.demo.query import Answer, BadRequestError, Query
+from finops.demo.variation import activity, noise
 
 # Queries on an ordinary day; None is a dashboard that nobody tagged.
 QUERIES: dict[str | None, int] = {

@@ -6,8 +6,8 @@ counts points and not dataframes. Servers are Nova's to count (meter_services.py
 
 from datetime import UTC, datetime, timedelta
 
-from demo.company import CINDER_VOLUMES, FLOATING_ADDRESSES
-from demo.query import Answer, BadRequestError, Query
+from finops.demo.company import CINDER_VOLUMES, FLOATING_ADDRESSES
+from finops.demo.query import Answer, BadRequestError, Query
 
 Document = dict[str, object]
 

@@ -6,9 +6,9 @@ Artifactory lists VIRTUAL repositories of "0 bytes" and ends with a TOTAL row th
 
 from datetime import date
 
-from demo.company import PROJECTS, REPOSITORIES, Project, Repository
-from demo.query import Answer, BadRequestError, Query
-from demo.variation import grown
+from finops.demo.company import PROJECTS, REPOSITORIES, Project, Repository
+from finops.demo.query import Answer, BadRequestError, Query
+from finops.demo.variation import grown
 
 KIB = 1024
 MIB = KIB**2

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from api.settings import Issuer
-from api.settings import Settings as ApiSettings
-from ingest.settings import SETTINGS
-from ingest.sources import ENDPOINTS, SOURCES, HttpSource, Source, focus_source
+from finops.api.settings import Issuer
+from finops.api.settings import Settings as ApiSettings
+from finops.ingest.config.settings import SETTINGS
+from finops.ingest.sources.catalog import ENDPOINTS, SOURCES, HttpSource, Source, focus_source
 
 PAGE = Path(__file__).with_suffix(".md")
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"

@@ -11,15 +11,18 @@ from typing import Any, NoReturn
 
 import click
 
-from ingest import coverage, docs_site, doctor, history, metrics
-from ingest import nightly as stages
-from ingest import settings as configuration
-from ingest.errors import ConfigurationError, DoneError, FinopsError, Terminated
-from ingest.extract import Order
-from ingest.periods import Period, open_periods, parse_range, today
-from ingest.progress import Progress, progress_for
-from ingest.redaction import redact
-from ingest.schedule import Nights
+from finops.ingest.config import settings as configuration
+from finops.ingest.config.redaction import redact
+from finops.ingest.doctor import report as doctor
+from finops.ingest.errors import ConfigurationError, DoneError, FinopsError, Terminated
+from finops.ingest.periods import Period, open_periods, parse_range, today
+from finops.ingest.pipeline import nightly as stages
+from finops.ingest.pipeline.extract import Order
+from finops.ingest.reports import coverage, docs_site
+from finops.ingest.reports import runs as history
+from finops.ingest.scheduler.nights import Nights
+from finops.ingest.telemetry import metrics
+from finops.ingest.telemetry.progress import Progress, progress_for
 
 
 class Failure(click.ClickException):

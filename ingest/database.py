@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-from ingest.errors import ConfigurationError, FinopsError
+from finops.ingest.errors import ConfigurationError, FinopsError
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from ingest.errors import ConfigurationError
+from finops.ingest.errors import ConfigurationError
 
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 

@@ -13,10 +13,10 @@ import pytest
 from dbt.cli.main import dbtRunner
 from psycopg import sql
 
-from demo import postgres
-from demo.postgres import Embedded
-from ingest.database import prepare
-from ingest.transform import note_build
+from finops.demo import postgres
+from finops.demo.postgres import Embedded
+from finops.ingest.database import prepare
+from finops.ingest.pipeline.dbt import note_build
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"

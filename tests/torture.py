@@ -31,8 +31,8 @@ from psycopg import sql
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 
-from demo import cmdb, postgres
-from demo.postgres import Embedded
+from finops.demo import cmdb, postgres
+from finops.demo.postgres import Embedded
 from tests.conftest import build_template
 from tests.e2e.finops import FINOPS, charge, serving, write_bill
 from tests.e2e.proxy import Wire, wire

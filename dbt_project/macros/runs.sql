@@ -8,7 +8,7 @@
     {{ return(execute and flags.WHICH in ('build', 'run') and 'model.finops.fact_releve' in selected_resources) }}
 {% endmacro %}
 
-{#- The lock that every run holds while it writes: see ingest/runs.py, which takes the same number. -#}
+{#- The lock that every run holds while it writes: see ingest/pipeline/runs.py, which takes the same number. -#}
 {% macro lock_number() %}{{ return(7061746) }}{% endmacro %}
 
 {#-

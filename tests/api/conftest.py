@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from demo.postgres import Embedded
+from finops.demo.postgres import Embedded
 from tests.api.service import Service, Shared, api, write_tokens
 from tests.e2e.finops import FINOPS, Database, charge, write_bill
 

@@ -19,8 +19,8 @@ from typing import Any, TextIO
 import requests
 from psycopg import sql
 
-from api import tokens
-from api.settings import Scope
+from finops.api.auth import tokens
+from finops.api.settings import Scope
 from tests.e2e.finops import Database
 
 FINOPS_API = str(Path(sys.executable).with_name("finops-api"))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from api.app import create_app
-from api.settings import Settings
+from finops.api.app import create_app
+from finops.api.settings import Settings
 
 # Values that the published bills of conftest.py have, or that are well written: by the name of a parameter.
 KNOWN = {

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from api import tokens
+from finops.api.auth import tokens
 from tests.api.service import FAR, FINOPS_API, Service, Shared, api, write_tokens
 from tests.e2e.finops import Database
 

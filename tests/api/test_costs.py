@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from api import documentation, months
-from api.cost_query import Base, CostQuery
-from api.parameters import Dimension
-from api.schemas import Costs, History
-from ingest.periods import DAYS_THAT_KEEP_THE_PREVIOUS_MONTH_OPEN
+from finops.api import months
+from finops.api.costs.query import Base, CostQuery
+from finops.api.http import openapi as documentation
+from finops.api.http.parameters import Dimension
+from finops.api.schemas import Costs, History
+from finops.ingest.periods import DAYS_THAT_KEEP_THE_PREVIOUS_MONTH_OPEN
 from tests.api.service import Service, Shared, republish
 from tests.e2e.finops import Database
 

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 import requests
 
-from demo import postgres
-from demo.postgres import Embedded
+from finops.demo import postgres
+from finops.demo.postgres import Embedded
 from tests.api.service import Service, api
 
 ASKERS = 8

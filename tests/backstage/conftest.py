@@ -16,7 +16,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from demo import postgres
+from finops.demo import postgres
 from tests.api.service import api, write_tokens
 from tests.backstage.browser import Page, render
 from tests.backstage.server import Backstage, serving

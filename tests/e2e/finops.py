@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import click
 import psycopg
 
-from ingest.cli import cli
+from finops.ingest.cli import cli
 
 Database = psycopg.Connection[tuple[Any, ...]]
 

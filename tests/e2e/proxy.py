@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from demo.postgres import Embedded
+from finops.demo.postgres import Embedded
 
 COMMITTED = b"COMMIT\0"  # the tag of CommandComplete
 

@@ -12,8 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from demo.postgres import Embedded
-from ingest import docs_site, transform
+from finops.demo.postgres import Embedded
+from finops.ingest.pipeline import dbt as transform
+from finops.ingest.reports import docs_site
 from tests.conftest import ROOT
 from tests.e2e.finops import finops
 

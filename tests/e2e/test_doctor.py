@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingest.findings import clock
+from finops.ingest.doctor.finding import clock
 from tests.conftest import ROOT
 from tests.e2e.finops import FINOPS, Database, charge, finops, scalar, write_bill
 

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 import yaml
 
-from api.__main__ import cli as finops_api
-from ingest.cli import cli
-from ingest.settings import SETTINGS
+from finops.api.__main__ import cli as finops_api
+from finops.ingest.cli import cli
+from finops.ingest.config.settings import SETTINGS
 from tests.conftest import ROOT
 from tests.e2e.finops import Database, charge, finops, write_bill
 
@@ -44,7 +44,7 @@ def test_every_command_has_an_example() -> None:
 
 
 def test_every_setting_that_the_loader_reads_is_listed() -> None:
-    source = (ROOT / "ingest" / "settings.py").read_text(encoding="utf-8")
+    source = (ROOT / "ingest" / "config" / "settings.py").read_text(encoding="utf-8")
     read = set(re.findall(r'_(?:whole|share|names|value)\("(ingest\.[a-z_]+)"\)', source))
     assert read
     assert read - {setting.key for setting in SETTINGS} == set()

@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from demo.postgres import Embedded
-from ingest.database import connect, prepare
-from ingest.errors import FinopsError
+from finops.demo.postgres import Embedded
+from finops.ingest.database import connect, prepare
+from finops.ingest.errors import FinopsError
 from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, scalar, serving, total, wait_until, write_bill
 from tests.e2e.proxy import Wire, wire
 
@@ -178,7 +178,7 @@ def test_a_stage_0_that_finds_the_tables_in_use_says_by_whom(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.execute("update finops.etl_schema set version = 'older'")
-    monkeypatch.setattr("ingest.database.SCHEMA_ATTEMPTS", 2)
+    monkeypatch.setattr("finops.ingest.database.SCHEMA_ATTEMPTS", 2)
     with psycopg.connect(application_name="a report") as reader:
         reader.execute("select from finops.etl_runs")
         with (

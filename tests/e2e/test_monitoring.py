@@ -13,8 +13,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from starlette.datastructures import State
 
-from api.metrics import Metrics
-from ingest.metrics import METRICS, PREFIX
+from finops.api.http.metrics import Metrics
+from finops.ingest.telemetry.metrics import METRICS, PREFIX
 from tests.conftest import ROOT
 from tests.e2e.finops import Database, charge, finops, scalar, write_bill
 

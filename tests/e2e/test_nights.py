@@ -19,12 +19,12 @@ from typing import Any, LiteralString
 
 import pytest
 
-from ingest.database import connect
-from ingest.ledger import Outcome, decide, extraction
-from ingest.periods import Period, parse_range
-from ingest.runs import Opening, Run, open_run
-from ingest.settings import Limits
-from ingest.sources import HttpSource, Source, Window, focus_source
+from finops.ingest.config.settings import Limits
+from finops.ingest.database import connect
+from finops.ingest.periods import Period, parse_range
+from finops.ingest.pipeline.ledger import Outcome, decide, extraction
+from finops.ingest.pipeline.runs import Opening, Run, open_run
+from finops.ingest.sources.catalog import HttpSource, Source, Window, focus_source
 from tests.e2e.finops import Database, finops, last_run, scalar
 
 SEQUENCES = int(os.environ.get("FINOPS_SEQUENCES", "30"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from demo import postgres
+from finops.demo import postgres
 from tests.e2e.finops import Database, charge, finops, releves, scalar, write_bill
 
 ACCEPTED = (

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingest.sources import SOURCES
+from finops.ingest.sources.catalog import SOURCES
 from tests.conftest import ROOT
 from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, releves, scalar, total, wait_until, write_bill
 

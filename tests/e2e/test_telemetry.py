@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from ingest.metrics import METRICS, PREFIX
+from finops.ingest.telemetry.metrics import METRICS, PREFIX
 from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, scalar, serving, wait_until, write_bill
 from tests.e2e.receiver import Receiver, receiving
 

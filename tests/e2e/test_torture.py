@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.postgres import Embedded
+from finops.demo.postgres import Embedded
 from tests.e2e.readers import MAX_WAIT
 from tests.torture import torture
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from ingest.settings import Limits
+from finops.ingest.config.settings import Limits
 
 LIMITS = Limits(
     lookback_days=3,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import simplejson
 
-from ingest import rest
-from ingest.documents import Record
-from ingest.errors import SourceError
-from ingest.settings import ConfiguredSource, Limits
-from ingest.sources import HttpSource, Window
+from finops.ingest.config.settings import ConfiguredSource, Limits
+from finops.ingest.errors import SourceError
+from finops.ingest.sources.catalog import HttpSource, Window
+from finops.ingest.sources.documents import Record
+from finops.ingest.sources.rest import records as rest
 
 from .limits import LIMITS
 

@@ -3,7 +3,7 @@
 import base64
 import json
 
-from ingest.sources import BACKSTAGE_CATALOG
+from finops.ingest.sources.catalog import BACKSTAGE_CATALOG
 
 from .http_service import Answer, Service, answer
 from .odd_service import serving_oddly, tokens

@@ -2,13 +2,13 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-INGEST = sorted((ROOT / "ingest").glob("*.py"))
+INGEST = sorted((ROOT / "ingest").rglob("*.py"))
 API = sorted((ROOT / "api").rglob("*.py"))
 MODELS = ROOT / "dbt_project" / "models"
 SEEDS = {path.stem for path in (ROOT / "dbt_project" / "seeds").glob("*.csv")}
@@ -51,6 +51,11 @@ def importers(*names: str) -> set[str]:
     }
 
 
+def programs(names: Iterable[str]) -> set[str]:
+    """What these full names belong to: `finops.api`, or `bench`."""
+    return {".".join(name.split(".")[: 2 if name.startswith("finops.") else 1]) for name in names}
+
+
 def runs_a_pipeline(node: ast.AST) -> bool:
     """Whether this is `dlt.pipeline` or `dlt.run`."""
     return isinstance(node, ast.Attribute) and ast.unparse(node) in ("dlt.pipeline", "dlt.run")
@@ -87,41 +92,43 @@ def each_model(folder: str) -> pytest.MarkDecorator:
 
 
 def test_mongodb_is_one_module_s_business() -> None:
-    assert importers("pymongo", "gridfs", "motor") == {"ingest/mongo.py"}
+    assert importers("pymongo", "gridfs", "motor") == {"ingest/sources/mongo.py"}
 
 
 def test_http_is_the_business_of_rest_and_its_parts_alone() -> None:
     users = importers("requests", "urllib3", "urllib.request", "http.client", "httpx", "tenacity", "dlt.sources")
-    assert {name for name in users if not name.startswith("ingest/rest")} == set()
+    assert {name for name in users if not name.startswith("ingest/sources/rest/")} == set()
 
 
 def test_no_other_module_knows_the_parts_of_rest() -> None:
-    users = importers(*(f"ingest.{path.stem}" for path in INGEST if path.stem.startswith("rest_")))
-    assert {name for name in users if not name.startswith("ingest/rest")} == set()
+    known = {"__init__", "options", "pagination", "records"}
+    parts = {path.stem for path in (ROOT / "ingest" / "sources" / "rest").glob("*.py")} - known
+    users = importers(*(f"finops.ingest.sources.rest.{part}" for part in parts))
+    assert {name for name in users if not name.startswith("ingest/sources/rest/")} == set()
 
 
 def test_dlt_s_pipeline_is_one_module_s_business() -> None:
     users = {name_of(path) for path in INGEST if any(map(runs_a_pipeline, ast.walk(ast.parse(path.read_text()))))}
-    assert users | importers("dlt.pipeline", "dlt.destinations") == {"ingest/landing.py"}
+    assert users | importers("dlt.pipeline", "dlt.destinations") == {"ingest/pipeline/load.py"}
 
 
 def test_dlt_is_known_to_configuration_and_transport_alone() -> None:
-    users = {name for name in importers("dlt") if not name.startswith("ingest/rest")}
-    assert users == {"ingest/landing.py", "ingest/settings.py"}
+    users = {name for name in importers("dlt") if not name.startswith("ingest/sources/rest/")}
+    assert users == {"ingest/pipeline/load.py", "ingest/config/settings.py"}
 
 
 def test_dbt_is_one_module_s_business() -> None:
-    assert importers("dbt") == {"ingest/transform.py"}
+    assert importers("dbt") == {"ingest/pipeline/dbt.py"}
 
 
 @pytest.mark.parametrize("path", INGEST, ids=name_of)
 def test_the_loader_knows_neither_the_api_nor_the_demonstration(path: Path) -> None:
-    assert {name.partition(".")[0] for name in imported(path)} & {"api", "demo", "bench", "tests"} == set()
+    assert programs(imported(path)) & {"finops.api", "finops.demo", "bench", "tests"} == set()
 
 
 def test_the_api_knows_neither_the_loader_nor_the_demonstration() -> None:
-    known = {name.partition(".")[0] for path in API for name in imported(path)}
-    assert known & {"ingest", "demo", "bench", "tests"} == set()
+    known = programs(name for path in API for name in imported(path))
+    assert known & {"finops.ingest", "finops.demo", "bench", "tests"} == set()
 
 
 def test_nothing_imported_is_named_as_dbt_s_plugins_are() -> None:
@@ -137,7 +144,8 @@ def test_no_module_of_ours_is_named_as_dbt_s_plugins_are() -> None:
 
 
 def test_importing_the_loader_needs_no_environment_and_no_network(tmp_path: Path) -> None:
-    modules = [f"ingest.{path.stem}".removesuffix(".__init__") for path in INGEST]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in INGEST]
+    modules = [f"finops.{name}".removesuffix(".__init__") for name in names]
     command = [sys.executable, "-c", IMPORT_ALL, str(ROOT), *modules]
     done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

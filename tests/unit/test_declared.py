@@ -5,9 +5,18 @@ from typing import Any
 
 import pytest
 
-from ingest.declared import declared_source
-from ingest.errors import ConfigurationError
-from ingest.pagination import Cursor, Keyset, LinkHeader, NextUrl, Offset, PageNumber, Pagination, SinglePage
+from finops.ingest.errors import ConfigurationError
+from finops.ingest.sources.declared import declared_source
+from finops.ingest.sources.rest.pagination import (
+    Cursor,
+    Keyset,
+    LinkHeader,
+    NextUrl,
+    Offset,
+    PageNumber,
+    Pagination,
+    SinglePage,
+)
 
 LINE = {"product": "helpdesk.ticket", "quantity": "opened", "unit": "ticket"}
 TABLE: dict[str, Any] = {"path": "tickets", "records": "items[*]", "lines": [LINE]}

@@ -17,8 +17,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from api.__main__ import cli as finops_api
-from ingest.cli import cli as finops
+from finops.api.__main__ import cli as finops_api
+from finops.ingest.cli import cli as finops
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAYS = ("small", "production")

@@ -13,10 +13,10 @@ import click
 import pytest
 from dbt.cli.main import cli as dbt
 
-from api.__main__ import cli as finops_api
-from demo import postgres
 from docs.configuration import PAGE, text
-from ingest.cli import cli as finops
+from finops.api.__main__ import cli as finops_api
+from finops.demo import postgres
+from finops.ingest.cli import cli as finops
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -152,6 +152,6 @@ def test_the_configuration_page_is_what_the_code_says() -> None:
 
 
 def test_every_variable_of_postgresql_that_is_read_is_on_the_configuration_page() -> None:
-    sources = [*ROOT.glob("ingest/*.py"), *ROOT.glob("api/*.py"), ROOT / "profiles.yml.example"]
+    sources = [*ROOT.glob("ingest/**/*.py"), *ROOT.glob("api/**/*.py"), ROOT / "profiles.yml.example"]
     read = {name for path in sources for name in re.findall(r"\bPG[A-Z]+\b", path.read_text())}
     assert {name for name in read if f"| `{name}` |" not in PAGE.read_text()} == set()

@@ -9,7 +9,7 @@ import pytest
 import simplejson
 from bson import Binary, Code, DBRef, Decimal128, Int64, ObjectId, Timestamp
 
-from ingest.documents import content_hash, encode
+from finops.ingest.sources.documents import content_hash, encode
 
 NOTHING_MASKED: frozenset[str] = frozenset()
 HIGH, LOW = chr(0xD800), chr(0xDC00)  # the halves of a surrogate pair

@@ -5,12 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from ingest.extract import Order, gives_past, plan_windows, wanted_bills
-from ingest.focus import Totals, control_totals
-from ingest.ledger import Accepted
-from ingest.periods import Period, today
-from ingest.settings import ConfiguredSource
-from ingest.sources import (
+from finops.ingest.config.settings import ConfiguredSource
+from finops.ingest.periods import Period, today
+from finops.ingest.pipeline.extract import Order, gives_past, plan_windows, wanted_bills
+from finops.ingest.pipeline.ledger import Accepted
+from finops.ingest.sources.catalog import (
     ARTIFACTORY_STORAGE,
     BACKSTAGE_CATALOG,
     CLOUDKITTY_USAGE,
@@ -24,6 +23,7 @@ from ingest.sources import (
     Window,
     focus_source,
 )
+from finops.ingest.sources.focus.export import Totals, control_totals
 
 from .limits import LIMITS
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.errors import SourceError
-from ingest.focus import Export, Totals, control_totals
-from ingest.periods import Period
-from ingest.settings import ConfiguredSource
-from ingest.sources import focus_source
+from finops.ingest.config.settings import ConfiguredSource
+from finops.ingest.errors import SourceError
+from finops.ingest.periods import Period
+from finops.ingest.sources.catalog import focus_source
+from finops.ingest.sources.focus.export import Export, Totals, control_totals
 
 AUGUST, SEPTEMBER, OCTOBER = date(2026, 8, 1), date(2026, 9, 1), date(2026, 10, 1)
 EXACT = Context(prec=400)

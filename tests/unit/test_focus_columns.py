@@ -9,7 +9,7 @@ import simplejson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.focus_columns import (
+from finops.ingest.sources.focus.columns import (
     DECIMAL,
     INSTANT,
     KNOWN,
@@ -21,7 +21,7 @@ from ingest.focus_columns import (
     texts,
     typed,
 )
-from ingest.focus_versions import REQUIRED
+from finops.ingest.sources.focus.versions import REQUIRED
 
 NOTHING_MASKED: frozenset[str] = frozenset()
 SEPTEMBER = datetime(2026, 9, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.focus import Export
+from finops.ingest.sources.focus.export import Export
 
 from .test_focus import SEPTEMBER, cut, export, line, refusal, rows, write
 from .test_focus_versions import of_version, without

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors import SourceError
-from ingest.focus_columns import KNOWN
-from ingest.focus_versions import MANDATORY, REQUIRED, guessed_version, missing_columns, stated_version
+from finops.ingest.errors import SourceError
+from finops.ingest.sources.focus.columns import KNOWN
+from finops.ingest.sources.focus.versions import MANDATORY, REQUIRED, guessed_version, missing_columns, stated_version
 
 from .test_focus import SEPTEMBER, export, line, real_bill, refusal, rows, write
 

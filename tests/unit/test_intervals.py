@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from api.cost_insights import kind
-from api.errors import ProblemError
-from api.exact import ExactResponse, plain
-from api.intervals import Intervals, parse
-from api.series import Series, change, largest, trendline
+from finops.api.backstage.cost_insights.service import kind
+from finops.api.backstage.daily_series import Series, change, largest, trendline
+from finops.api.backstage.intervals import Intervals, parse
+from finops.api.http.problems import ProblemError
+from finops.api.money import ExactResponse, plain
 
 
 def days(*texts: str) -> tuple[date, ...]:

@@ -3,9 +3,9 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-from ingest.documents import Record
-from ingest.landing import BATCH_BYTES, BATCH_ROWS, DOCUMENT, document_tables, stamped
-from ingest.sources import CMDB_VM, focus_source
+from finops.ingest.pipeline.load import BATCH_BYTES, BATCH_ROWS, DOCUMENT, document_tables, stamped
+from finops.ingest.sources.catalog import CMDB_VM, focus_source
+from finops.ingest.sources.documents import Record
 
 DAY = date(2026, 9, 1)
 RUN = "0b6f7c1e-0000-4000-8000-000000000001"

@@ -11,11 +11,11 @@ from bson.datetime_ms import DatetimeMS
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from ingest import mongo
-from ingest.documents import Record
-from ingest.errors import FinopsError, SourceError
-from ingest.settings import ConfiguredSource
-from ingest.sources import CMDB_VM, Window
+from finops.ingest.config.settings import ConfiguredSource
+from finops.ingest.errors import FinopsError, SourceError
+from finops.ingest.sources import mongo
+from finops.ingest.sources.catalog import CMDB_VM, Window
+from finops.ingest.sources.documents import Record
 
 from .finds import Finds
 from .limits import LIMITS

@@ -12,11 +12,11 @@ import pytest
 from pymongo import MongoClient
 from secantus import SecantusDBServer
 
-from ingest import mongo
-from ingest.errors import ConfigurationError, SourceError
-from ingest.mongo_options import READ_CONCERNS, READ_PREFERENCES
-from ingest.settings import ConfiguredSource, load
-from ingest.sources import CMDB_VM, Window
+from finops.ingest.config.settings import ConfiguredSource, load
+from finops.ingest.errors import ConfigurationError, SourceError
+from finops.ingest.sources import mongo
+from finops.ingest.sources.catalog import CMDB_VM, Window
+from finops.ingest.sources.mongo_options import READ_CONCERNS, READ_PREFERENCES
 
 from .authority import Authority
 from .finds import Finds

@@ -2,8 +2,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from ingest.errors import ConfigurationError
-from ingest.periods import Period, open_periods, parse_range, today
+from finops.ingest.errors import ConfigurationError
+from finops.ingest.periods import Period, open_periods, parse_range, today
 
 
 def test_a_month_is_read_as_its_first_day() -> None:

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from ingest.documents import Record
-from ingest.settings import Limits
-from ingest.sources import (
+from finops.ingest.config.settings import Limits
+from finops.ingest.sources.catalog import (
     ARTIFACTORY_STORAGE,
     CLOUDKITTY_SUMMARY,
     CLOUDKITTY_USAGE,
@@ -23,6 +22,7 @@ from ingest.sources import (
     HttpSource,
     Window,
 )
+from finops.ingest.sources.documents import Record
 
 from .http_service import Answer, Service, answer
 from .odd_service import Exchange, serving_oddly, tokens

@@ -4,8 +4,8 @@ from threading import Thread
 
 import pytest
 
-from ingest.progress import Progress, progress_for
-from ingest.redaction import redact
+from finops.ingest.config.redaction import redact
+from finops.ingest.telemetry.progress import Progress, progress_for
 
 Lines = Callable[[], list[str]]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import simplejson
 
-from ingest.errors import SourceError
-from ingest.sources import (
+from finops.ingest.errors import SourceError
+from finops.ingest.sources.catalog import (
     ARTIFACTORY_STORAGE,
     CLOUDKITTY_USAGE,
     CUBE_USAGE,

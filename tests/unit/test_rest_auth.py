@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from ingest.pagination import PageNumber
-from ingest.sources import GITLAB_STORAGE, OPENSTACK_USAGE, HttpSource
+from finops.ingest.sources.catalog import GITLAB_STORAGE, OPENSTACK_USAGE, HttpSource
+from finops.ingest.sources.rest.pagination import PageNumber
 
 from .http_service import Answer, Service, answer
 from .odd_service import Exchange, OddService, Reply, serving_oddly, tokens

@@ -5,8 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.pagination import Cursor, Keyset, LinkHeader, NextUrl, Offset, PageNumber, Pagination, SinglePage
-from ingest.sources import GITLAB_STORAGE, HttpSource
+from finops.ingest.sources.catalog import GITLAB_STORAGE, HttpSource
+from finops.ingest.sources.rest.pagination import (
+    Cursor,
+    Keyset,
+    LinkHeader,
+    NextUrl,
+    Offset,
+    PageNumber,
+    Pagination,
+    SinglePage,
+)
 
 from .http_service import Answer, Service, answer
 from .odd_service import Exchange, serving_oddly

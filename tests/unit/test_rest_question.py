@@ -1,9 +1,9 @@
 from dataclasses import replace
 from datetime import date
 
-from ingest.rest_question import Question, questions
-from ingest.settings import ConfiguredSource
-from ingest.sources import GITLAB_CI_MINUTES, HttpSource, Window
+from finops.ingest.config.settings import ConfiguredSource
+from finops.ingest.sources.catalog import GITLAB_CI_MINUTES, HttpSource, Window
+from finops.ingest.sources.rest.requests import Question, questions
 
 SEPTEMBER = Window(date(2026, 9, 1), date(2026, 10, 1))
 

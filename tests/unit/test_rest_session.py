@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from ingest.settings import Limits
-from ingest.sources import GITLAB_STORAGE
+from finops.ingest.config.settings import Limits
+from finops.ingest.sources.catalog import GITLAB_STORAGE
 
 from .authority import Authority
 from .http_service import Answer, Service, answer

@@ -9,10 +9,10 @@ from urllib.error import HTTPError
 import pytest
 from apscheduler.schedulers.blocking import BlockingScheduler
 
-from ingest.errors import ConfigurationError
-from ingest.schedule import trigger
-from ingest.schedule_health import Health, serving
-from ingest.settings import schedule
+from finops.ingest.config.settings import schedule
+from finops.ingest.errors import ConfigurationError
+from finops.ingest.scheduler.health import Health, serving
+from finops.ingest.scheduler.nights import trigger
 
 
 def fires(cron: str, zone: str, start: str, count: int) -> list[str]:

@@ -7,9 +7,9 @@ import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-from ingest.errors import ConfigurationError
-from ingest.settings import SETTINGS, ConfiguredSource, known_secrets, load, run_id
-from ingest.sources import HttpSource
+from finops.ingest.config.settings import SETTINGS, ConfiguredSource, known_secrets, load, run_id
+from finops.ingest.errors import ConfigurationError
+from finops.ingest.sources.catalog import HttpSource
 
 GITLAB = {"SOURCES__GITLAB__URL": "https://gitlab.example.com"}
 CLIENT = {

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors import ConfigurationError
-from ingest.settings import Exports, exports, known_secrets
-from ingest.traces import endpoint
+from finops.ingest.config.settings import Exports, exports, known_secrets
+from finops.ingest.errors import ConfigurationError
+from finops.ingest.telemetry.traces import endpoint
 
 
 def test_nothing_goes_anywhere_until_it_is_set() -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from api.errors import ProblemError
-from api.wallet_question import days, filters, groups, no_tags
+from finops.api.backstage.infrawallet.parameters import days, filters, groups, no_tags
+from finops.api.http.problems import ProblemError
 
 TOKYO, PARIS, LIMA = (timezone(timedelta(hours=hours)) for hours in (9, 2, -5))
 

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest.workdir import working_folder
+from finops.ingest.pipeline.workdir import working_folder
 
-HOLD = (
-    "from ingest.workdir import working_folder as w\nimport sys\nwith w() as f: print(f, flush=True); sys.stdin.read()"
-)
+HOLD = """
+import sys
+from finops.ingest.pipeline.workdir import working_folder
+with working_folder() as folder:
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.fixture(autouse=True)

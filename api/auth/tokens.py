@@ -1,0 +1,98 @@
+"""Bearer tokens: named, expiring, kept as hashes in a file that is read again when it changes.
+
+    [backstage]
+    sha256 = "5e88…"
+    expires = 2027-06-30
+    groups = ["storefront", "payments"]     # or "*"
+
+A token is 256 random bits, made by `finops-api token`: nothing to guess, so one round of SHA-256 keeps it. A file that
+can't be read lets nobody in: the caller is told to come back, the log says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import tomllib
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from finops.api.auth.caller import Identity, union
+from finops.api.settings import Scope
+
+PREFIX = "finops_"  # so that scanners for leaked secrets have something to look for
+
+
+class TokensError(Exception):
+    """The file of tokens can't be used; the text says why."""
+
+
+class Entry(BaseModel):
+    """A token as the file keeps it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    expires: date = Field(description="The first day (UTC) on which it is worth nothing.")
+    groups: Scope
+
+
+ENTRIES: TypeAdapter[dict[str, Entry]] = TypeAdapter(dict[str, Entry])
+
+
+class Tokens:
+    """The tokens of a file, as it is now."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._version: tuple[int, ...] = ()
+        self._by_hash: dict[str, tuple[str, Entry]] = {}
+
+    def identity(self, token: str) -> Identity | None:
+        """Whose token this is; None where it is nobody's, or has expired.
+
+        Raises:
+            TokensError: when the file can't be read or is no list of tokens.
+        """
+        self._reload()
+        name, entry = self._by_hash.get(digest(token), ("", None))
+        if entry is None or datetime.now(UTC).date() >= entry.expires:
+            return None
+        return Identity(name, union([entry.groups]))
+
+    def _reload(self) -> None:
+        """Read the file where it changed; a mounted secret is a link that changes its target, hence the inode."""
+        try:
+            status = self._path.stat()
+            version = (status.st_mtime_ns, status.st_ino, status.st_size)
+            if version != self._version:
+                entries = read(self._path)
+                self._by_hash = {entry.sha256: (name, entry) for name, entry in entries.items()}
+                self._version = version
+        except (OSError, ValueError) as error:
+            self._version, self._by_hash = (), {}
+            raise TokensError(f"{self._path}: {' '.join(str(error).split())}") from error
+
+
+def read(path: Path) -> dict[str, Entry]:
+    """The tokens of a file by name.
+
+    Raises:
+        OSError: when it can't be read.
+        ValueError: when it is no TOML, or no list of tokens.
+    """
+    return ENTRIES.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def create(name: str, expires: date, groups: Scope) -> tuple[str, str]:
+    """A new token, and what to add to the file for it."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    shown = '"*"' if groups == "*" else "[" + ", ".join(f'"{group}"' for group in groups) + "]"
+    return token, f'[{name}]\nsha256 = "{digest(token)}"\nexpires = {expires}\ngroups = {shown}\n'
+
+
+def digest(token: str) -> str:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What Backstage's plugins ask."""

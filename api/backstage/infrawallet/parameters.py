@@ -1,0 +1,119 @@
+"""What InfraWallet asks: filters in its own syntax, days as milliseconds since 1970. Read strictly.
+
+`(provider:native,category:(Compute|Storage))` is how its card on an entity's page writes filters; its own backend skips
+what it can't read, and then shows more than was asked for
+(https://github.com/electrolux-oss/infrawallet/tree/main/plugins/infrawallet-backend).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
+
+from finops.api.http.problems import Fault, ProblemError
+
+# InfraWallet's words, and the columns that they are here.
+COLUMNS: Mapping[str, str] = {
+    "provider": "domain",
+    "account": "group_id",
+    "project": "application_id",
+    "service": "product_id",
+    "category": "family",
+}
+FORM = "(key:value,key:(value|value))"
+TEXT = r"[^,:()|\x00]+"
+PAIR = re.compile(rf"\s*({TEXT}?)\s*:\s*(?:({TEXT}?)|\(({TEXT}(?:\|{TEXT})*)\))\s*", re.ASCII)
+MOST_MONTHS = 36
+
+
+def filters(text: str) -> dict[str, list[str]]:
+    """The values that are wanted by key; nothing is wanted in particular where the text is empty or `()`.
+
+    Raises:
+        ProblemError: (400) when it can't be read, or a key is unknown or comes twice.
+    """
+    if text.strip() in {"", "()"}:
+        return {}
+    inner = re.fullmatch(r"\s*\((.*)\)\s*", text, re.DOTALL)
+    if not inner:
+        raise wrong("filters", f"'{text}' is not in parentheses: write {FORM}")
+    found: dict[str, list[str]] = {}
+    for pair in inner[1].split(","):
+        read = PAIR.fullmatch(pair)
+        if not read:
+            raise wrong("filters", f"'{pair.strip()}' is no filter: write {FORM}")
+        key, one, several = read.groups()
+        if key not in COLUMNS:
+            raise wrong("filters", f"there is no '{key}' to filter on", [*COLUMNS])
+        if key in found:
+            raise wrong("filters", f"'{key}' comes twice: write {key}:(a|b)")
+        found[key] = [value.strip() for value in (one or several).split("|")]
+        if not all(found[key]):
+            raise wrong("filters", f"'{pair.strip()}' has an empty value")
+    return found
+
+
+def groups(text: str) -> list[str]:
+    """The keys that a report is of, in InfraWallet's order; all of them where the text is empty.
+
+    Raises:
+        ProblemError: (400) when one is unknown.
+    """
+    asked = [key.strip() for key in text.split(",")] if text.strip() else [*COLUMNS]
+    for key in asked:
+        if key not in COLUMNS:
+            raise wrong("groups", f"there is no '{key}' to group by", [*COLUMNS])
+    return [key for key in COLUMNS if key in asked]
+
+
+def no_tags(text: str) -> None:
+    """Refuse a filter on tags: a relevé has none, and every cost would be shown as if it had them.
+
+    Raises:
+        ProblemError: (400) when there is one.
+    """
+    if text.strip() not in {"", "()"}:
+        raise wrong("tags", "relevés have no tags: send () and filter on project", ["()"])
+
+
+def days(start_time: int, end_time: int) -> tuple[date, date]:
+    """The first and the last day (UTC) of a question.
+
+    The plugin sends the midnights of the browser's time zone, which are some other hour in UTC: a time that is a whole
+    quarter of an hour, or a millisecond before one, is such a midnight, and means the day that it is nearest to.
+
+    Raises:
+        ProblemError: (400) when these are no times, the end comes first, or they are more than three years apart.
+    """
+    first = _day("startTime", start_time)
+    last = (
+        _day("endTime", end_time + 1) - timedelta(days=1) if _is_midnight(end_time + 1) else _day("endTime", end_time)
+    )
+    if last < first:
+        raise wrong("endTime", f"{last} is before startTime, {first}")
+    if (last.year - first.year) * 12 + last.month - first.month >= MOST_MONTHS:
+        raise wrong("startTime", f"{first} to {last} is more than {MOST_MONTHS} months")
+    return first, last
+
+
+def wrong(parameter: str, detail: str, allowed: list[str] | None = None) -> ProblemError:
+    """A 400 that names the parameter."""
+    return ProblemError(
+        HTTPStatus.BAD_REQUEST,
+        f"{parameter}: {detail}" + (f": there are {', '.join(allowed)}" if allowed else ""),
+        faults=[Fault(parameter=parameter, detail=detail, allowed=allowed)],
+    )
+
+
+def _is_midnight(time: int) -> bool:
+    return time % (15 * 60 * 1000) == 0
+
+
+def _day(parameter: str, time: int) -> date:
+    half = timedelta(hours=12) if _is_midnight(time) else timedelta()
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time) + half).date()
+    except OverflowError as error:
+        raise wrong(parameter, f"{time} is no time: write milliseconds since 1970") from error

@@ -1,0 +1,88 @@
+"""Backstage's InfraWallet: the one path of its backend that shows costs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from finops.api.backstage.cost_insights.service import Row, one_currency
+from finops.api.backstage.infrawallet import parameters as question
+from finops.api.backstage.infrawallet.schemas import CostReports, Report
+from finops.api.backstage.queries import reports as reports_query
+from finops.api.database import Reading
+from finops.api.http.problems import responses
+from finops.api.money import ExactResponse
+
+router = APIRouter(prefix="/api/infrawallet", tags=["Backstage: InfraWallet"], responses=responses(400, 422))
+
+MOST_ROWS = 50_000  # of a report and month
+Time = Annotated[int, Query(description="Milliseconds since 1970", examples=[1788220800000])]
+
+
+@router.get(
+    "/reports", response_model=CostReports, response_class=ExactResponse, summary="Costs as InfraWallet shows them"
+)
+async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
+    reader: Reading,
+    startTime: Time,  # noqa: N803 - as the plugin writes it
+    endTime: Time,  # noqa: N803
+    filters: Annotated[
+        str, Query(max_length=10_000, description=question.FORM, examples=["(category:(Compute|Storage))"])
+    ] = "",
+    tags: Annotated[str, Query(max_length=10_000, description="() only: relevés have no tags")] = "()",
+    groups: Annotated[
+        str,
+        Query(max_length=200, description=f"Comma-separated, of {', '.join(question.COLUMNS)}; empty: all of them"),
+    ] = "",
+    granularity: Annotated[
+        Literal["monthly", "daily"], Query(description="One amount a month, or one a day")
+    ] = "monthly",
+    currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$", description="Needed only with several")] = None,
+) -> ExactResponse:
+    """Provider = domain, account = group, project = application, service = product, category = family.
+
+    Monthly reports are of whole months, daily ones of the days asked for that cost something.
+    """
+    wanted = question.filters(filters)
+    keys = question.groups(groups)
+    question.no_tags(tags)
+    first, last = question.days(startTime, endTime)
+    rows = await reader.rows(
+        reports_query([question.COLUMNS[key] for key in keys]),
+        {
+            **{column: wanted.get(key) for key, column in question.COLUMNS.items()},
+            "first_period": first.replace(day=1),
+            "last": last,
+            "most": MOST_ROWS + 1,
+        },
+    )
+    if len(rows) > MOST_ROWS:
+        raise question.wrong("groups", f"more than {MOST_ROWS} lines: ask for fewer months, filter, or group by less")
+    kept, found = one_currency(rows, currency)
+    return ExactResponse(CostReports(data=list(_reports(kept, keys, granularity, first, last)), currency=found))
+
+
+def _reports(rows: list[Row], keys: list[str], granularity: str, first: date, last: date) -> Iterator[Report]:
+    by_identity: dict[tuple[str, ...], dict[str, Decimal]] = defaultdict(dict)
+    for row in rows:
+        identity = tuple(row[question.COLUMNS[key]] for key in keys)
+        by_identity[identity].update(_daily(row, first, last) if granularity == "daily" else _monthly(row))
+    for identity, amounts in by_identity.items():
+        if amounts:
+            yield Report.model_validate(
+                {"id": "-".join(identity), "reports": amounts, **dict(zip(keys, identity, strict=True))}
+            )
+
+
+def _monthly(row: Row) -> dict[str, Decimal]:
+    return {f"{row['period']:%Y-%m}": row["total_cost"]}
+
+
+def _daily(row: Row, first: date, last: date) -> dict[str, Decimal]:
+    days = ((row["period"] + timedelta(days=number), amount) for number, amount in enumerate(row["days"]))
+    return {day.isoformat(): amount for day, amount in days if amount and first <= day <= last}

@@ -1,0 +1,1 @@
+"""`/v1/costs` and its relatives."""

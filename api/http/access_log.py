@@ -1,0 +1,85 @@
+"""Around every request: a line in the access log, a measurement, and an end to waiting for who does not read.
+
+The line holds the path and never the query or a header: a token has no way into it. An answer that says nothing of
+caches is kept by none, so that a route that forgets to say it gives no caller another's costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from finops.api.http.metrics import Metrics
+
+LOG = logging.getLogger("finops.api.access")
+
+
+class Observed:
+    """The outermost middleware."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, stall_timeout: float) -> None:
+        self._app = app
+        self._stall_timeout = stall_timeout
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and tell of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        outgoing = _Outgoing(send, self._stall_timeout)
+        started = time.perf_counter()
+        self._metrics.running.inc()
+        try:
+            await self._app(scope, receive, outgoing)
+        except (ClientDisconnect, TimeoutError):
+            if not outgoing.stalled:
+                raise
+            LOG.warning("%s: who asked read nothing for %s s, and was given up", scope["path"], self._stall_timeout)
+        finally:
+            self._metrics.running.dec()
+            self._tell(scope, outgoing, time.perf_counter() - started)
+
+    def _tell(self, scope: Scope, outgoing: _Outgoing, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path_format", "")
+        self._metrics.answered(scope["method"], route, outgoing.status, seconds)
+        LOG.info(
+            "request",
+            extra={
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": outgoing.status,
+                "bytes": outgoing.size,
+                "milliseconds": round(seconds * 1000, 1),
+                "caller": scope.get("state", {}).get("caller"),
+                "client": (scope.get("client") or [None])[0],
+            },
+        )
+
+
+class _Outgoing:
+    """`send`, counted, and not for ever."""
+
+    def __init__(self, send: Send, stall_timeout: float) -> None:
+        self._send = send
+        self._stall_timeout = stall_timeout
+        self.status = 500  # of an answer that never began
+        self.size = 0
+        self.stalled = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
+        self.size += len(message.get("body", b""))
+        try:
+            async with asyncio.timeout(self._stall_timeout):
+                await self._send(message)
+        except TimeoutError:
+            self.stalled = True
+            raise

@@ -1,0 +1,1 @@
+"""The FinOps module. The folders of the repository are its packages: a link each, here."""

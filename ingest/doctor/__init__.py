@@ -1,0 +1,1 @@
+"""`finops doctor`: what a nightly needs, checked."""

@@ -1,0 +1,66 @@
+"""What the doctor sees of the sources: each one that is set is asked as little as can be, by the nightly's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+
+from finops.ingest.config import settings as configuration
+from finops.ingest.config.settings import ConfiguredSource, Limits
+from finops.ingest.doctor.finding import Finding, bad, clock, doubt, failed, good
+from finops.ingest.doctor.probe import Probe
+from finops.ingest.errors import FinopsError
+from finops.ingest.periods import open_periods, today
+from finops.ingest.pipeline.extract import Order, plan_windows
+from finops.ingest.sources import mongo
+from finops.ingest.sources.catalog import FocusSource, MongoSource
+from finops.ingest.sources.focus.export import Export
+from finops.ingest.sources.rest import records as rest
+
+AT_ONCE = 8
+SILENCE, DEADLINE = 10, 30  # seconds, at most, of one source
+
+
+def examine() -> Iterator[Finding]:
+    """Every source that is set; what is not is off, and no finding."""
+    if configuration.unreadable():
+        return  # and doctor_machine has said so
+    try:
+        settings = configuration.load()
+    except FinopsError as error:
+        yield failed("sources", error)
+        return
+    limits = replace(
+        settings.limits,
+        http_timeout=min(settings.limits.http_timeout, SILENCE),
+        http_deadline=min(settings.limits.http_deadline, DEADLINE),
+        http_attempts=1,
+    )
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for findings in pool.map(partial(_source, limits=limits), settings.sources):
+            yield from findings
+
+
+def _source(configured: ConfiguredSource, limits: Limits) -> list[Finding]:
+    name = configured.source.name
+    try:
+        probe = _asked(configured, limits)
+    except FinopsError as error:
+        return [failed(name, error)]
+    except Exception as error:  # noqa: BLE001 whatever one source does, the others are looked at
+        return [bad(name, f"unforeseen {type(error).__name__}: {error}", "report it")]
+    empty = doubt(name, probe.found, f"if it should hold something, check sources.{configured.source.service}")
+    skew = clock(name, probe.ahead) if probe.ahead is not None else None
+    return [empty if probe.is_empty else good(name, probe.found), *([skew] if skew else [])]
+
+
+def _asked(configured: ConfiguredSource, limits: Limits) -> Probe:
+    periods = open_periods(today())
+    if isinstance(configured.source, FocusSource):
+        return Export(configured, periods).probe()
+    if isinstance(configured.source, MongoSource):
+        return mongo.probe(configured, limits)
+    window = plan_windows(configured, {}, limits, Order(periods, today()))[-1]
+    return rest.probe(configured, limits, window)

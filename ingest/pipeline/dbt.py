@@ -1,0 +1,191 @@
+"""Stages 2 and 3: dbt, in this process, through its programmatic entry point.
+
+dbt writes to the terminal and reads the environment: both are kept here. It would drop and make each view anew in every
+run, under its readers' eyes; so they are left out of a run while the project and they are what they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from psycopg import sql
+
+from finops.ingest.database import Connection
+from finops.ingest.errors import FinopsError
+
+SHOWN_FAILURES = 3
+PROFILE_EXAMPLE = Path(__file__).resolve().parents[2] / "profiles.yml.example"
+
+
+# What a run writes, whatever stands already. To load a file of reference data locks its table: only one that changed.
+WRITTEN = ("config.materialized:incremental", "resource_type:test")
+SEEDS = """
+    select seed, checksum from finops.etl_seeds
+    where content = finops.table_digest(to_regclass('finops_reference.' || seed))
+"""
+RELATIONS = sql.SQL("""
+    select md5(string_agg(concat_ws(' ', pg_class.oid::regclass, relacl, reloptions, pg_get_viewdef(pg_class.oid)), ''
+            order by pg_class.oid::regclass::text collate "C")
+        || (select count(*) from pg_roles where rolname = 'finops_api')) as relations
+    from pg_class join pg_namespace on relnamespace = pg_namespace.oid
+    where relkind in ('v', 'm') and (nspname = 'finops' or starts_with(nspname, 'finops_'))
+""")
+
+
+def build(connection: Connection, project: Path, run_id: str, advance: Callable[[int, int], None]) -> None:
+    """Build reference data, views, the fact and the aggregates for a run that is open, with their data tests.
+
+    Raises:
+        FinopsError: with what dbt says of each node that failed.
+    """
+    selected = ["--select", *WRITTEN, *_changed_seeds(connection, project)] if _stands(connection, project) else []
+    with _profiles_directory(project) as profiles, _run_named(run_id):
+        where = ["--project-dir", str(project), "--profiles-dir", profiles]
+        _invoke(["build", "--exclude-resource-type", "unit_test", *selected, *where], advance)
+    note_build(connection, project)
+
+
+def note_build(connection: Connection, project: Path) -> None:
+    """Keep what the views and aggregates were made of, and how they stand, after a build of them all."""
+    connection.execute("delete from finops.etl_project")
+    connection.execute(
+        sql.SQL("insert into finops.etl_project select %s, relations from ({}) as made").format(RELATIONS),
+        (_code(project),),
+    )
+
+
+def _stands(connection: Connection, project: Path) -> bool:
+    """Whether the project's code, and all views and aggregates, are what they were after the last build."""
+    row = connection.execute(
+        sql.SQL("select from finops.etl_project where code = %s and relations = ({})").format(RELATIONS),
+        (_code(project),),
+    ).fetchone()
+    return row is not None
+
+
+def _changed_seeds(connection: Connection, project: Path) -> list[str]:
+    """The files of reference data that their tables were not made of; dbt's checksum is of the stripped text."""
+    loaded = {row["seed"]: row["checksum"] for row in connection.execute(SEEDS)}
+    return [
+        f"resource_type:seed,{path.stem}"
+        for path in sorted((project / "seeds").glob("*.csv"))
+        if loaded.get(path.stem) != hashlib.sha256(path.read_text(encoding="utf-8").strip().encode()).hexdigest()
+    ]
+
+
+def _code(project: Path) -> str:
+    """A fingerprint of all that makes a view of the project, its reference data left out."""
+    digest = hashlib.sha256()
+    folders = [project / name for name in ("models", "macros", "tests")]
+    for path in sorted([*project.glob("*.yml"), *(path for folder in folders for path in folder.rglob("*.*"))]):
+        digest.update(f"{path.relative_to(project)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def write_docs(project: Path, folder: Path) -> None:
+    """What dbt's docs site is made of, into a folder: `index.html`, `manifest.json` and `catalog.json`.
+
+    With the columns' types as they are in the database that libpq's variables name; without one, as they are described.
+    Nothing is written into the project's folder.
+
+    Raises:
+        FinopsError: when the database can't be reached, or with what dbt says is wrong.
+    """
+    where = ["--project-dir", str(project), "--target-path", str(folder), "--log-path", str(folder)]
+    with _profiles_directory(project) as profiles, _some_database():
+        where += ["--profiles-dir", profiles]
+        without = []
+        if not os.environ.get("PGHOST"):
+            _invoke(
+                ["parse", *where], _unseen
+            )  # to compile takes a database, and what is not compiled dbt does not write
+            without = ["--no-compile", "--empty-catalog"]
+        _invoke(["docs", "generate", *without, *where], _unseen)
+
+
+def parse(project: Path) -> None:
+    """Read the whole project and its profile, without a look at the database.
+
+    Raises:
+        FinopsError: with what dbt says.
+    """
+    with _profiles_directory(project) as profiles:
+        where = ["--project-dir", str(project), "--profiles-dir", profiles]
+        _invoke(["parse", *where], _unseen)
+
+
+def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> None:
+    # Imported late: dbt takes seconds, and `finops --help` should not.
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    def watch(event: object) -> None:
+        data = getattr(event, "data", None)
+        total = getattr(data, "total", None) or getattr(data, "num_models", None)
+        if total and getattr(getattr(event, "info", None), "name", "").endswith("Result"):
+            advance(getattr(data, "index", 0), total)
+
+    result = dbtRunner(callbacks=[watch]).invoke(["--log-level", "none", "--no-use-colors", *arguments])
+    if isinstance(result.exception, KeyboardInterrupt | SystemExit):
+        raise result.exception  # a signal: dbt has cancelled its queries, and says that it failed
+    if result.exception is not None:
+        raise FinopsError(f"dbt: {_one_line(str(result.exception))}")
+    if not result.success:
+        failures = list(_failures(result.result))
+        more = f"; and {len(failures) - SHOWN_FAILURES} more" if len(failures) > SHOWN_FAILURES else ""
+        raise FinopsError("dbt: " + "; ".join(failures[:SHOWN_FAILURES]) + more)
+
+
+def _unseen(*_: int) -> None:
+    """Nobody waits for a bar."""
+
+
+def _failures(results: object) -> Iterator[str]:
+    for error in getattr(results, "errors", None) or ():  # of the catalogue that docs are made from
+        yield _one_line(str(error))
+    for result in getattr(results, "results", None) or getattr(results, "_compile_results", None) or ():
+        if str(result.status) in ("error", "fail", "runtime error"):
+            name = getattr(result.node, "name", "hook")
+            yield f"{name}: {_one_line(result.message or str(result.status))}"
+
+
+def _one_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines)[:600]
+
+
+@contextmanager
+def _profiles_directory(project: Path) -> Iterator[str]:
+    """The project's own profiles.yml where there is one, else the example, which reads libpq's variables."""
+    if (project / "profiles.yml").exists():
+        yield str(project)
+        return
+    with tempfile.TemporaryDirectory(prefix="finops-") as directory:
+        (Path(directory) / "profiles.yml").write_bytes(PROFILE_EXAMPLE.read_bytes())
+        yield directory
+
+
+@contextmanager
+def _some_database() -> Iterator[None]:
+    """Names that the profile can't do without, where no database is configured: nothing connects to it."""
+    named = {name: value for name, value in (("PGUSER", "nobody"), ("PGDATABASE", "finops")) if name not in os.environ}
+    os.environ.update(named)
+    try:
+        yield
+    finally:
+        for name in named:
+            del os.environ[name]
+
+
+@contextmanager
+def _run_named(run_id: str) -> Iterator[None]:
+    """The run that the dbt project belongs to while it builds: see macros/runs.sql."""
+    os.environ["FINOPS_RUN_ID"] = run_id
+    try:
+        yield
+    finally:
+        del os.environ["FINOPS_RUN_ID"]

@@ -1,0 +1,226 @@
+"""Runs and their steps, in `etl_runs` and `etl_steps`.
+
+A run holds a PostgreSQL advisory lock for as long as its connection lives, so that two never write at once, and so that
+one whose process died is told from one that works: the lock of the dead is free. A run that only extracts shares that
+lock with others of its kind, and holds one more for each of its sources.
+
+A run whose id is given, which Kubernetes does for every pod of a Job, goes on where the pod before it ended.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+import psycopg
+
+from finops.ingest.database import Connection, prepare
+from finops.ingest.errors import ConfigurationError, DoneError, FinopsError, LockedError
+from finops.ingest.periods import Period
+
+# The same number as in dbt_project/macros/runs.sql.
+LOCK = 7061746
+
+# How the reason of a run that only extracts begins; its sources follow.
+EXTRACTS = "extract "
+
+Kind = Literal["nightly", "reprocess", "adhoc"]
+
+
+@dataclass
+class Step:
+    """What a step has to say when it ends."""
+
+    rows: int | None = None
+
+
+@dataclass
+class Run:
+    """A run that is open; `failures` decide how it closes. `resumed`: an earlier process began it, and failed."""
+
+    run_id: str
+    connection: Connection
+    failures: list[str] = field(default_factory=list)
+    resumed: bool = False
+
+    @contextmanager
+    def step(self, name: str, source: str | None = None) -> Iterator[Step]:
+        """Record a step; a FinopsError fails the step, is noted in the run, and goes no further."""
+        row = self.connection.execute(
+            "insert into finops.etl_steps (run_id, step, source) values (%s, %s, %s) returning step_id",
+            (self.run_id, name, source),
+        ).fetchone()
+        step, step_id = Step(), row["step_id"] if row else None
+        try:
+            yield step
+        except FinopsError as error:
+            self.failures.append(str(error))
+            self._end_step(step_id, "FAILED", step.rows, str(error))
+        except BaseException as error:
+            self._end_step(step_id, "FAILED", step.rows, describe(error))
+            raise
+        else:
+            self._end_step(step_id, "SUCCESS", step.rows, None)
+
+    def skip(self, name: str, source: str, why: str) -> None:
+        """Record a step that has nothing to do."""
+        self.connection.execute(
+            "insert into finops.etl_steps (run_id, step, source, end_time, status, error)"
+            " values (%s, %s, %s, clock_timestamp(), 'SKIPPED', %s)",
+            (self.run_id, name, source, why),
+        )
+
+    def _end_step(self, step_id: object, status: str, rows: int | None, error: str | None) -> None:
+        if self.connection.closed:
+            return  # PostgreSQL went away: what ended the step is the news
+        self.connection.execute(
+            "update finops.etl_steps set status = %s, row_count = %s, error = %s, end_time = clock_timestamp()"
+            " where step_id = %s",
+            (status, rows, error, step_id),
+        )
+
+    def close(self) -> None:
+        """Stage 4: the outcome, the end and the volume."""
+        self.connection.execute(
+            "update finops.etl_runs set status = %s, error = %s, end_time = clock_timestamp(), volume_processed ="
+            " coalesce((select sum(records_landed) from finops.etl_reconciliations"
+            "   where run_id = %s and status = 'PUBLISHED'), 0)"
+            " where run_id = %s",
+            ("FAILED" if self.failures else "SUCCESS", "; ".join(self.failures) or None, self.run_id, self.run_id),
+        )
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a run is opened as.
+
+    Attributes:
+        kind: how it was asked for.
+        periods: the months that it is about.
+        as_of: the day (UTC) that it is for.
+        reason: why, where a person or a program says so.
+        run_id: that of an earlier attempt, to go on with it, or of the first of several; None: an id of its own.
+        sources: a reprocess publishes these alone; empty: all.
+        accepts_changes: months that are not open may change by any amount.
+        only: it extracts these sources and publishes nothing, so that runs of other sources go on beside it.
+    """
+
+    kind: Kind
+    periods: Sequence[Period]
+    as_of: date
+    reason: str | None = None
+    run_id: str | None = None
+    sources: Sequence[str] = ()
+    accepts_changes: bool = False
+    only: Sequence[str] = ()
+
+
+@contextmanager
+def open_run(connection: Connection, opening: Opening) -> Iterator[Run]:
+    """Stage 0 and stage 4: a run, from its lock to its outcome.
+
+    Raises:
+        LockedError: when another run holds the lock; it says which.
+        DoneError: when the run of this id has succeeded.
+        ConfigurationError: when the run of this id is of another kind.
+    """
+    _lock(connection, opening.only)
+    prepare(connection)
+    run = Run(opening.run_id or str(uuid.uuid4()), connection)
+    if not opening.only:
+        connection.execute("select finops.fail_dead_runs(%s)", (run.run_id,))
+    _begin(run, opening)
+    try:
+        yield run
+    except BaseException as error:
+        if isinstance(error, psycopg.OperationalError) and connection.closed:
+            cause = run.failures[0] if run.failures else describe(error).splitlines()[0]
+            raise FinopsError(
+                f"PostgreSQL went away during run {run.run_id} ({cause}): what was published stays, and the next "
+                "nightly takes up the rest"
+            ) from error
+        run.failures.append(describe(error))
+        raise
+    finally:
+        if not connection.closed:
+            run.close()
+            connection.execute("select pg_advisory_unlock_all()")
+
+
+def _lock(connection: Connection, only: Sequence[str]) -> None:
+    query = "select pg_try_advisory_lock_shared(%s) as held" if only else "select pg_try_advisory_lock(%s) as held"
+    held = connection.execute(query, (LOCK,)).fetchone()
+    if not held or not held["held"]:
+        raise LockedError(f"another run is writing ({_holder(connection)}): wait until it ends, then run this again")
+    for source in only:
+        held = connection.execute("select pg_try_advisory_lock(%s, hashtext(%s)) as held", (LOCK, source)).fetchone()
+        if not held or not held["held"]:
+            holder = _holder(connection, source)
+            raise LockedError(f"{source} is being extracted ({holder}): wait until it ends, then run this again")
+
+
+def _begin(run: Run, opening: Opening) -> None:
+    """Enter the run, or take it up again. Whoever holds its locks knows that no process works on it."""
+    months = [period.first for period in opening.periods]
+    begun = run.connection.execute(
+        "insert into finops.etl_runs (run_id, kind, periods, as_of, sources, accepts_changes, reason, started_by)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (run_id) do nothing",
+        (
+            run.run_id,
+            opening.kind,
+            months,
+            opening.as_of,
+            list(opening.sources) or None,
+            opening.accepts_changes,
+            opening.reason,
+            _starter(),
+        ),
+    )
+    if begun.rowcount:
+        return
+    earlier = run.connection.execute("select kind, status from finops.etl_runs where run_id = %s", (run.run_id,))
+    row = earlier.fetchone()
+    if row and row["kind"] != opening.kind:
+        raise ConfigurationError(
+            f"ingest.run_id {run.run_id} is a run of kind {row['kind']}, not {opening.kind}: give each its own id"
+        )
+    if row and row["status"] == "SUCCESS":
+        raise DoneError(f"SUCCESS: run {run.run_id} had succeeded before, and nothing was done again")
+    run.connection.execute("select finops.take_up_run(%s, %s, %s)", (run.run_id, _starter(), months))
+    run.resumed = True
+
+
+def describe(error: BaseException) -> str:
+    """An error for the record: what a person interrupted says nothing of itself."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error).strip() or type(error).__name__
+
+
+def _holder(connection: Connection, source: str | None = None) -> str:
+    """The run that works, as far as the table says: the latest one, or the latest one of a source."""
+    if connection.execute("select to_regclass('finops.etl_runs') as runs").fetchone() == {"runs": None}:
+        return "it is setting the database up"
+    row = connection.execute(
+        "select kind, run_id, start_time, started_by from finops.etl_runs where status = 'RUNNING'"
+        " and (%s::text is null or %s = any(string_to_array(substr(reason, length(%s) + 1), ', ')))"
+        " order by start_time desc limit 1",
+        (source, source, EXTRACTS),
+    ).fetchone()
+    if row is None:
+        return "it has not said its name yet"
+    return f"{row['kind']} {row['run_id']}, started {row['start_time']:%Y-%m-%d %H:%M:%S %Z} by {row['started_by']}"
+
+
+def _starter() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,1 @@
+"""`finops serve-schedule`: the nightly by a cron expression."""

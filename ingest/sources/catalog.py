@@ -1,0 +1,304 @@
+"""The sources that the module knows: data, not code. What a company sets for each is in settings.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Literal
+
+from finops.ingest.sources.rest.pagination import Cursor, LinkHeader, NextUrl, Offset, Pagination, SinglePage
+
+# `reference` is no domain of cost: what says who owns what has raw tables and a ledger like the others, and no relevé.
+Domain = Literal["reference", "open_legacy", "private_cloud", "public_cloud", "native"]
+Measure = Literal["reference", "inventory", "metered", "billed"]
+
+DOMAINS: tuple[Domain, ...] = ("reference", "open_legacy", "private_cloud", "public_cloud", "native")
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one extraction covers: the days from `start` up to, not including, `end` (UTC)."""
+
+    start: date
+    end: date
+
+
+@dataclass(frozen=True)
+class Source:
+    """One feed of a domain.
+
+    Attributes:
+        name: as it stands in `fact_releve.source`, e.g. `cmdb.vm`.
+        service: the section of the configuration that turns it on, e.g. `cmdb` for `sources.cmdb`.
+        table: the raw table in the schema `raw_<domain>`.
+        measure: how a record becomes a quantity (DESIGN: inventory, metered or billed); `reference`: it does not.
+        window: what one extraction covers. A meter that only knows months is read by the month, and its quantity is
+            spread over the days that the window covers.
+    """
+
+    name: str
+    service: str
+    domain: Domain
+    table: str
+    measure: Measure
+    window: Literal["day", "month"] = field(default="day", kw_only=True)
+
+    @property
+    def switch(self) -> str:
+        """The setting without which the source is off."""
+        return f"sources.{self.service}"
+
+
+@dataclass(frozen=True)
+class MongoSource(Source):
+    """A collection of the CMDB; `collection` is the default name, `sources.<service>.<name>` another."""
+
+    collection: str
+
+
+@dataclass(frozen=True)
+class HttpSource(Source):
+    """An endpoint that is paged through.
+
+    Attributes:
+        path: under the configured URL.
+        params: query parameters, a list where one comes several times; `{start}`, `{end}`, `{day}` and `{month}` stand
+            for the window.
+        method: `POST` where the product wants its question in a body.
+        body: that body, as JSON; placeholders as in `params`, and `{each}`.
+        each: the option that holds a JSON list, of which each is asked for on its own; without the option the source is
+            off. A text that is `{each}` and nothing more takes the value as it is; that of an empty list is null.
+        records: JSONPath of the records in a page.
+        columns: top-level key of their names, where the records are lists of values.
+        envelope: what is said once for all records of an answer, and lands in each of them: JSONPath by key.
+        required: key, or dotted path of keys, that an answer must have (None: the answer is a list), so that an error
+            body or a changed API is not read as "no records".
+        errors: key whose presence makes an answer an error, though its status is 200.
+        record_id: format string over the record; None where the product gives its records no identity, and the
+            content's own hash stands in.
+        skip: records whose field has this value are no records, such as Artifactory's TOTAL row.
+        pagination: how the pages follow each other.
+        not_ready: an answer whose field has this value says to ask again.
+        gives_past: whether the product can answer for a past day again.
+        token_header: the header that carries the token; `Authorization` takes it as a bearer token;
+            `sources.<service>.token_header` is another.
+    """
+
+    path: str
+    records: str
+    required: str | None = None
+    params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    method: Literal["GET", "POST"] = "GET"
+    body: Mapping[str, object] | None = None
+    each: str | None = None
+    columns: str | None = None
+    envelope: Mapping[str, str] = field(default_factory=dict)
+    errors: str | None = None
+    record_id: str | None = None
+    skip: Mapping[str, str] = field(default_factory=dict)
+    pagination: Pagination = field(default_factory=SinglePage)
+    not_ready: Mapping[str, str] = field(default_factory=dict)
+    gives_past: bool = True
+    token_header: str = "Authorization"  # noqa: S105 a header's name
+
+    @property
+    def switch(self) -> str:
+        """The setting without which the source is off."""
+        return f"sources.{self.service}.{self.each}" if self.each else f"sources.{self.service}"
+
+
+CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "cmdb_vm", "inventory", collection="vms")
+CMDB_DISK = MongoSource("cmdb.disk", "cmdb", "open_legacy", "cmdb_disk", "inventory", collection="disks")
+CMDB_LEGACY_STORAGE = MongoSource(
+    "cmdb.legacy_storage", "cmdb", "open_legacy", "cmdb_legacy_storage", "inventory", collection="legacy_storage"
+)
+
+# https://docs.openstack.org/api-ref/compute/#usage-reports-os-simple-tenant-usage
+OPENSTACK_USAGE = HttpSource(
+    "openstack.usage",
+    "openstack",
+    "private_cloud",
+    "openstack_usage",
+    "metered",
+    path="os-simple-tenant-usage",
+    params={"detailed": "1", "start": "{start}T00:00:00", "end": "{end}T00:00:00", "limit": "1000"},
+    records="tenant_usages[*].server_usages[*]",
+    required="tenant_usages",
+    record_id="{tenant_id}/{instance_id}",
+    pagination=NextUrl("tenant_usages_links[0].href"),
+    token_header="X-Auth-Token",  # noqa: S106 a header's name
+)
+# https://docs.openstack.org/cloudkitty/latest/api-reference/v2/ (dataframes)
+CLOUDKITTY_USAGE = HttpSource(
+    "cloudkitty.usage",
+    "cloudkitty",
+    "private_cloud",
+    "cloudkitty_usage",
+    "metered",
+    path="v2/dataframes",
+    params={"begin": "{start}T00:00:00", "end": "{end}T00:00:00"},
+    records="dataframes[*]",
+    required="dataframes",
+    pagination=Offset(total="total", grouped=True),
+    token_header="X-Auth-Token",  # noqa: S106 a header's name
+)
+# https://docs.openstack.org/cloudkitty/latest/api-reference/v2/ (summary): what the dataframes sum up to, already
+# summed; the same source, so that a company that changes from one to the other is not billed twice.
+CLOUDKITTY_SUMMARY = replace(
+    CLOUDKITTY_USAGE,
+    path="v2/summary",
+    params={**CLOUDKITTY_USAGE.params, "groupby": ("project_id", "type")},
+    records="results",
+    columns="columns",
+    required="results",
+    pagination=Offset(total="total"),
+)
+# https://www.opencost.io/docs/integrations/api
+KUBERNETES_ALLOCATION = HttpSource(
+    "kubernetes.allocation",
+    "opencost",
+    "private_cloud",
+    "kubernetes_allocation",
+    "metered",
+    path="allocation",
+    params={"window": "{start}T00:00:00Z,{end}T00:00:00Z", "aggregate": "namespace", "includeIdle": "true"},
+    records="data[*].*",
+    required="data",
+    record_id="{name}",
+)
+# https://docs.gitlab.com/api/projects/#list-all-projects with statistics; keyset pagination is of
+# https://docs.gitlab.com/api/rest/#keyset-based-pagination
+GITLAB_STORAGE = HttpSource(
+    "gitlab.storage",
+    "gitlab",
+    "native",
+    "gitlab_storage",
+    "inventory",
+    path="api/v4/projects",
+    params={
+        "statistics": "true",
+        "with_custom_attributes": "true",  # GitLab gives them to administrators, and answers others without
+        "pagination": "keyset",
+        "order_by": "id",
+        "sort": "asc",
+        "per_page": "100",
+    },
+    records="$[*]",
+    record_id="{id}",
+    pagination=LinkHeader(),
+    gives_past=False,
+)
+# https://docs.gitlab.com/api/graphql/reference/#queryciminutesusage: the month's compute minutes of a top-level group,
+# project by project. GitLab writes the month itself (monthIso8601), and what it says is what counts.
+GITLAB_CI_MINUTES = HttpSource(
+    "gitlab.ci_minutes",
+    "gitlab",
+    "native",
+    "gitlab_ci_minutes",
+    "metered",
+    window="month",
+    path="api/graphql",
+    method="POST",
+    body={
+        "query": (
+            "query ($namespaceId: NamespaceID, $date: Date, $after: String) {"
+            " ciMinutesUsage(namespaceId: $namespaceId, date: $date) { nodes { month monthIso8601"
+            " projects(first: 100, after: $after) { nodes { minutes sharedRunnersDuration"
+            " project { id fullPath topics } } pageInfo { hasNextPage endCursor } } } } }"
+        ),
+        "variables": {"namespaceId": "{each}", "date": "{month}-01", "after": None},
+    },
+    each="ci_namespaces",
+    records="data.ciMinutesUsage.nodes[*].projects.nodes[*]",
+    envelope={"monthIso8601": "data.ciMinutesUsage.nodes[*].monthIso8601"},
+    # GitLab answers null where the token may not see the namespace, or where it is no top-level group
+    required="data.ciMinutesUsage.nodes",
+    errors="errors",
+    record_id="{project[id]}",
+    pagination=Cursor(
+        "data.ciMinutesUsage.nodes[0].projects.pageInfo.endCursor",
+        parameter="variables.after",
+        in_body=True,
+        more="data.ciMinutesUsage.nodes[0].projects.pageInfo.hasNextPage",
+    ),
+)
+# https://jfrog.com/help/r/jfrog-rest-apis/get-storage-summary-info
+ARTIFACTORY_STORAGE = HttpSource(
+    "artifactory.storage",
+    "artifactory",
+    "native",
+    "artifactory_storage",
+    "inventory",
+    path="api/storageinfo",
+    records="repositoriesSummaryList[*]",
+    required="repositoriesSummaryList",
+    envelope={"binariesSummary": "binariesSummary"},
+    record_id="{repoKey}",
+    skip={"repoKey": "TOTAL"},
+    gives_past=False,
+)
+# https://cube.dev/docs/product/apis-integrations/rest-api/reference
+CUBE_USAGE = HttpSource(
+    "cube.usage",
+    "cube",
+    "native",
+    "cube_usage",
+    "metered",
+    path="cubejs-api/v1/load",
+    records="data[*]",
+    required="data",
+    not_ready={"error": "Continue wait"},
+)
+# https://backstage.io/docs/features/software-catalog/software-catalog-api (GET /entities/by-query): conditions on
+# one key in one filter are alternatives. `fields` leaves out what is personal (a group's members) or large (relations).
+BACKSTAGE_CATALOG = HttpSource(
+    "backstage.catalog",
+    "backstage",
+    "reference",
+    "backstage_catalog",
+    "reference",
+    path="api/catalog/entities/by-query",
+    params={
+        "filter": "kind=component,kind=system,kind=group",
+        "fields": (
+            "kind,metadata.namespace,metadata.name,metadata.title,metadata.annotations,"
+            "spec.owner,spec.system,spec.parent,spec.children,spec.profile.displayName"
+        ),
+        "limit": "500",
+    },
+    records="items[*]",
+    required="items",
+    record_id="{kind}:{metadata[namespace]}/{metadata[name]}",
+    pagination=Cursor("pageInfo.nextCursor"),
+    gives_past=False,
+)
+
+SOURCES: tuple[MongoSource | HttpSource, ...] = (
+    BACKSTAGE_CATALOG,
+    CMDB_VM,
+    CMDB_DISK,
+    CMDB_LEGACY_STORAGE,
+    OPENSTACK_USAGE,
+    CLOUDKITTY_USAGE,
+    KUBERNETES_ALLOCATION,
+    GITLAB_STORAGE,
+    GITLAB_CI_MINUTES,
+    ARTIFACTORY_STORAGE,
+    CUBE_USAGE,
+)
+
+# Where a product says the same in two ways: the source by what `sources.<service>.endpoint` says, the default first.
+ENDPOINTS: Mapping[str, Mapping[str, HttpSource]] = {
+    "cloudkitty": {"dataframes": CLOUDKITTY_USAGE, "summary": CLOUDKITTY_SUMMARY},
+}
+
+
+@dataclass(frozen=True)
+class FocusSource(Source):
+    """The FOCUS exports of one provider or account; there are as many as are configured."""
+
+
+def focus_source(name: str) -> FocusSource:
+    """The source of the exports configured as `sources.focus.<name>`."""
+    return FocusSource(f"focus.{name}", f"focus.{name}", "public_cloud", "focus", "billed")

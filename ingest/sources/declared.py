@@ -1,0 +1,187 @@
+"""Sources that a company declares in its configuration: `[sources.http.<name>]` (docs/declared-sources.md).
+
+A declaration says where the records are (an HttpSource) and how each becomes usage lines. The second part is written to
+`finops.etl_declared_lines`, where dbt reads it (int_declared_meter, int_declared_capacity).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from finops.ingest.database import Connection
+from finops.ingest.errors import ConfigurationError
+from finops.ingest.sources.catalog import HttpSource
+from finops.ingest.sources.rest.pagination import Pagination, SinglePage
+
+_EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, DivisionByZero])
+
+
+def _path(value: object) -> object:
+    """Of "project.key", the way to the field; a list is one already, for a key that has a dot in it."""
+    return tuple(value.split(".")) if isinstance(value, str) else value
+
+
+FieldPath = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_path), Field(min_length=1)]
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class UsageLine(_Declared):
+    """A quantity of one product in a record.
+
+    Attributes:
+        product: the product of the catalogue, or `product_field`, where the record says it.
+        quantity: the field that holds the number.
+        unit: as in the catalogue, or `unit_field`, where the record says it.
+        per: how many of the record's units make one of the catalogue's, e.g. 1073741824 for bytes and GiB.
+    """
+
+    product: str | None = None
+    product_field: FieldPath | None = None
+    quantity: FieldPath
+    unit: str | None = None
+    unit_field: FieldPath | None = None
+    per: Decimal = Decimal(1)
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        for key in ("product", "unit"):
+            if (getattr(self, key) is None) == (getattr(self, f"{key}_field") is None):
+                raise ValueError(f"set {key} or {key}_field, one of them")
+        _ = self.factor
+        return self
+
+    @property
+    def factor(self) -> Decimal:
+        """What a record's number is multiplied by: exact, or refused."""
+        try:
+            factor = _EXACT.divide(Decimal(1), self.per)
+        except ArithmeticError:
+            factor = Decimal(0)
+        if factor <= 0:
+            raise ValueError(f"nothing is divided by {self.per} to the last decimal: price the record's own unit")
+        return factor
+
+
+class Declaration(_Declared):
+    """What `[sources.http.<name>]` says beside address and credentials.
+
+    Attributes:
+        path: under the address.
+        records: JSONPath of the records in an answer; `$[*]` where the answer is a list.
+        record_id: format string over a record; without it, the content is the identity.
+        measure: `metered` quantities are added up, `inventory` is a capacity on a day.
+        window: what one answer covers; the quantity of a `month` is spread over its days.
+        gives_past: whether the service can be asked for a past day.
+        skip: a record in which one of these fields has this value is none.
+        not_ready: an answer in which one of these fields has this value says to ask again.
+        application: the field that names the application, by its code or an alias.
+        date: the field that holds the usage date of a meter; without it, the day that was asked for.
+        sub_account, resource, resource_name: fields for application rules, and for whoever looks a figure up.
+    """
+
+    path: str
+    records: str
+    record_id: str | None = None
+    domain: Literal["open_legacy", "private_cloud", "native"] = "native"
+    measure: Literal["metered", "inventory"] = "metered"
+    window: Literal["day", "month"] = "day"
+    gives_past: bool = True
+    pagination: Annotated[Pagination, Field(discriminator="kind")] = SinglePage()
+    skip: Mapping[str, str] = {}
+    not_ready: Mapping[str, str] = {}
+    application: FieldPath | None = None
+    date: FieldPath | None = None
+    sub_account: FieldPath | None = None
+    resource: FieldPath | None = None
+    resource_name: FieldPath | None = None
+    lines: Annotated[tuple[UsageLine, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _dated_by_its_window(self) -> Self:
+        if self.measure == "inventory" and (self.date or self.window == "month"):
+            raise ValueError("an inventory is the state on the day that was asked for: leave out date and window")
+        if self.window == "month" and self.date:
+            raise ValueError("a month is spread over its days: leave out date, or ask by the day")
+        return self
+
+
+@dataclass(frozen=True)
+class DeclaredSource:
+    """A source by declaration: what is read, and what its records say."""
+
+    source: HttpSource
+    declaration: Declaration
+
+
+def declared_source(name: str, table: Mapping[str, Any]) -> DeclaredSource:
+    """The source `http.<name>`, from what is declared for it.
+
+    Raises:
+        ConfigurationError: names the first key that can't be used.
+    """
+    section = f"sources.http.{name}"
+    try:
+        declaration = Declaration.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join([section, *(str(part) for part in first["loc"])])
+        raise ConfigurationError(f"{key}: {first['msg']} (docs/declared-sources.md)") from error
+    first_key = declaration.records.removeprefix("$.").split(".")[0].split("[")[0]
+    return DeclaredSource(
+        HttpSource(
+            name=f"http.{name}",
+            service=f"http.{name}",
+            domain=declaration.domain,
+            table="declared",
+            measure=declaration.measure,
+            window=declaration.window,
+            path=declaration.path,
+            records=declaration.records,
+            required=None if first_key in ("$", "") else first_key,
+            record_id=declaration.record_id,
+            pagination=declaration.pagination,
+            skip=declaration.skip,
+            not_ready=declaration.not_ready,
+            gives_past=declaration.gives_past,
+        ),
+        declaration,
+    )
+
+
+def store_lines(connection: Connection, declared: Sequence[DeclaredSource]) -> None:
+    """Tell dbt what the records of these sources say; those that are no longer declared keep what was said last."""
+    rows = [
+        (
+            found.source.name,
+            number,
+            *_as_lists(declaration.application, declaration.date, declaration.sub_account, declaration.resource),
+            *_as_lists(declaration.resource_name, line.product_field, line.unit_field, line.quantity),
+            line.product,
+            line.unit,
+            line.factor,
+        )
+        for found in declared
+        for declaration in (found.declaration,)
+        for number, line in enumerate(declaration.lines, start=1)
+    ]
+    with connection.transaction(), connection.cursor() as cursor:
+        names = [found.source.name for found in declared]
+        cursor.execute("delete from finops.etl_declared_lines where source = any(%s)", (names,))
+        cursor.executemany(
+            "insert into finops.etl_declared_lines (source, line_number, application_path, date_path,"
+            " sub_account_path, resource_path, resource_name_path, product_path, unit_path, quantity_path, product_id,"
+            " unit, factor) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            rows,
+        )
+
+
+def _as_lists(*paths: tuple[str, ...] | None) -> list[list[str] | None]:
+    return [list(path) if path else None for path in paths]

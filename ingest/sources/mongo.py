@@ -1,0 +1,188 @@
+"""The CMDB in MongoDB: the only module that talks to it.
+
+A dated dump (`snapshot_field`) can be asked for any day again; a collection without one holds the state of today.
+Documents stream through a cursor, a batch at a time. The address carries the replica set, TLS and the user, by the
+driver's own options: https://www.mongodb.com/docs/manual/reference/connection-string-options/
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from bson import ObjectId, json_util
+from bson.errors import BSONError
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
+
+from finops.ingest.config.settings import ConfiguredSource, Limits
+from finops.ingest.doctor.probe import Probe
+from finops.ingest.errors import SourceError
+from finops.ingest.sources.catalog import Window
+from finops.ingest.sources.documents import Record, encode
+
+# https://www.mongodb.com/docs/manual/reference/error-codes/; 8000 is what Atlas says of a wrong password.
+_REMEDIES = {
+    13: "the rights of its user",
+    18: "its user, password and authSource",
+    8000: "its user, password and authSource",
+}
+# By the driver's words, which have no codes.
+_UNREACHED = {
+    "CERTIFICATE_VERIFY_FAILED": (
+        "its certificate is not trusted: name its authority's PEM file by tlsCAFile in the address"
+    ),
+    "replica set name": "no member of that replica set answers: check replicaSet in the address",
+    "match selector": "no member may be read: check sources.cmdb.read_preference and readPreference in the address",
+}
+
+
+def records(configured: ConfiguredSource, limits: Limits, windows: list[Window]) -> Iterator[Record]:
+    """Every document of the collection in each window, whole, with its BSON types.
+
+    Raises:
+        SourceError: when the server can't be reached, refuses, or the collection does not exist.
+    """
+    options = configured.options
+    with _collection(configured, limits) as collection:
+        for window in windows:
+            for document in collection.find(
+                _filter(options, window), _projection(options), batch_size=int(options.get("batch_size", "1000"))
+            ):
+                yield Record(_identity(document["_id"]), window.start, encode(document, limits.mask_fields))
+
+
+def probe(configured: ConfiguredSource, limits: Limits) -> Probe:
+    """Whether the collection can be read: one document of it, of whatever day.
+
+    Raises:
+        SourceError: as records() does.
+    """
+    options = configured.options
+    with _collection(configured, limits) as collection:
+        database = collection.database
+        hello = database.command(
+            "hello", codec_options=database.codec_options, read_preference=database.read_preference
+        )
+        ahead = hello["localTime"] - datetime.now(UTC) if "localTime" in hello else None
+        document = collection.find_one(_extended_json(options, "filter"), _projection(options))
+    what = "a document" if document else "no document"
+    return Probe(f"{what} in {database.name}.{collection.name}", ahead, is_empty=document is None)
+
+
+@contextmanager
+def _collection(configured: ConfiguredSource, limits: Limits) -> Iterator[Collection[dict[str, Any]]]:
+    """The collection, which exists; what the driver says meanwhile is said in our words."""
+    options = configured.options
+    where = f"{configured.source.name} (sources.cmdb.uri)"
+    with _clear_errors(where), _client(options, limits) as client:
+        # one byte that is no UTF-8 does not cost the whole collection
+        codec = client.codec_options.with_options(unicode_decode_error_handler="backslashreplace")
+        database = client.get_database(options.get("database", "cmdb"), codec_options=codec)
+        if not _exists(database, options["collection"]):
+            raise SourceError(
+                f"{where}: database '{database.name}' has no collection '{options['collection']}': "
+                f"set sources.{configured.source.name} to its name"
+            )
+        yield database[options["collection"]]
+
+
+@contextmanager
+def _clear_errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except _AddressError as error:
+        raise SourceError(
+            f"{where}: the address is not valid: write mongodb://user:password@host:27017/?options, with the special "
+            "characters of user and password percent-encoded, and check the names and values of its options and the "
+            "files that it names"
+        ) from error
+    except ServerSelectionTimeoutError as error:
+        said = str(error)
+        why = next((why for words, why in _UNREACHED.items() if words in said), None)
+        raise SourceError(
+            f"{where}: {why or 'no MongoDB server answers: check host, port and TLS'} ({_first(error)})"
+        ) from error
+    except OperationFailure as error:
+        remedy = _REMEDIES.get(error.code or 0, "sources.cmdb.filter, projection and read_concern")
+        raise SourceError(f"{where}: MongoDB refuses: {_first(error)}; check {remedy}") from error
+    except BSONError as error:
+        raise SourceError(
+            f"{where}: a document is no BSON that can be read ({_first(error)}): find and correct it in the CMDB, or "
+            "leave it out by sources.cmdb.filter"
+        ) from error
+    except PyMongoError as error:
+        raise SourceError(f"{where}: {_first(error)}") from error
+
+
+class _AddressError(Exception):
+    """The driver's own words may hold a piece of the password."""
+
+
+def _client(options: Mapping[str, str], limits: Limits) -> MongoClient[dict[str, Any]]:
+    names = {"readPreference": "read_preference", "readConcernLevel": "read_concern"}
+    # they win over the address's
+    settings: dict[str, Any] = {name: options[key] for name, key in names.items() if key in options}
+    try:
+        with warnings.catch_warnings():
+            # the driver only warns of an option that it does not know, and reads by another preference than asked for
+            warnings.simplefilter("error", UserWarning)
+            return MongoClient(
+                options["uri"],
+                serverSelectionTimeoutMS=max(1000, limits.http_timeout * 1000 // 6),
+                appname="finops",
+                tz_aware=True,
+                datetime_conversion="DATETIME_AUTO",  # years that Python's datetime does not have
+                **settings,
+            )
+    except (PyMongoError, ValueError, OSError, UserWarning) as error:
+        raise _AddressError from error
+
+
+def _exists(database: Database[dict[str, Any]], collection: str) -> bool:
+    """Whether there is such a collection, by the member that is read: pymongo's own listing goes to the primary."""
+    command = {"listCollections": 1, "nameOnly": True, "authorizedCollections": True, "filter": {"name": collection}}
+    return bool(database.command(command, read_preference=database.read_preference)["cursor"]["firstBatch"])
+
+
+def _filter(options: Mapping[str, str], window: Window) -> dict[str, Any]:
+    configured = _extended_json(options, "filter")
+    if not (snapshot_field := options.get("snapshot_field")):
+        return configured
+    day = {snapshot_field: {"$gte": _midnight(window.start), "$lt": _midnight(window.end)}}
+    return {"$and": [configured, day]} if configured else day
+
+
+def _projection(options: Mapping[str, str]) -> dict[str, Any] | None:
+    """What to leave out or to keep; never the `_id`, a record's identity."""
+    projection = _extended_json(options, "projection")
+    projection.pop("_id", None)
+    return projection or None
+
+
+def _extended_json(options: Mapping[str, str], key: str) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json_util.loads(options.get(key, "{}"))
+    except (BSONError, ValueError, TypeError) as error:
+        raise SourceError(f"sources.cmdb.{key} is not Extended JSON: {error}") from error
+    return value
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _identity(value: Any) -> str:  # noqa: ANN401 any BSON value may be an _id
+    if not isinstance(value, ObjectId | str):
+        return encode({"_id": value}, frozenset())
+    # spelt out, so that two _id that PostgreSQL can't keep stay two
+    return str(value).replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def _first(error: Exception) -> str:
+    return str(error).split(", full error")[0].split(", Timeout:")[0].splitlines()[0]

@@ -1,0 +1,133 @@
+"""What a run exports for Prometheus: read from PostgreSQL once the run is closed, so that a failed one tells as much.
+
+All are gauges: they say how things stood when the run ended. Ages are for the reader to work out, from the instants. A
+share is cost over cost, and sums of shares are none, so the parts are exported. Prometheus holds floats: what is exact
+is in PostgreSQL. A source that is not configured any more is not exported, or its age would raise an alert for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import cast
+from urllib.parse import unquote, urlsplit
+
+from prometheus_client import CollectorRegistry, Gauge, push_to_gateway, write_to_textfile
+from prometheus_client.exposition import basic_auth_handler
+from prometheus_client.openmetrics.exposition import generate_latest
+
+from finops.ingest.config.settings import Exports
+from finops.ingest.database import Connection
+from finops.ingest.periods import Period
+
+QUERIES = Path(__file__).with_suffix(".sql")
+PREFIX = "finops_"
+JOB = "finops"
+PUSH_TIMEOUT = 10  # seconds
+
+METRICS = {
+    "run_succeeded": "1 if the last run of this kind published everything, 0 if it failed.",
+    "run_last_end_timestamp_seconds": "When the last run of this kind ended, as a unix time.",
+    "run_last_success_timestamp_seconds": "When a run of this kind last published everything, as a unix time.",
+    "run_duration_seconds": "How long the last run of this kind took.",
+    "run_records": "Records that the last run of this kind brought into relevés or rejects.",
+    "step_duration_seconds": "How long a step of the last run of this kind took; no source: it is of all of them.",
+    "source_succeeded": "1 if the source was read the last time it was tried, 0 if it failed, or was never tried.",
+    "source_last_success_timestamp_seconds": "When the source was last read, as a unix time; 0 if it never was.",
+    "source_data_until_timestamp_seconds": (
+        "The end of the newest day or month of the source that counts, as a unix time; a month of a bill ends with it."
+    ),
+    "source_read_records": "Records that the source gave the last time it was tried.",
+    "source_refused_windows": "Days or months refused as too small or empty, the last time the source was tried.",
+    "source_blocked_months": "Months that do not reconcile, and keep their earlier relevés.",
+    "releves": "Relevés of the month: one an application, product, unit and currency.",
+    "cost": "Cost of the month's relevés, in the reporting currency.",
+    "cost_unallocated": "The part of the cost that no application claims.",
+    "cost_estimated": "The part of the cost that is estimated: days without a snapshot, months without a rate.",
+    "cost_set_apart": "What is kept beside the month's cost and is in none, such as tax that is not a cost.",
+    "measured_days": "Days of the month that the source was measured.",
+    "estimated_days": "Days of the month that stand on an earlier day's snapshot of the source.",
+    "missing_days": "Days that are over and that nobody measured: they are in no cost.",
+    "days_to_come": "Days of the month that the source can't have said anything of yet.",
+    "run_waiting_scopes": "Published sources and months that wait for a reprocess, as their reference data changed.",
+    "rejected_lines": "Usage lines of the month that could not be valued, and are in no cost.",
+    "rejected_unpriced_lines": "Those of them of which not even the amount is known.",
+    "rejected_amount": "The known amount of rejected lines, in their own currency.",
+}
+LATEST = (
+    "select greatest((select max(period) from finops.fact_releve), (select max(period) from finops.rejected_usage))"
+)
+
+
+def collect(connection: Connection, sources: Sequence[str]) -> CollectorRegistry:
+    """Every metric of these sources; of all that were ever tried where none is named."""
+    known = sources or _tried(connection)
+    months = _latest_months(connection)
+    registry = CollectorRegistry()
+    gauges: dict[str, Gauge] = {}
+    for query in queries(of_months=bool(months)):
+        for row in connection.execute(query.encode(), {"sources": list(known), "periods": months}):
+            _note(registry, gauges, row)
+    return registry
+
+
+def _latest_months(connection: Connection) -> list[date]:
+    """The latest month that has relevés or rejects, and the one before it; none before dbt's first build."""
+    there = connection.execute("select to_regclass('finops.fact_releve') is not null as there").fetchone()
+    row = connection.execute(LATEST).fetchone() if there and there["there"] else None
+    if row is None or row["greatest"] is None:
+        return []
+    latest = Period.of(cast("date", row["greatest"]))
+    return [Period.of(latest.first - timedelta(days=1)).first, latest.first]
+
+
+def queries(*, of_months: bool) -> list[str]:
+    """The statements of metrics.sql, with or without those that read the relevés and rejects of months."""
+    statements = QUERIES.read_text(encoding="utf-8").split(";\n")
+    return [text for text in statements if text.strip() and (of_months or "%(periods)s" not in text)]
+
+
+def _note(registry: CollectorRegistry, gauges: dict[str, Gauge], row: Mapping[str, object]) -> None:
+    labels = {name: str(value) for name, value in row.items() if name not in METRICS}
+    for name in row.keys() & METRICS.keys():
+        if (value := row[name]) is None:
+            continue
+        if name not in gauges:
+            gauges[name] = Gauge(PREFIX + name, METRICS[name], sorted(labels), registry=registry)
+        gauges[name].labels(**labels).set(float(cast("Decimal", value)))
+
+
+def _tried(connection: Connection) -> list[str]:
+    rows = connection.execute(
+        "select distinct source from finops.etl_steps where step = 'extract' and status <> 'SKIPPED' order by source"
+    )
+    return [str(row["source"]) for row in rows]
+
+
+def text(registry: CollectorRegistry) -> str:
+    """The metrics as OpenMetrics."""
+    exposition: bytes = generate_latest(registry)
+    return exposition.decode()
+
+
+def export(registry: CollectorRegistry, exports: Exports) -> None:
+    """Write the file, in place of the last one at once, and push, in place of what was pushed before.
+
+    Raises:
+        OSError: when the file can't be written, or the Pushgateway does not answer or refuses.
+    """
+    if exports.textfile:
+        write_to_textfile(str(exports.textfile), registry)
+    if exports.pushgateway:
+        _push(registry, exports.pushgateway)
+
+
+def _push(registry: CollectorRegistry, address: str) -> None:
+    parts = urlsplit(address)
+    user = None if parts.username is None else unquote(parts.username)
+    handler = partial(basic_auth_handler, username=user, password=unquote(parts.password or ""))
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    push_to_gateway(bare, JOB, registry, timeout=PUSH_TIMEOUT, handler=handler)
