@@ -13,7 +13,8 @@ from psycopg.rows import dict_row
 
 from finops.ingest.errors import ConfigurationError, FinopsError
 
-SCHEMA = Path(__file__).with_name("schema.sql")
+SCHEMA = Path(__file__).with_name("schema")
+SCHEMA_PARTS = ("setup", "runs", "ledger", "publications", "configured", "raw", "functions")  # in this order
 OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid
 
 # A run's session holds its lock, and says nothing while a source is read: a firewall that forgets silent connections
@@ -108,13 +109,17 @@ def _apply_schema(connection: Connection) -> None:
         connection.execute("select pg_advisory_xact_lock(7061747)")
         connection.execute("set local client_min_messages = warning")
         connection.execute("set local lock_timeout = '50ms'")
-        connection.execute(SCHEMA.read_bytes())
+        connection.execute(_schema())
         connection.execute("delete from finops.etl_schema")
         connection.execute("insert into finops.etl_schema (version) values (%s)", (_version(),))
 
 
 def _version() -> str:
-    return hashlib.sha256(SCHEMA.read_bytes()).hexdigest()
+    return hashlib.sha256(_schema()).hexdigest()
+
+
+def _schema() -> bytes:
+    return b"\n".join((SCHEMA / f"{part}.sql").read_bytes() for part in SCHEMA_PARTS)
 
 
 def _is_prepared(connection: Connection) -> bool:

@@ -20,7 +20,7 @@ Two branches, because an `or` would keep a caller of few groups from their index
 
 {#-
 A post-hook of the views. A security barrier keeps the functions of a query from seeing a row before the view does; it is
-set where it is missing, since setting it waits for whoever reads the view. (The schema is granted in ingest/schema.sql:
+set where it is missing, since setting it waits for whoever reads the view. (The schema is granted in ingest/schema:
 once, since two grants on it at a time fail.)
 -#}
 {% macro open_to_the_api() %}

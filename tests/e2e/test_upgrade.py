@@ -27,10 +27,14 @@ COLUMNS = "select attname from pg_attribute where attrelid = 'finops.mv_cost_app
 
 # What an older version said in places: a column under another name, one more, one less, another order of them.
 OLDER = (
-    ("intermediate/int_usage_valued.sql", "        resource_name as resource_title,\n", "        resource_name,\n"),
+    (
+        "intermediate/valuation/int_usage_valued.sql",
+        "        resource_name as resource_title,\n",
+        "        resource_name,\n",
+    ),
     ("marts/releve_lines.sql", "resource_title as resource_name", "resource_name"),
     (
-        "intermediate/int_applications.sql",
+        "intermediate/ownership/int_applications.sql",
         "system_ref,\n        catalogued.entity_ref",
         "entity_ref,\n        catalogued.system_ref",
     ),

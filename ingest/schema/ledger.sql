@@ -1,0 +1,61 @@
+-- The ledger. A window is visible to dbt only through its latest COMPLETE row, so that what was half loaded,
+-- refused or failed is never seen. control_totals is counted at the source, before anything is landed:
+-- {"2026-09": {"records": 12, "EffectiveCost": "1.5", …}}, one key a period that the window touches.
+create table if not exists finops.etl_extractions (
+    extraction_id bigint generated always as identity primary key,
+    run_id uuid not null references finops.etl_runs,
+    domain text not null,
+    source text not null,
+    measure text not null
+    check (measure in ('reference', 'inventory', 'metered', 'billed')),
+    window_date date not null,
+    window_end date not null,
+    started_at timestamptz not null default clock_timestamp(),
+    ended_at timestamptz,
+    status text not null default 'RUNNING'
+    check (status in ('RUNNING', 'COMPLETE', 'EMPTY', 'REFUSED', 'FAILED')),
+    record_count bigint not null default 0,
+    periods date[] not null default '{}',
+    control_totals jsonb not null default '{}',
+    error text,
+    purged_at timestamptz,
+    unique (run_id, source, window_date)
+);
+create index if not exists etl_extractions_window
+on finops.etl_extractions (source, window_date, extraction_id) where status = 'COMPLETE';
+
+-- A database made before there was reference data.
+do $$
+begin
+    if exists (
+        select from pg_constraint
+        where
+            conrelid = 'finops.etl_extractions'::regclass and conname = 'etl_extractions_measure_check'
+            and pg_get_constraintdef(oid) not like '%reference%'
+    ) then
+        alter table finops.etl_extractions
+        drop constraint etl_extractions_measure_check,
+        add constraint etl_extractions_measure_check
+        check (measure in ('reference', 'inventory', 'metered', 'billed'));
+    end if;
+end
+$$;
+
+-- The version of each window that counts.
+create or replace view finops.etl_accepted as
+select distinct on (source, window_date)
+    extraction_id,
+    run_id,
+    domain,
+    source,
+    measure,
+    window_date,
+    window_end,
+    ended_at,
+    record_count,
+    periods,
+    control_totals,
+    purged_at
+from finops.etl_extractions
+where status = 'COMPLETE'
+order by source, window_date, extraction_id desc;

@@ -1,0 +1,140 @@
+-- One row per run and (source, period) that the run has to publish; filled in by dbt as it does.
+create table if not exists finops.etl_reconciliations (
+    run_id uuid not null references finops.etl_runs,
+    source text not null,
+    period date not null,
+    status text not null default 'PENDING' check (status in ('PENDING', 'PUBLISHED', 'BLOCKED', 'REFUSED')),
+    records_landed bigint,
+    records_released bigint,
+    records_rejected bigint,
+    records_duplicate bigint,
+    lines_released bigint,
+    lines_in_releves bigint,
+    amount_landed numeric,
+    amount_released numeric,
+    amount_rejected numeric,
+    decided_at timestamptz,
+    primary key (run_id, source, period)
+);
+-- What a publication stands on, so that the next run knows whether anything of it has changed: `publication` numbers them,
+-- since clocks step back; the digests are of int_scopes. Which days of the month were measured, and which stand on an
+-- earlier day, as published; days are numbered from 1.
+alter table finops.etl_reconciliations add column if not exists records_set_apart bigint;
+alter table finops.etl_reconciliations add column if not exists amount_set_apart numeric;
+alter table finops.etl_reconciliations add column if not exists publication bigint;
+alter table finops.etl_reconciliations add column if not exists landed_digest text;
+alter table finops.etl_reconciliations add column if not exists landed_windows text [];
+alter table finops.etl_reconciliations add column if not exists reference_digest text;
+alter table finops.etl_reconciliations add column if not exists cost_before numeric;
+alter table finops.etl_reconciliations add column if not exists cost_after numeric;
+alter table finops.etl_reconciliations add column if not exists measured_days int [];
+alter table finops.etl_reconciliations add column if not exists estimated_days int [];
+alter table finops.etl_reconciliations add column if not exists refusal text;
+do $$
+begin
+    if exists (
+        select from pg_constraint
+        where
+            conrelid = 'finops.etl_reconciliations'::regclass and conname = 'etl_reconciliations_status_check'
+            and pg_get_constraintdef(oid) not like '%REFUSED%'
+    ) then
+        alter table finops.etl_reconciliations
+        drop constraint etl_reconciliations_status_check,
+        add constraint etl_reconciliations_status_check
+        check (status in ('PENDING', 'PUBLISHED', 'BLOCKED', 'REFUSED'));
+    end if;
+end
+$$;
+create sequence if not exists finops.etl_publication;
+drop index if exists finops.etl_reconciliations_scope;
+create index if not exists etl_reconciliations_publication
+on finops.etl_reconciliations (source, period, publication);
+
+-- What the lines of a published (source, period) looked up in the reference data: application codes, products, providers
+-- and currencies, and the currencies that had no rate. By these the next run sees whether a change concerns it.
+create table if not exists finops.etl_scope_lookups (
+    source text not null,
+    period date not null,
+    kind text not null check (kind in ('application', 'product', 'provider', 'currency', 'missing_rate')),
+    key text not null
+);
+create index if not exists etl_scope_lookups_scope on finops.etl_scope_lookups (source, period);
+
+-- What inventories said of each day, and meters of each window, of a published (source, period): what is read again is
+-- compared with it.
+create table if not exists finops.etl_scope_days (
+    source text not null,
+    period date not null,
+    day date not null,
+    unit text not null,
+    quantity numeric not null
+);
+create index if not exists etl_scope_days_scope on finops.etl_scope_days (source, period);
+
+create table if not exists finops.rejected_usage (
+    run_id uuid not null,
+    domain text not null,
+    source text not null,
+    period date not null,
+    usage_date date not null,
+    extraction_run_id text not null,
+    window_date date not null,
+    record_id text not null,
+    application_id text not null,
+    product_id text,
+    reason text not null,
+    detail text,
+    quantity numeric,
+    unit text,
+    amount numeric,
+    currency text,
+    created_at timestamptz not null default now()
+);
+-- As in the relevés: the product's family, and the amount in the reporting currency; null where it is not known.
+alter table finops.rejected_usage add column if not exists family text;
+alter table finops.rejected_usage add column if not exists total_cost numeric;
+create index if not exists rejected_usage_scope on finops.rejected_usage (period, source);
+
+-- Charges that are kept and reconciled, and are in no cost: the tax of a source that says `tax = apart`.
+create table if not exists finops.set_apart_charges (
+    run_id uuid not null,
+    domain text not null,
+    source text not null,
+    period date not null,
+    usage_date date not null,
+    extraction_run_id text not null,
+    window_date date not null,
+    record_id text not null,
+    application_id text not null,
+    product_id text not null,
+    family text not null,
+    charge_category text not null,
+    source_cost numeric not null,
+    source_currency text not null,
+    total_cost numeric not null,
+    currency text not null,
+    billed_cost numeric,
+    invoice_id text,
+    created_at timestamptz not null default now()
+);
+create index if not exists set_apart_charges_scope on finops.set_apart_charges (period, source);
+
+-- The publication of each (source, period) that its relevés are of. One of before publications were numbered comes last.
+create or replace view finops.etl_published as
+select distinct on (source, period)
+    run_id,
+    source,
+    period,
+    publication,
+    landed_digest,
+    reference_digest,
+    measured_days,
+    estimated_days,
+    landed_windows
+from finops.etl_reconciliations
+where status = 'PUBLISHED'
+order by source, period, publication desc nulls last, decided_at desc;
+
+-- What a run asked for, before dbt's project knew by itself what is due.
+drop view if exists finops.etl_due_scopes;
+drop view if exists finops.etl_known_scopes;
