@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from finops.api.app import LOOPBACK, create_app
 from finops.api.auth import tokens
 from finops.api.http import logs
-from finops.api.http.protocol import patient_for
+from finops.api.http.protocol import protocol_with_timeout
 from finops.api.settings import Settings
 
 FULL_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -49,13 +49,15 @@ def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # 
         click.echo("--insecure-local: everybody on this machine sees every cost, without a token", err=True)
     elif not settings.tokens_file and not settings.issuers:
         click.echo(
-            "nobody is let in: set FINOPS_API_TOKENS_FILE or FINOPS_API_ISSUERS, or try --insecure-local", err=True
+            "no authentication is configured, every request will get 401: set FINOPS_API_TOKENS_FILE or "
+            "FINOPS_API_ISSUERS, or try --insecure-local",
+            err=True,
         )
     uvicorn.run(
         create_app(settings, insecure_local=insecure_local),
         host=settings.host,
         port=settings.port,
-        http=patient_for(settings.stall_timeout),
+        http=protocol_with_timeout(settings.stall_timeout),
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=20,

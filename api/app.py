@@ -10,7 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
-from finops.api.auth.authenticator import Doorkeeper
+from finops.api.auth.authenticator import Authenticator
 from finops.api.auth.rate_limit import Allowance
 from finops.api.backstage.cost_insights import routes as cost_insights
 from finops.api.backstage.infrawallet import routes as infrawallet
@@ -44,7 +44,7 @@ last nightly published. You see the groups that your token is for; all else does
   stands on an earlier day's snapshot; `coverage` says what no application claims, and what could not be valued and is
   in no cost.
 - **Pages**: `next` is the `cursor` of the next page, and the `Link` header leads to it. With `Accept: text/csv` there
-  are no pages.
+  are not pages.
 - **Caching**: send the `ETag` back in `If-None-Match`; the answer is 304 until a run publishes something.
 - **Errors** are problems of RFC 9457; `errors` names the parameter and, where it is a choice, what it allows.
 """
@@ -80,7 +80,7 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
         redirect_slashes=False,
         openapi_tags=TAGS,
     )
-    app.state.doorkeeper = Doorkeeper(settings, everybody=insecure_local)
+    app.state.authenticator = Authenticator(settings, everybody=insecure_local)
     app.state.allowance = Allowance(settings.rate_limit)
     app.state.csv_lines = settings.csv_lines
     app.state.metrics = Metrics(app.state)

@@ -104,4 +104,4 @@ async def reader(request: Request, identity: Caller) -> Reader:
     return Reader(request.app.state.pool, identity)
 
 
-Reading = Annotated[Reader, Depends(reader)]
+ReaderDep = Annotated[Reader, Depends(reader)]

@@ -51,6 +51,6 @@ def span(first: date, last: date, step: int = 1) -> list[date]:
 
 
 def is_open(month: date, as_of: datetime | None) -> bool:
-    """Whether a later run may still change it as a matter of course: the last successful one was too early."""
+    """Whether the nightly still re-reads it: the last successful one was too early."""
     closes = shifted(month, 1) + timedelta(days=DAYS_THAT_KEEP_THE_PREVIOUS_MONTH_OPEN)
     return as_of is None or as_of.astimezone(UTC).date() < closes

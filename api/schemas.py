@@ -104,7 +104,7 @@ class PeriodOfCosts(BaseModel):
         description="The part of it that is estimated: days without a snapshot of their own, months without a rate"
     )
     estimated_share: Ratio | None = Field(default=None, description="`estimated` ÷ `cost`; absent where that is zero")
-    is_open: bool = Field(description="Later runs may still change it as a matter of course")
+    is_open: bool = Field(description="The nightly still re-reads it, and may change it")
 
 
 class Listing(BaseModel):
@@ -210,7 +210,7 @@ class Point(Compared, Step):
     """The cost of one month or quarter."""
 
     estimated_share: Ratio | None = Field(default=None, description="`estimated` ÷ `cost`; absent where that is zero")
-    is_open: bool = Field(description="Later runs may still change it as a matter of course")
+    is_open: bool = Field(description="The nightly still re-reads it, and may change it")
 
 
 class SourceMonth(BaseModel):
@@ -259,7 +259,7 @@ class Envelope(Months):
         description="End of the last successful run: how fresh all of this is",
         examples=["2026-11-22T03:12:45Z"],
     )
-    is_open: bool = Field(description="Later runs may still change one of these months as a matter of course")
+    is_open: bool = Field(description="The nightly still re-reads one of these months, and may change it")
     open_months: list[Period] = Field(description="Which of them")
     total: Total
     coverage: Coverage

@@ -1,6 +1,6 @@
 """What an operator sets, read once at the start: `FINOPS_API_…` here, PostgreSQL by libpq's own variables.
 
-Whoever may call is said by tokens (a file that is read again when it changes) and by issuers of JWTs. Neither is set by
+Callers are authorised by tokens (a file that is read again when it changes) and by issuers of JWTs. Neither is set by
 default, so that an API that was only started lets nobody in.
 """
 
@@ -69,5 +69,5 @@ class Settings(BaseSettings):
         try:
             parse(text or "1/second")
         except ValueError as error:
-            raise ValueError(f"'{text}' is no rate: write such as 600/minute, or nothing") from error
+            raise ValueError(f"'{text}' is not a rate: write such as 600/minute, or nothing") from error
         return text

@@ -43,16 +43,16 @@ from finops.api.auth import tokens
 from finops.api.backstage.intervals import Intervals, parse
 from finops.api.backstage.queries import GROUP, GROUP_DAYS_BY_APPLICATION, GROUP_DAYS_BY_FAMILY, TOTAL_DAYS
 from finops.api.catalogue.queries import DATA_VERSION, SCOPES
-from finops.api.costs.query import Base, CostQuery
+from finops.api.costs.query import Comparison, CostQuery
 from finops.api.months import shifted
 from finops.demo import postgres
 
 LAST = date.fromisoformat(LAST_PERIOD)
 YEAR = (shifted(LAST, -11), LAST)
 SHARE = 0.8  # of the most requests a second
-MOST_RATIO = 3.0
-MOST_SPREAD = 10.0
-MOST_GROWTH = 1.1
+MAX_RATIO = 3.0
+MAX_SPREAD = 10.0
+MAX_GROWTH = 1.1
 ROUNDS = 5
 Connection = psycopg.Connection[DictRow]
 
@@ -100,7 +100,7 @@ def questions(scale: Scale) -> list[Question]:
     teams = [f"team-{number:03}" for number in range(1, (scale.applications - 1) // APPLICATIONS_OF_A_GROUP + 2)]
     span = f"from={YEAR[0]:%Y-%m}&to={YEAR[1]:%Y-%m}"
     whole = (shifted(LAST, 1 - scale.months), LAST)
-    before = Base(shifted(whole[0], -1), shifted(whole[1], -1), 1)
+    before = Comparison(shifted(whole[0], -1), shifted(whole[1], -1), 1)
     days = f"R2/P90D/{shifted(LAST, 1)}"
     return [
         Question(
@@ -282,15 +282,15 @@ def report(scale: Scale, seconds: float, requests: int) -> None:
         found = memory(server, [*paths, "/v1/applications", "/healthz"], requests)
     year: Any = dict(zip(("name", "sql", "api", "ratio", "most", "p50", "p99", "spread"), rows[1], strict=True))
     console.print(
-        f"{verdict(float(year['ratio']) <= MOST_RATIO)}: an application's year, API ÷ SQL alone at the median:"
-        f" {year['ratio']}, at most {MOST_RATIO:.0f}"
+        f"{verdict(float(year['ratio']) <= MAX_RATIO)}: an application's year, API ÷ SQL alone at the median:"
+        f" {year['ratio']}, at most {MAX_RATIO:.0f}"
     )
     console.print(
-        f"{verdict(float(year['spread']) < MOST_SPREAD)}: an application's year, p99 ÷ p50 at {SHARE:.0%} of the most:"
-        f" {year['spread']}, less than {MOST_SPREAD:.0f}"
+        f"{verdict(float(year['spread']) < MAX_SPREAD)}: an application's year, p99 ÷ p50 at {SHARE:.0%} of the most:"
+        f" {year['spread']}, less than {MAX_SPREAD:.0f}"
     )
     console.print(
-        f"{verdict(found[-1] <= found[0] * MOST_GROWTH)}: memory in MiB after each tenth of {requests:,} requests:"
+        f"{verdict(found[-1] <= found[0] * MAX_GROWTH)}: memory in MiB after each tenth of {requests:,} requests:"
         f" {', '.join(f'{mib:.0f}' for mib in found)}"
     )
 

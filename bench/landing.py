@@ -24,12 +24,12 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from finops.ingest.config.settings import ConfiguredSource, Limits, Settings
+from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, Settings
 from finops.ingest.database import connect, prepare
 from finops.ingest.periods import Period
-from finops.ingest.pipeline.extract import Order, extract_all
+from finops.ingest.pipeline.extract import ExtractRequest, extract_all
 from finops.ingest.pipeline.load import document_tables, land
-from finops.ingest.pipeline.runs import Opening, open_run
+from finops.ingest.pipeline.runs import RunRequest, open_run
 from finops.ingest.sources.catalog import CMDB_DISK, focus_source
 from finops.ingest.sources.documents import Record, encode
 from finops.ingest.telemetry.progress import Progress
@@ -52,7 +52,7 @@ COLUMNS = [
     "Tags",
     "x_Extra",
 ]
-LIMITS = Limits(3, Decimal("0.5"), frozenset({"password"}), 30, 60, 5)
+LIMITS = ExtractionSettings(3, Decimal("0.5"), frozenset({"password"}), 30, 60, 5)
 
 
 def bill(path: Path, lines: int) -> None:
@@ -113,8 +113,8 @@ def main(lines: int) -> None:
         path = Path(folder) / "bill.csv"
         bill(path, lines)
         configured = ConfiguredSource(focus_source("bench"), {"url": folder})
-        order = Order([Period(DAY)], date(2026, 9, 30), accept_shrink=True)
-        with open_run(connection, Opening("nightly", order.periods, order.as_of, "bench")) as run:
+        order = ExtractRequest([Period(DAY)], date(2026, 9, 30), accept_shrink=True)
+        with open_run(connection, RunRequest("nightly", order.periods, order.as_of, "bench")) as run:
             landed = timed(lambda: extract_all(run, Settings((configured,), LIMITS), order, Progress()))
         peak = peak_mib()
         with path.open(newline="") as file:

@@ -13,7 +13,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 CALLERS = 16
-MOST_CALLERS = 100
+MAX_CALLERS = 100
 
 
 class WrongAnswerError(Exception):
@@ -54,7 +54,7 @@ class Caller(asyncio.Protocol):
         """Send a request and wait for the end of its answer.
 
         Raises:
-            WrongAnswerError: when it is no 200.
+            WrongAnswerError: when it is not a 200.
         """
         assert self._transport  # noqa: S101 - connected before it was given to anybody
         self._answer = asyncio.get_running_loop().create_future()
@@ -116,7 +116,7 @@ async def at_rate(target: Target, rate: float, seconds: float) -> list[float]:
     chance = random.Random(1)  # noqa: S311 - the same arrivals every time
     requests, latencies = target.requests(), []
     free: asyncio.LifoQueue[Caller] = asyncio.LifoQueue()
-    made = await target.connect(MOST_CALLERS)
+    made = await target.connect(MAX_CALLERS)
     for caller in made:
         free.put_nowait(caller)
 

@@ -1,6 +1,6 @@
 """GitLab's GraphQL: the CI minutes of a top-level group, by project and month.
 
-The shape is that of the real product's answer: one node a month, the dearest project first, a cursor on the last page
+The shape is that of the real product's answer: one node a month, the costliest project first, a cursor on the last page
 too, null for a group that isn't there, and errors with status 200.
 """
 

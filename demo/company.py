@@ -135,7 +135,7 @@ VMS = (
     Vm("prd-mon-01", None, "paris-a", 8, "48", "debian-12", (("ssd", "600"), ("hdd", "2500"))),
     # a code that no catalogue knows: UNALLOCATED
     Vm("prd-crm-01", "OLD-CRM-2011", "lille-a", 4, "16", "windows-2012", (("ssd", "200"),)),
-    # a tier that is no product
+    # a tier that is not a product
     Vm("prd-fax-01", "ERP", "lille-a", 1, "2", "windows-2008", (("floppy", "0.0014"),)),
 )
 

@@ -94,7 +94,7 @@ def _known_sources() -> str:
 def _remark(source: Source) -> str:
     endpoints = ENDPOINTS.get(source.service, {})
     said = [f"`endpoint`: {', '.join(f'`{name}`' for name in endpoints)}"] if endpoints else []
-    if isinstance(source, HttpSource) and not source.gives_past:
+    if isinstance(source, HttpSource) and not source.supports_past_days:
         said.append("knows today only")
     return "; ".join(said)
 

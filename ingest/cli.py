@@ -14,13 +14,13 @@ import click
 from finops.ingest.config import settings as configuration
 from finops.ingest.config.redaction import redact
 from finops.ingest.doctor import report as doctor
-from finops.ingest.errors import ConfigurationError, DoneError, FinopsError, Terminated
+from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, Terminated
 from finops.ingest.periods import Period, open_periods, parse_range, today
 from finops.ingest.pipeline import nightly as stages
-from finops.ingest.pipeline.extract import Order
+from finops.ingest.pipeline.extract import ExtractRequest
 from finops.ingest.reports import coverage, docs_site
-from finops.ingest.reports import runs as history
-from finops.ingest.scheduler.nights import Nights
+from finops.ingest.reports import runs as run_reports
+from finops.ingest.scheduler.nights import NightlyScheduler
 from finops.ingest.telemetry import metrics
 from finops.ingest.telemetry.progress import Progress, progress_for
 
@@ -42,7 +42,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
-        except DoneError as done:
+        except AlreadySucceededError as done:
             click.echo(str(done))
         except Terminated as ended:
             click.echo(f"Error: {ended}", err=True)
@@ -137,7 +137,7 @@ def nightly_command(
         raise click.UsageError("--no-extract extracts nothing: leave --source out")
     settings = configuration.load()
     _check_sources(sources, settings)
-    order = Order(period or open_periods(as_of), as_of, sources=sources, accept_shrink=accept_shrink)
+    order = ExtractRequest(period or open_periods(as_of), as_of, sources=sources, accept_shrink=accept_shrink)
     with progress_for(configuration.known_secrets()) as progress:
         result = stages.nightly(settings, order, progress, extracts=not no_extract)
     _report(result)
@@ -171,7 +171,7 @@ def extract_command(
     if not chosen:
         click.echo(f"SUCCESS: shard {first}/{step} has no source, there are {len(settings.sources)}")
         return
-    order = Order(period or open_periods(as_of), as_of, sources=chosen, accept_shrink=accept_shrink)
+    order = ExtractRequest(period or open_periods(as_of), as_of, sources=chosen, accept_shrink=accept_shrink)
     with progress_for(configuration.known_secrets()) as progress:
         result = stages.extract(settings, order, f"{first}/{step}" if shard else None, progress)
     _report(result)
@@ -197,7 +197,7 @@ def reprocess_command(  # noqa: PLR0913, PLR0917 one option, one argument
     Example: finops reprocess --period 2026-09 --reason "price of nvme was missing"
     """
     settings = configuration.load() if refetch else None
-    order = Order(period, as_of, refetch=refetch, sources=sources, accept_shrink=accept_shrink)
+    order = ExtractRequest(period, as_of, refetch=refetch, sources=sources, accept_shrink=accept_shrink)
     if settings:
         _check_sources(sources, settings)
     with progress_for(configuration.known_secrets()) as progress:
@@ -214,7 +214,7 @@ def serve_schedule_command() -> None:
     Example: finops serve-schedule  (with SCHEDULE__CRON='30 2 * * *' and SCHEDULE__TIMEZONE=Europe/Paris)
     """
     configuration.load()  # what is wrong with it is said now, not at night
-    Nights(configuration.schedule(), Progress(configuration.known_secrets())).serve()
+    NightlyScheduler(configuration.schedule(), Progress(configuration.known_secrets())).serve()
 
 
 @cli.command("runs")
@@ -226,9 +226,9 @@ def runs_command(run_id: str | None, limit: int) -> None:
     Example: finops runs 4f0c  (the beginning of an id is enough)
     """
     if run_id:
-        history.show(run_id)
+        run_reports.show(run_id)
     else:
-        history.list_runs(limit)
+        run_reports.list_runs(limit)
 
 
 @cli.command("coverage")
@@ -264,7 +264,7 @@ def metrics_command() -> None:
 
     Example: finops metrics > /var/lib/node_exporter/finops.prom
     """
-    with history.reading() as connection:
+    with run_reports.connect_ready() as connection:
         click.echo(metrics.text(metrics.collect(connection, configuration.source_names())), nl=False)
 
 

@@ -23,7 +23,7 @@ class LockedError(FinopsError):
     """Another run is writing."""
 
 
-class DoneError(FinopsError):
+class AlreadySucceededError(FinopsError):
     """The run of this id has succeeded: there is nothing left to do, and nothing went wrong."""
 
     exit_code = 0

@@ -1,4 +1,4 @@
-"""The caller of a request: whoever its bearer token or JWT says, and nobody without one."""
+"""Authenticate the caller by bearer token or JWT."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCAL = Identity("insecure-local", EVERYTHING)
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="finops"'}
 
 
-class Doorkeeper:
+class Authenticator:
     """Tells who a credential belongs to."""
 
     def __init__(self, settings: Settings, *, everybody: bool) -> None:
@@ -33,7 +33,7 @@ class Doorkeeper:
         """Who calls; None where the credential is nobody's.
 
         Raises:
-            TokensError, KeysError: when that can't be told now.
+            TokensError, KeysError: when that can't be decided now.
         """
         if self._everybody:
             return LOCAL
@@ -48,9 +48,9 @@ async def caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
 ) -> Identity:
     """The dependency of every route but the probes."""
-    doorkeeper: Doorkeeper = request.app.state.doorkeeper
+    authenticator: Authenticator = request.app.state.authenticator
     try:
-        identity = await doorkeeper.identity(credentials.credentials if credentials else None)
+        identity = await authenticator.identity(credentials.credentials if credentials else None)
     except (TokensError, KeysError) as error:
         LOG.error("nobody can be let in: %s", error)  # noqa: TRY400 - the message is the story
         raise unavailable("who you are can't be checked now") from error

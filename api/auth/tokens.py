@@ -54,7 +54,7 @@ class Tokens:
         """Whose token this is; None where it is nobody's, or has expired.
 
         Raises:
-            TokensError: when the file can't be read or is no list of tokens.
+            TokensError: when the file can't be read or is not a list of tokens.
         """
         self._reload()
         name, entry = self._by_hash.get(digest(token), ("", None))
@@ -81,7 +81,7 @@ def read(path: Path) -> dict[str, Entry]:
 
     Raises:
         OSError: when it can't be read.
-        ValueError: when it is no TOML, or no list of tokens.
+        ValueError: when it is not TOML, or no list of tokens.
     """
     return ENTRIES.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
 

@@ -11,7 +11,7 @@ from finops.api.backstage.intervals import Intervals
 from finops.api.money import EXACT
 
 DAY = 86_400  # seconds
-ROUGH = Context(prec=60)  # for divisions, which have to end somewhere
+DIVISION_CONTEXT = Context(prec=60)  # for divisions, which have to end somewhere
 DIGITS = Context(prec=20)  # a double has 17
 ZERO = Decimal()
 
@@ -65,7 +65,7 @@ def change(previous: Decimal, current: Decimal) -> tuple[Decimal, Decimal | None
         amount = current - previous
     if previous <= 0:
         return amount, None
-    with localcontext(ROUGH):
+    with localcontext(DIVISION_CONTEXT):
         return amount, DIGITS.create_decimal(amount / previous)
 
 
@@ -75,7 +75,7 @@ def trendline(amounts: Sequence[Decimal], first: date) -> tuple[Decimal, Decimal
     Worked out over the number of the day first: 1.8 thousand million seconds squared would eat the digits.
     """
     count = len(amounts)
-    with localcontext(ROUGH):
+    with localcontext(DIVISION_CONTEXT):
         mean = sum(amounts, ZERO) / count
         middle = Decimal(count - 1) / 2
         squares = Decimal(count * (count * count - 1)) / 12

@@ -20,7 +20,7 @@ from finops.api.http.problems import Fault, ProblemError
 
 PATTERN = r"R([1-9][0-9]?)/P([1-9][0-9]{0,3})([DM])/([0-9]{4}-[0-9]{2}-[0-9]{2})"
 FORM = "R<number of periods>/P<length>D or M/<first day after the last period>, such as R2/P30D/2026-11-01"
-MOST_DAYS = 1100  # three years
+MAX_DAYS = 1100  # three years
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,15 @@ def parse(text: str) -> Intervals:
     """
     found = re.fullmatch(PATTERN, text, re.ASCII)
     if not found:
-        raise _wrong(f"'{text}' is no repeating interval")
+        raise _invalid_intervals(f"'{text}' is not a repeating interval")
     count, length, unit, last = int(found[1]), int(found[2]), found[3], found[4]
     try:
         end = date.fromisoformat(last)
         bounds = tuple(_before(end, length * number, unit) for number in range(count, -1, -1))
     except (ValueError, OverflowError) as error:
-        raise _wrong(f"'{text}' has no such days") from error
-    if (bounds[-1] - bounds[0]).days > MOST_DAYS:
-        raise _wrong(f"'{text}' is longer than {MOST_DAYS} days")
+        raise _invalid_intervals(f"'{text}' has no such days") from error
+    if (bounds[-1] - bounds[0]).days > MAX_DAYS:
+        raise _invalid_intervals(f"'{text}' is longer than {MAX_DAYS} days")
     return Intervals(bounds)
 
 
@@ -84,7 +84,7 @@ def _before(end: date, length: int, unit: str) -> date:
     return date(year, month + 1, min(end.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def _wrong(what: str) -> ProblemError:
+def _invalid_intervals(what: str) -> ProblemError:
     return ProblemError(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         f"intervals: {what}: write {FORM}",
@@ -96,7 +96,7 @@ def asked(
     intervals: Annotated[
         str,
         Query(
-            description=f"{FORM}; {MOST_DAYS} days at most",
+            description=f"{FORM}; {MAX_DAYS} days at most",
             examples=["R2/P30D/2026-11-01"],
             json_schema_extra={"pattern": f"^{PATTERN}$"},
         ),
@@ -109,7 +109,7 @@ def asked(
 def asked_two(intervals: Annotated[Intervals, Depends(asked)]) -> Intervals:
     """The same, of two periods exactly: what is compared is one with the other."""
     if len(intervals.bounds) != 3:  # noqa: PLR2004 - two periods have three bounds
-        raise _wrong("this compares two periods, R2")
+        raise _invalid_intervals("this compares two periods, R2")
     return intervals
 
 

@@ -15,7 +15,7 @@ from finops.api.http import cursors
 from finops.api.http.cursors import Position
 from finops.api.http.openapi import DATA_RESPONSES, csv_of, link
 from finops.api.http.parameters import Paging
-from finops.api.http.responses import CSV, DataVersion, Exchange, Exchanging
+from finops.api.http.responses import CSV, DataRequest, DataRequestDep, DataVersion
 from finops.api.money import share
 from finops.api.months import is_open, parse
 
@@ -30,9 +30,9 @@ Row = dict[str, Any]
     response_model=schemas.Applications,
     responses=csv_of("application_id,application_name,group_id,group_name,first_period,last_period"),
 )
-async def applications(exchange: Exchanging, paging: Page) -> Response:
+async def applications(data_request: DataRequestDep, paging: Page) -> Response:
     """Every application of your groups, whether it ever cost anything or not."""
-    return await _list(exchange, paging, queries.APPLICATIONS, schemas.Applications)
+    return await _list(data_request, paging, queries.APPLICATIONS, schemas.Applications)
 
 
 @router.get(
@@ -41,9 +41,9 @@ async def applications(exchange: Exchanging, paging: Page) -> Response:
     response_model=schemas.Groups,
     responses=csv_of("group_id,group_name,application_count,first_period,last_period"),
 )
-async def groups(exchange: Exchanging, paging: Page) -> Response:
+async def groups(data_request: DataRequestDep, paging: Page) -> Response:
     """The owners of those applications; `unallocated` owns what nobody claims."""
-    return await _list(exchange, paging, queries.GROUPS, schemas.Groups)
+    return await _list(data_request, paging, queries.GROUPS, schemas.Groups)
 
 
 @router.get(
@@ -52,9 +52,9 @@ async def groups(exchange: Exchanging, paging: Page) -> Response:
     response_model=schemas.Domains,
     responses=csv_of("domain,first_period,last_period"),
 )
-async def domains(exchange: Exchanging, paging: Page) -> Response:
+async def domains(data_request: DataRequestDep, paging: Page) -> Response:
     """Where costs come from, at large."""
-    return await _list(exchange, paging, queries.DOMAINS, schemas.Domains)
+    return await _list(data_request, paging, queries.DOMAINS, schemas.Domains)
 
 
 @router.get(
@@ -63,9 +63,9 @@ async def domains(exchange: Exchanging, paging: Page) -> Response:
     response_model=schemas.Families,
     responses=csv_of("family,domain,first_period,last_period"),
 )
-async def families(exchange: Exchanging, paging: Page) -> Response:
+async def families(data_request: DataRequestDep, paging: Page) -> Response:
     """Kinds of products, such as Compute: those of a bill are its `ServiceCategory`."""
-    return await _list(exchange, paging, queries.FAMILIES, schemas.Families)
+    return await _list(data_request, paging, queries.FAMILIES, schemas.Families)
 
 
 @router.get(
@@ -74,9 +74,9 @@ async def families(exchange: Exchanging, paging: Page) -> Response:
     response_model=schemas.Products,
     responses=csv_of("product_id,product_name,domain,family,source,first_period,last_period"),
 )
-async def products(exchange: Exchanging, paging: Page) -> Response:
+async def products(data_request: DataRequestDep, paging: Page) -> Response:
     """Products of the price catalogue, and services that a bill names."""
-    return await _list(exchange, paging, queries.PRODUCTS, schemas.Products)
+    return await _list(data_request, paging, queries.PRODUCTS, schemas.Products)
 
 
 @router.get(
@@ -85,9 +85,9 @@ async def products(exchange: Exchanging, paging: Page) -> Response:
     response_model=schemas.Sources,
     responses=csv_of("source,domain,first_period,last_period"),
 )
-async def sources(exchange: Exchanging, paging: Page) -> Response:
+async def sources(data_request: DataRequestDep, paging: Page) -> Response:
     """The feeds that costs were made of, such as `cmdb.vm`."""
-    return await _list(exchange, paging, queries.SOURCES, schemas.Sources)
+    return await _list(data_request, paging, queries.SOURCES, schemas.Sources)
 
 
 @router.get(
@@ -96,9 +96,9 @@ async def sources(exchange: Exchanging, paging: Page) -> Response:
     response_model=schemas.Periods,
     responses=csv_of("period,currency,cost,estimated"),
 )
-async def periods(exchange: Exchanging, paging: Page) -> Response:
+async def periods(data_request: DataRequestDep, paging: Page) -> Response:
     """Each month of your costs: what it cost, what part of that is estimated, and whether it may still change."""
-    return await _list(exchange, paging, queries.PERIODS, schemas.Periods, _as_period)
+    return await _list(data_request, paging, queries.PERIODS, schemas.Periods, _as_period)
 
 
 def _as_period(row: Row, version: DataVersion) -> Row:
@@ -109,18 +109,18 @@ def _as_period(row: Row, version: DataVersion) -> Row:
 
 
 async def _list(
-    exchange: Exchange,
+    data_request: DataRequest,
     paging: Paging,
     listed: List,
     model: type[BaseModel],
     complete: Callable[[Row, DataVersion], Mapping[str, Any]] = lambda row, _: row,
 ) -> Response:
     """A page of a list, or all of it as CSV."""
-    path = exchange.request.url.path
-    async with exchange.snapshot() as (connection, version):
-        if exchange.media_type == CSV:
-            return await exchange.csv(connection, listed.page(), {})
-        question = cursors.question(path, {})
+    path = data_request.request.url.path
+    async with data_request.snapshot() as (connection, version):
+        if data_request.media_type == CSV:
+            return await data_request.csv(connection, listed.page(), {})
+        question = cursors.request_fingerprint(path, {})
         parameters: dict[str, Any] = {"limit": paging.limit + 1}
         if paging.cursor is not None:
             position = cursors.decode(paging.cursor, question, version.version, len(listed.keys))
@@ -133,4 +133,4 @@ async def _list(
         following = cursors.encode(question, version.version, Position("0", [end[key] for key in listed.keys]))
     data = [complete(row, version) for row in rows[: paging.limit]]
     body = model.model_validate({"as_of": version.as_of, "next": following, "data": data})
-    return exchange.json(body, link(exchange.request, following))
+    return data_request.json(body, link(data_request.request, following))

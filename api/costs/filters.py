@@ -8,7 +8,7 @@ from datetime import date
 from http import HTTPStatus
 
 from finops.api.catalogue.queries import FILTERABLE, SCOPES
-from finops.api.costs.query import Base
+from finops.api.costs.query import Comparison
 from finops.api.database import Connection
 from finops.api.http.parameters import DOMAINS, MAX_MONTHS, Selection
 from finops.api.http.problems import Fault, ProblemError
@@ -66,7 +66,7 @@ async def filters(connection: Connection, selection: Selection, scope: Scope) ->
         if wanted:
             found[name] = wanted
     if faults:
-        raise wrong(*faults)
+        raise invalid_parameters(*faults)
     if scope.dimension:
         held = found.get(scope.dimension)
         found[scope.dimension] = [scope.value] if held is None or scope.value in held else []
@@ -88,26 +88,26 @@ def months(selection: Selection, version: DataVersion) -> tuple[date, date]:
             first = version.first_period
     if first > last:
         detail = f"{first:%Y-%m} is after {last:%Y-%m}, where the months end: write the earlier month first"
-        raise wrong(Fault(parameter="from", detail=detail))
+        raise invalid_parameters(Fault(parameter="from", detail=detail))
     if distance(first, last) >= MAX_MONTHS:
         detail = f"{distance(first, last) + 1} months: ask for {MAX_MONTHS} at most"
-        raise wrong(Fault(parameter="from", detail=detail))
+        raise invalid_parameters(Fault(parameter="from", detail=detail))
     return first, last
 
 
-def base(first: date, last: date, dimensions: Sequence[str], version: DataVersion) -> Base | None:
+def base(first: date, last: date, dimensions: Sequence[str], version: DataVersion) -> Comparison | None:
     """The months to compare with: as many just before, or of each month or quarter the one before it.
 
     None where they are not wholly within what was published: half a base would make a growth that there was not.
     """
     steps = [MONTHS_OF[dimension] for dimension in dimensions if dimension in MONTHS_OF]
     shift = min(steps) if steps else distance(first, last) + 1
-    found = Base(shifted(first, -shift), shifted(last, -shift), shift)
+    found = Comparison(shifted(first, -shift), shifted(last, -shift), shift)
     whole = version.first_period is not None and (found.last if steps else found.first) >= version.first_period
     return found if whole else None
 
 
-def wrong(*faults: Fault) -> ProblemError:
+def invalid_parameters(*faults: Fault) -> ProblemError:
     """A 422 that says all that is wrong."""
     detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults)
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, faults=faults)

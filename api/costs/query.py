@@ -12,7 +12,7 @@ from finops.api.http.cursors import Position
 
 
 @dataclass(frozen=True)
-class Base:
+class Comparison:
     """The months that are compared with, and how many months later they count."""
 
     first: date
@@ -28,7 +28,7 @@ class CostQuery:
     last: date
     dimensions: Sequence[str]
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    base: Base | None = None
+    base: Comparison | None = None
     order: str = "key"
     top: int | None = None
     after: Position | None = None

@@ -14,12 +14,12 @@ from finops.api.costs.filters import Scope
 from finops.api.http.openapi import COSTS_EXAMPLE, DATA_RESPONSES, HISTORY_EXAMPLE, csv_of, link
 from finops.api.http.parameters import DOMAINS, CostParameters, HistoryParameters, Text
 from finops.api.http.problems import responses
-from finops.api.http.responses import CSV, Exchange, Exchanging
+from finops.api.http.responses import CSV, DataRequest, DataRequestDep
 from finops.api.schemas import Costs, History
 
 router = APIRouter(prefix="/v1", tags=["costs"], responses=DATA_RESPONSES)
-Asked = Annotated[CostParameters, Query()]
-AskedOfHistory = Annotated[HistoryParameters, Query()]
+CostQuery = Annotated[CostParameters, Query()]
+HistoryQuery = Annotated[HistoryParameters, Query()]
 HISTORY_COLUMNS = ("period", "cost", "currency", "estimated", "previous", "delta", "ratio", "is_open")
 
 # A name may have a slash, as CI/CD does: it is written %2F, and is a slash again when a route is looked for.
@@ -39,85 +39,87 @@ ONE_S_HISTORY: dict[str, Any] = {"response_model": History, "responses": {**HIST
 
 
 @router.get("/costs", summary="Costs of all that you may see", **ALL_COSTS)
-async def costs(exchange: Exchanging, parameters: Asked) -> Response:
+async def costs(data_request: DataRequestDep, parameters: CostQuery) -> Response:
     """Lines by up to three dimensions, their total, and how fresh and whole both are.
 
     Without `from` and `to`: the last twelve months published. As CSV: the lines alone, all of them.
     """
-    return await _costs(exchange, parameters, Scope())
+    return await _costs(data_request, parameters, Scope())
 
 
 @router.get("/history", summary="History of all that you may see", **ALL_HISTORY)
-async def history(exchange: Exchanging, parameters: AskedOfHistory) -> Response:
+async def history(data_request: DataRequestDep, parameters: HistoryQuery) -> Response:
     """A point for each month or quarter published, zeros included, each with the change from the one before it."""
-    return await _history(exchange, parameters, Scope())
+    return await _history(data_request, parameters, Scope())
 
 
 @router.get("/applications/{application_id:path}/costs", summary="Costs of one application", **ONE_S_COSTS)
-async def application_costs(exchange: Exchanging, application_id: Application, parameters: Asked) -> Response:
+async def application_costs(
+    data_request: DataRequestDep, application_id: Application, parameters: CostQuery
+) -> Response:
     """As `/v1/costs`, of one application that you may see."""
-    return await _costs(exchange, parameters, Scope("application", application_id))
+    return await _costs(data_request, parameters, Scope("application", application_id))
 
 
 @router.get("/applications/{application_id:path}/history", summary="History of one application", **ONE_S_HISTORY)
 async def application_history(
-    exchange: Exchanging, application_id: Application, parameters: AskedOfHistory
+    data_request: DataRequestDep, application_id: Application, parameters: HistoryQuery
 ) -> Response:
     """As `/v1/history`, of one application that you may see."""
-    return await _history(exchange, parameters, Scope("application", application_id))
+    return await _history(data_request, parameters, Scope("application", application_id))
 
 
 @router.get("/groups/{group_id:path}/costs", summary="Costs of one group", **ONE_S_COSTS)
-async def group_costs(exchange: Exchanging, group_id: Group, parameters: Asked) -> Response:
+async def group_costs(data_request: DataRequestDep, group_id: Group, parameters: CostQuery) -> Response:
     """As `/v1/costs`, of one group that you may see."""
-    return await _costs(exchange, parameters, Scope("group", group_id))
+    return await _costs(data_request, parameters, Scope("group", group_id))
 
 
 @router.get("/groups/{group_id:path}/history", summary="History of one group", **ONE_S_HISTORY)
-async def group_history(exchange: Exchanging, group_id: Group, parameters: AskedOfHistory) -> Response:
+async def group_history(data_request: DataRequestDep, group_id: Group, parameters: HistoryQuery) -> Response:
     """As `/v1/history`, of one group that you may see."""
-    return await _history(exchange, parameters, Scope("group", group_id))
+    return await _history(data_request, parameters, Scope("group", group_id))
 
 
 @router.get("/domains/{domain:path}/costs", summary="Costs of one domain", **ONE_S_COSTS)
-async def domain_costs(exchange: Exchanging, domain: Domain, parameters: Asked) -> Response:
+async def domain_costs(data_request: DataRequestDep, domain: Domain, parameters: CostQuery) -> Response:
     """As `/v1/costs`, of one domain that you may see."""
-    return await _costs(exchange, parameters, Scope("domain", domain))
+    return await _costs(data_request, parameters, Scope("domain", domain))
 
 
 @router.get("/domains/{domain:path}/history", summary="History of one domain", **ONE_S_HISTORY)
-async def domain_history(exchange: Exchanging, domain: Domain, parameters: AskedOfHistory) -> Response:
+async def domain_history(data_request: DataRequestDep, domain: Domain, parameters: HistoryQuery) -> Response:
     """As `/v1/history`, of one domain that you may see."""
-    return await _history(exchange, parameters, Scope("domain", domain))
+    return await _history(data_request, parameters, Scope("domain", domain))
 
 
 @router.get("/families/{family:path}/costs", summary="Costs of one family", **ONE_S_COSTS)
-async def family_costs(exchange: Exchanging, family: Family, parameters: Asked) -> Response:
+async def family_costs(data_request: DataRequestDep, family: Family, parameters: CostQuery) -> Response:
     """As `/v1/costs`, of one family that you may see."""
-    return await _costs(exchange, parameters, Scope("family", family))
+    return await _costs(data_request, parameters, Scope("family", family))
 
 
 @router.get("/families/{family:path}/history", summary="History of one family", **ONE_S_HISTORY)
-async def family_history(exchange: Exchanging, family: Family, parameters: AskedOfHistory) -> Response:
+async def family_history(data_request: DataRequestDep, family: Family, parameters: HistoryQuery) -> Response:
     """As `/v1/history`, of one family that you may see."""
-    return await _history(exchange, parameters, Scope("family", family))
+    return await _history(data_request, parameters, Scope("family", family))
 
 
-async def _costs(exchange: Exchange, parameters: CostParameters, scope: Scope) -> Response:
-    async with exchange.snapshot() as (connection, version):
-        path = exchange.request.url.path
+async def _costs(data_request: DataRequest, parameters: CostParameters, scope: Scope) -> Response:
+    async with data_request.snapshot() as (connection, version):
+        path = data_request.request.url.path
         asked = await asking.ask(connection, version, parameters, scope, path)
-        if exchange.media_type == CSV:
+        if data_request.media_type == CSV:
             whole = replace(asked.query, after=None, limit=None)
-            return await exchange.csv(connection, whole.listing(), whole.parameters)
+            return await data_request.csv(connection, whole.listing(), whole.parameters)
         body = await asking.costs(connection, version, asked)
-    return exchange.json(body, link(exchange.request, body.next))
+    return data_request.json(body, link(data_request.request, body.next))
 
 
-async def _history(exchange: Exchange, parameters: HistoryParameters, scope: Scope) -> Response:
-    async with exchange.snapshot() as (connection, version):
+async def _history(data_request: DataRequest, parameters: HistoryParameters, scope: Scope) -> Response:
+    async with data_request.snapshot() as (connection, version):
         body = await asking.history(connection, version, parameters, scope)
-    return exchange.text(_written(body)) if exchange.media_type == CSV else exchange.json(body)
+    return data_request.text(_written(body)) if data_request.media_type == CSV else data_request.json(body)
 
 
 def _written(history: History) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from finops.api.costs.filters import Scope, base, filters, months, wrong
+from finops.api.costs.filters import Scope, base, filters, invalid_parameters, months
 from finops.api.costs.query import CostQuery
 from finops.api.database import Connection
 from finops.api.http import cursors
@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Asked:
+class PreparedQuery:
     """A question of costs, worked out: the query, and what a cursor has to belong to."""
 
     query: CostQuery
@@ -34,7 +34,7 @@ class Asked:
 
 async def ask(
     connection: Connection, version: DataVersion, parameters: CostParameters, scope: Scope, path: str
-) -> Asked:
+) -> PreparedQuery:
     """Work out what is asked.
 
     Raises:
@@ -43,7 +43,7 @@ async def ask(
     _check(parameters)
     await scope.check(connection)
     first, last = months(parameters, version)
-    question = cursors.question(path, parameters.model_dump())
+    question = cursors.request_fingerprint(path, parameters.model_dump())
     after = None
     if parameters.cursor is not None:
         after = cursors.decode(parameters.cursor, question, version.version, len(parameters.group_by))
@@ -59,10 +59,10 @@ async def ask(
         after,
         parameters.limit + 1,
     )
-    return Asked(query, scope, question)
+    return PreparedQuery(query, scope, question)
 
 
-async def costs(connection: Connection, version: DataVersion, asked: Asked) -> Costs:
+async def costs(connection: Connection, version: DataVersion, asked: PreparedQuery) -> Costs:
     """A page of lines in its envelope."""
     query = asked.query
     rows = await (await connection.execute(query.page(), query.parameters, prepare=query.prepare)).fetchall()
@@ -200,7 +200,7 @@ def _check(parameters: CostParameters) -> None:
     if parameters.top and parameters.cursor is not None:
         faults.append(Fault(parameter="cursor", detail="with `top` there is one page"))
     if faults:
-        raise wrong(*faults)
+        raise invalid_parameters(*faults)
 
 
 def _check_currency(row: Row, query: CostQuery) -> None:
@@ -208,4 +208,4 @@ def _check_currency(row: Row, query: CostQuery) -> None:
     if row["total_currency"] != row["other_currency"]:
         found = [row["total_currency"], row["other_currency"]]
         detail = f"from {query.first:%Y-%m} to {query.last:%Y-%m} costs are in {' and '.join(found)}: say which"
-        raise wrong(Fault(parameter="currency", detail=detail, allowed=found))
+        raise invalid_parameters(Fault(parameter="currency", detail=detail, allowed=found))

@@ -40,7 +40,7 @@ class Observed:
         except (ClientDisconnect, TimeoutError):
             if not outgoing.stalled:
                 raise
-            LOG.warning("%s: who asked read nothing for %s s, and was given up", scope["path"], self._stall_timeout)
+            LOG.warning("%s: client stalled for %s s; connection closed", scope["path"], self._stall_timeout)
         finally:
             self._metrics.running.dec()
             self._tell(scope, outgoing, time.perf_counter() - started)

@@ -1,6 +1,6 @@
 """Cursors of keyset pagination: where the page before ended, for the same question on the same data.
 
-They are no secret and grant nothing: what they hold is compared with rows that the caller may see anyway.
+They are not secret and grant nothing: what they hold is compared with rows that the caller may see anyway.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Position:
     keys: Sequence[str]
 
 
-def question(path: str, parameters: Mapping[str, object]) -> str:
+def request_fingerprint(path: str, parameters: Mapping[str, object]) -> str:
     """What a cursor belongs to: all that was asked but the page."""
     asked = {name: value for name, value in parameters.items() if name not in PAGING}
     return hashlib.sha256(json.dumps([path, asked], sort_keys=True, default=str).encode()).hexdigest()[:16]
@@ -44,7 +44,7 @@ def decode(cursor: str, asked: str, version: int, key_count: int) -> Position:
     """Where to go on.
 
     Raises:
-        ProblemError: 422 for what is no cursor of this question, 409 when the data has changed since.
+        ProblemError: 422 for what is not a cursor of this question, 409 when the data has changed since.
     """
     try:
         content = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))

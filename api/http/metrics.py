@@ -37,7 +37,7 @@ class Metrics:
             "finops_api_data_as_of_seconds", "End of the last successful run, as a unix time.", registry=self.registry
         )
 
-    def saw(self, as_of: datetime | None) -> None:
+    def record_freshness(self, as_of: datetime | None) -> None:
         """Note how fresh the data is that was just read."""
         if as_of is not None:
             self._as_of.set(as_of.timestamp())

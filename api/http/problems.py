@@ -32,7 +32,7 @@ class Fault(BaseModel):
     """One parameter that is wrong."""
 
     parameter: str = Field(examples=["from"])
-    detail: str = Field(examples=["'2026-13' is no month: write YYYY-MM"])
+    detail: str = Field(examples=["'2026-13' is not a month: write YYYY-MM"])
     allowed: list[str] | None = Field(default=None, examples=[["month", "quarter"]])
 
 
@@ -180,7 +180,7 @@ def _fault(request: Request, found: Mapping[str, Any]) -> Fault:
     match found["type"]:
         case "literal_error":
             allowed = CHOICE.findall(found["ctx"]["expected"])
-            detail = f"'{_shortened(found['input'])}' is none of its values"
+            detail = f"'{_shortened(found['input'])}' is not one of its values"
         case "extra_forbidden":
             allowed = _parameters(request)
             detail = "there is no such parameter"

@@ -10,8 +10,8 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-MOST_BYTES = 1 << 16  # of a request line and its headers
-MOST_AHEAD = 50  # requests that may wait for the answer to the one before them
+MAX_BYTES = 1 << 16  # of a request line and its headers
+MAX_PIPELINED = 50  # requests that may wait for the answer to the one before them
 PIECE = 1 << 14
 REFUSAL = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -43,11 +43,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._piece = len(piece)
             if self._deadline is not None:
                 self._size += self._piece
-            if self._size > MOST_BYTES:
+            if self._size > MAX_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large")
             else:
                 super().data_received(piece)
-            if len(self.pipeline) > MOST_AHEAD:
+            if len(self.pipeline) > MAX_PIPELINED:
                 self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -79,7 +79,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def patient_for(seconds: float) -> type[BoundedProtocol]:
+def protocol_with_timeout(seconds: float) -> type[BoundedProtocol]:
     """What uvicorn makes a connection of."""
 
     class Patient(BoundedProtocol):

@@ -26,7 +26,7 @@ from psycopg.sql import Composed
 from pydantic import BaseModel
 
 from finops.api.catalogue.queries import DATA_VERSION
-from finops.api.database import Connection, Reader, Reading
+from finops.api.database import Connection, Reader, ReaderDep
 from finops.api.http.problems import Fault, ProblemError, unavailable
 
 JSON = "application/json"
@@ -48,7 +48,7 @@ class DataVersion:
 
 
 @dataclass(frozen=True)
-class Exchange:
+class DataRequest:
     """A request and the answer that it wants."""
 
     request: Request
@@ -68,7 +68,7 @@ class Exchange:
             if row is None or row["version"] is None:
                 raise unavailable("the database holds no aggregates yet: run `finops nightly` on it")
             version = DataVersion(**row)
-            self.request.app.state.metrics.saw(version.as_of)
+            self.request.app.state.metrics.record_freshness(version.as_of)
             tag = self._tag(version)
             self.request.state.headers = {
                 "ETag": tag,
@@ -118,16 +118,16 @@ class NotModifiedError(Exception):
     """The caller has this answer already: a 304, with the headers that were set."""
 
 
-async def exchange(request: Request, reader: Reading) -> Exchange:
+async def data_request(request: Request, reader: ReaderDep) -> DataRequest:
     """The dependency of every route that answers with data."""
-    return Exchange(request, reader, _negotiated(request.headers.get("accept", "")))
+    return DataRequest(request, reader, _negotiated(request.headers.get("accept", "")))
 
 
-Exchanging = Annotated[Exchange, Depends(exchange)]
+DataRequestDep = Annotated[DataRequest, Depends(data_request)]
 
 
 async def not_modified(request: Request, _error: Exception) -> Response:
-    """The answer to who has it already."""
+    """304 Not Modified."""
     return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=request.state.headers)
 
 

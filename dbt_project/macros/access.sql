@@ -4,7 +4,7 @@ may see: `*` for all of them, else a JSON array of group ids. Not said, or said 
 
 Two branches, because an `or` would keep a caller of few groups from their index; the one that does not hold is not read.
 -#}
-{% macro seen_by_the_caller(aggregate, columns) -%}
+{% macro visible_to_caller(aggregate, columns) -%}
     {%- set listed = columns | join(', ') -%}
     select {{ listed }} from {{ aggregate }}
     where current_setting('finops.groups', true) = '*'
@@ -23,7 +23,7 @@ A post-hook of the views. A security barrier keeps the functions of a query from
 set where it is missing, since setting it waits for whoever reads the view. (The schema is granted in ingest/schema:
 once, since two grants on it at a time fail.)
 -#}
-{% macro open_to_the_api() %}
+{% macro grant_to_api() %}
     {%- if not execute -%}{{ return('') }}{%- endif -%}
     do $$
     begin

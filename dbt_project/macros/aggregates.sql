@@ -45,7 +45,7 @@ nothing. After a restore from a dump, which writes queries in its own words, it 
 {%- endmacro %}
 
 {#- A month is whole: it belongs to who owns the application on its last day, as far as is known (docs/ownership.md). -#}
-{% macro owns_month(owners, period) -%}
+{% macro owned_in_month(owners, period) -%}
     {{ period }} + interval '1 month' > {{ owners }}.valid_from
     and ({{ owners }}.valid_to is null or {{ period }} + interval '1 month' <= {{ owners }}.valid_to)
 {%- endmacro %}

@@ -26,7 +26,7 @@ null.
 {%- endmacro %}
 
 {#-
-An exact numeric, or null where the text is no finite number: the caller turns null into a reject. Past 131072 digits a
+An exact numeric, or null where the text is not a finite number: the caller turns null into a reject. Past 131072 digits a
 cast is an error, which would stop every source: nothing that is real has a thousand.
 -#}
 {% macro to_numeric(text) -%}
@@ -46,7 +46,7 @@ cast is an error, which would stop every source: nothing that is real has a thou
 {%- endmacro %}
 
 {#-
-GiB without rounding, or null where the text is no size. A bare number is GiB; a unit is binary, however spelt: a
+GiB without rounding, or null where the text is not a size. A bare number is GiB; a unit is binary, however spelt: a
 CMDB says GB, or Go, and means GiB. What comes before the unit has to be a number: "1,024 MB" is none.
 -#}
 {% macro to_gib(text) -%}
@@ -63,7 +63,7 @@ CMDB says GB, or Go, and means GiB. What comes before the unit has to be a numbe
     )
 {%- endmacro %}
 
-{#- An instant in UTC, or null where the text is no timestamp; no zone means UTC, as FOCUS and OpenStack have it. -#}
+{#- An instant in UTC, or null where the text is not a timestamp; no zone means UTC, as FOCUS and OpenStack have it. -#}
 {% macro to_utc(text) -%}
     case
         when pg_input_is_valid({{ text }}, 'timestamptz') and {{ text }} ~ '(Z|[+-]\d{2}:?(\d{2})?)$'
@@ -75,7 +75,7 @@ CMDB says GB, or Go, and means GiB. What comes before the unit has to be a numbe
 {%- endmacro %}
 
 {#-
-A UTC day, or null where the text is no date: ISO with or without a zone, day/month/year, milliseconds since 1970. A
+A UTC day, or null where the text is not a date: ISO with or without a zone, day/month/year, milliseconds since 1970. A
 year up to 1970 (0001, 1900, the epoch itself) is how a system writes that it has no date: null as well.
 -#}
 {% macro to_date_utc(text) -%}

@@ -40,7 +40,7 @@ def secrets_of(options: Mapping[str, str]) -> Iterator[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every text in a bucket's options, at any depth: keys, and names that are no harm to hide."""
+    """Every text in a bucket's options, at any depth: keys, and names, which hiding does not harm."""
     if isinstance(value, str) and value:
         yield value
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():

@@ -26,7 +26,14 @@ from finops.ingest.errors import ConfigurationError
 from finops.ingest.sources.catalog import SOURCES, HttpSource, MongoSource, Source, focus_source
 from finops.ingest.sources.declared import DeclaredSource, declared_source
 from finops.ingest.sources.mongo_options import MONGO_OPTIONS, READ_CONCERNS, READ_PREFERENCES, check_mongo
-from finops.ingest.sources.rest.options import HTTP_OPTIONS, check_http, check_questions, chosen, is_http, is_on
+from finops.ingest.sources.rest.options import (
+    HTTP_OPTIONS,
+    check_http,
+    check_questions,
+    is_configured,
+    is_http,
+    selected_endpoint,
+)
 
 MASKED_FIELDS = (
     "password",
@@ -124,7 +131,7 @@ SETTINGS = (
 
 
 @dataclass(frozen=True)
-class Limits:
+class ExtractionSettings:
     """What holds for every source."""
 
     lookback_days: int
@@ -172,7 +179,7 @@ class Settings:
     """Everything that the loader needs to know; the database is in database.py."""
 
     sources: tuple[ConfiguredSource, ...]
-    limits: Limits
+    limits: ExtractionSettings
 
 
 def load() -> Settings:
@@ -194,7 +201,7 @@ def load() -> Settings:
 
 
 def source_names() -> list[str]:
-    """The names of the sources that are on; unlike load(), none is no error.
+    """The names of the sources that are on; unlike load(), none is not an error.
 
     Raises:
         ConfigurationError: for a declaration that can't be used.
@@ -231,7 +238,7 @@ def exports() -> Exports:
             f"metrics.textfile '{textfile}' would not be read: end its name in .prom, as node_exporter wants it"
         )
     if pushgateway and not is_http(pushgateway):
-        raise ConfigurationError("metrics.pushgateway is no HTTP address: write for example https://gateway:9091")
+        raise ConfigurationError("metrics.pushgateway is not an HTTP address: write for example https://gateway:9091")
     return Exports(Path(textfile) if textfile else None, pushgateway)
 
 
@@ -314,16 +321,17 @@ def dbt_project() -> Path:
 
 
 def run_id() -> str | None:
-    """The id that the run is to have, or to go on with: all pods of a Job have the Job's uid.
+    """Run id to use or resume: all pods of a Job have the Job's uid.
 
     Raises:
-        ConfigurationError: when it is no UUID.
+        ConfigurationError: when it is not a UUID.
     """
     text = _value("ingest.run_id")
     try:
         return str(uuid.UUID(text)) if text else None
     except ValueError as error:
-        raise ConfigurationError(f"ingest.run_id '{text}' is no UUID: give it a Job's uid, or leave it out") from error
+        remedy = "give it a Job's uid, or leave it out"
+        raise ConfigurationError(f"ingest.run_id '{text}' is not a UUID: {remedy}") from error
 
 
 def _configured() -> list[ConfiguredSource]:
@@ -343,8 +351,8 @@ def _presets() -> list[ConfiguredSource]:
         options = _options(source.service, keys)
         if isinstance(source, MongoSource):
             options["collection"] = _value(f"sources.{source.name}") or source.collection
-        if is_on(source, options):
-            found.append(ConfiguredSource(chosen(source, options), options))
+        if is_configured(source, options):
+            found.append(ConfiguredSource(selected_endpoint(source, options), options))
     exports = [focus_source(name) for name in _named("focus")]
     return found + [
         ConfiguredSource(export, _options(export.service, ("url", "storage_options", "version"))) for export in exports
@@ -397,8 +405,8 @@ def _check(source: Source, options: Mapping[str, str]) -> None:
         check_mongo(section, options)
 
 
-def _limits() -> Limits:
-    return Limits(
+def _limits() -> ExtractionSettings:
+    return ExtractionSettings(
         lookback_days=_whole("ingest.lookback_days"),
         max_shrink=_share("ingest.max_shrink"),
         mask_fields=frozenset(name.lower() for name in _names("ingest.mask_fields")),

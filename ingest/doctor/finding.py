@@ -45,11 +45,11 @@ def failed(what: str, error: FinopsError) -> Finding:
     return Finding(BAD, what, str(error))
 
 
-def clock(what: str, ahead: timedelta) -> Finding | None:
+def clock(what: str, clock_skew: timedelta) -> Finding | None:
     """How another clock compares with ours; nothing where they agree."""
-    if abs(ahead) < NOTED_SKEW:
+    if abs(clock_skew) < NOTED_SKEW:
         return None
-    seconds = round(abs(ahead).total_seconds())
-    found = f"its clock is {seconds} seconds {'ahead of' if ahead > timedelta() else 'behind'} this machine's"
+    seconds = round(abs(clock_skew).total_seconds())
+    found = f"its clock is {seconds} seconds {'ahead of' if clock_skew > timedelta() else 'behind'} this machine's"
     remedy = "set both by NTP (`timedatectl` shows whether one is)"
-    return bad(what, found, remedy) if abs(ahead) >= WORST_SKEW else doubt(what, found, remedy)
+    return bad(what, found, remedy) if abs(clock_skew) >= WORST_SKEW else doubt(what, found, remedy)

@@ -29,7 +29,7 @@ from finops.ingest.telemetry import traces
 
 GIB = 1 << 30
 LEAST_FREE, ENOUGH_FREE = 0.25, 2  # GiB: dlt writes what it reads to files of at most 64 MiB, dbt what it compiles
-TOLD = 5  # names of a list
+MAX_LISTED = 5  # names of a list
 DAY_OF_NO_END = "9999-12-31"
 
 
@@ -133,7 +133,7 @@ def _exports() -> Iterator[Finding]:
 
 
 def _reached(what: str, address: str, setting: str) -> Finding:
-    """Whether anybody listens there; what it makes of us is seen when a run tells it something."""
+    """Only reachability is checked; authentication shows on the first export."""
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -193,8 +193,8 @@ def _holds(price: dict[str, str], day: str) -> bool:
 
 
 def _some(names: list[str]) -> str:
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return ", ".join(names[:TOLD]) + more
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more
 
 
 def _project(project: Path) -> Finding:

@@ -12,10 +12,10 @@ class Probe:
 
     Attributes:
         found: in words.
-        ahead: by how much the server's clock is ahead of ours, where it says the time.
+        clock_skew: by how much the server's clock is ahead of ours, where it says the time.
         is_empty: whether it can be read and holds nothing.
     """
 
     found: str
-    ahead: timedelta | None = None
+    clock_skew: timedelta | None = None
     is_empty: bool = False

@@ -1,6 +1,6 @@
 """`finops doctor`: what a nightly stands on, looked at piece by piece, and what to do where a piece is not well.
 
-It asks by the code that the nightly runs, with little patience: one attempt, a few seconds. Everything it says goes
+It uses the same code as the nightly, with little patience: one attempt, a few seconds. Everything it says goes
 through `redact`.
 """
 
@@ -27,8 +27,12 @@ def examine() -> bool:
     for finding in _findings():
         count[finding.sign] = count.get(finding.sign, 0) + 1
         click.echo(redact(str(finding), secrets))
-    click.echo(f"{count[BAD]} to mend, {count[DOUBT]} to look at")
+    click.echo(f"{_counted(count[BAD], 'problem')}, {_counted(count[DOUBT], 'warning')}")
     return not count[BAD]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _findings() -> Iterator[Finding]:

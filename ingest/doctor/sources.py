@@ -8,19 +8,19 @@ from dataclasses import replace
 from functools import partial
 
 from finops.ingest.config import settings as configuration
-from finops.ingest.config.settings import ConfiguredSource, Limits
+from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.doctor.finding import Finding, bad, clock, doubt, failed, good
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import open_periods, today
-from finops.ingest.pipeline.extract import Order, plan_windows
+from finops.ingest.pipeline.extract import ExtractRequest, plan_windows
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import FocusSource, MongoSource
 from finops.ingest.sources.focus.export import Export
 from finops.ingest.sources.rest import records as rest
 
-AT_ONCE = 8
-SILENCE, DEADLINE = 10, 30  # seconds, at most, of one source
+PARALLEL_PROBES = 8
+PROBE_TIMEOUT, DEADLINE = 10, 30  # seconds, at most, of one source
 
 
 def examine() -> Iterator[Finding]:
@@ -34,16 +34,16 @@ def examine() -> Iterator[Finding]:
         return
     limits = replace(
         settings.limits,
-        http_timeout=min(settings.limits.http_timeout, SILENCE),
+        http_timeout=min(settings.limits.http_timeout, PROBE_TIMEOUT),
         http_deadline=min(settings.limits.http_deadline, DEADLINE),
         http_attempts=1,
     )
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(PARALLEL_PROBES) as pool:
         for findings in pool.map(partial(_source, limits=limits), settings.sources):
             yield from findings
 
 
-def _source(configured: ConfiguredSource, limits: Limits) -> list[Finding]:
+def _source(configured: ConfiguredSource, limits: ExtractionSettings) -> list[Finding]:
     name = configured.source.name
     try:
         probe = _asked(configured, limits)
@@ -52,15 +52,15 @@ def _source(configured: ConfiguredSource, limits: Limits) -> list[Finding]:
     except Exception as error:  # noqa: BLE001 whatever one source does, the others are looked at
         return [bad(name, f"unforeseen {type(error).__name__}: {error}", "report it")]
     empty = doubt(name, probe.found, f"if it should hold something, check sources.{configured.source.service}")
-    skew = clock(name, probe.ahead) if probe.ahead is not None else None
+    skew = clock(name, probe.clock_skew) if probe.clock_skew is not None else None
     return [empty if probe.is_empty else good(name, probe.found), *([skew] if skew else [])]
 
 
-def _asked(configured: ConfiguredSource, limits: Limits) -> Probe:
+def _asked(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
     periods = open_periods(today())
     if isinstance(configured.source, FocusSource):
         return Export(configured, periods).probe()
     if isinstance(configured.source, MongoSource):
         return mongo.probe(configured, limits)
-    window = plan_windows(configured, {}, limits, Order(periods, today()))[-1]
+    window = plan_windows(configured, {}, limits, ExtractRequest(periods, today()))[-1]
     return rest.probe(configured, limits, window)

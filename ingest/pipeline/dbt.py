@@ -102,10 +102,10 @@ def write_docs(project: Path, folder: Path) -> None:
         without = []
         if not os.environ.get("PGHOST"):
             _invoke(
-                ["parse", *where], _unseen
+                ["parse", *where], _no_progress
             )  # to compile takes a database, and what is not compiled dbt does not write
             without = ["--no-compile", "--empty-catalog"]
-        _invoke(["docs", "generate", *without, *where], _unseen)
+        _invoke(["docs", "generate", *without, *where], _no_progress)
 
 
 def parse(project: Path) -> None:
@@ -116,7 +116,7 @@ def parse(project: Path) -> None:
     """
     with _profiles_directory(project) as profiles:
         where = ["--project-dir", str(project), "--profiles-dir", profiles]
-        _invoke(["parse", *where], _unseen)
+        _invoke(["parse", *where], _no_progress)
 
 
 def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> None:
@@ -140,8 +140,8 @@ def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> No
         raise FinopsError("dbt: " + "; ".join(failures[:SHOWN_FAILURES]) + more)
 
 
-def _unseen(*_: int) -> None:
-    """Nobody waits for a bar."""
+def _no_progress(*_: int) -> None:
+    """No progress display."""
 
 
 def _failures(results: object) -> Iterator[str]:

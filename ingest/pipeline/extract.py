@@ -10,34 +10,34 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from finops.ingest.config.settings import ConfiguredSource, Limits, Settings
+from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, Settings
 from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.periods import Period, today
 from finops.ingest.pipeline.ledger import (
     Accepted,
     Outcome,
+    accept_or_refuse,
     accepted,
-    decide,
     done_windows,
     extraction,
     forget_rows,
     landed_rows,
 )
-from finops.ingest.pipeline.load import document_tables, land, stamped
+from finops.ingest.pipeline.load import document_tables, land, with_lineage_columns
 from finops.ingest.pipeline.runs import Run, describe
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import DOMAINS, SOURCES, FocusSource, HttpSource, MongoSource, Window
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.focus.export import Export, Totals, control_totals
 from finops.ingest.sources.rest import records as rest
-from finops.ingest.telemetry.progress import Line, Progress
+from finops.ingest.telemetry.progress import Progress, SourceProgress
 
 ONE_DAY = timedelta(days=1)
 ATTEMPTS_TO_LAND = 2
 
 
 @dataclass(frozen=True)
-class Order:
+class ExtractRequest:
     """What is asked of stage 1.
 
     Attributes:
@@ -55,31 +55,33 @@ class Order:
     accept_shrink: bool = False
 
 
-def extract_all(run: Run, settings: Settings, order: Order, progress: Progress) -> None:
+def extract_all(run: Run, settings: Settings, request: ExtractRequest, progress: Progress) -> None:
     """Run the four components; what fails is in the run's failures."""
     on = {configured.source.name for configured in settings.sources}
     for source in SOURCES:
-        if source.name not in on and not order.sources:
+        if source.name not in on and not request.sources:
             run.skip("extract", source.name, f"off: {source.switch} is not configured")
     for domain in DOMAINS:
-        _component(domain, run, settings, order, progress)
+        _component(domain, run, settings, request, progress)
 
 
-def _component(domain: str, run: Run, settings: Settings, order: Order, progress: Progress) -> None:
+def _component(domain: str, run: Run, settings: Settings, request: ExtractRequest, progress: Progress) -> None:
     for configured in settings.sources:
         source = configured.source
-        if source.domain != domain or (order.sources and source.name not in order.sources):
+        if source.domain != domain or (request.sources and source.name not in request.sources):
             continue
         failures_before = len(run.failures)
         with progress.source(source.name) as line, run.step("extract", source.name) as step:
-            step.rows = _isolated(run, configured, settings.limits, order, line)
+            step.rows = _isolated(run, configured, settings.limits, request, line)
         if len(run.failures) > failures_before:
             progress.failed(source.name, run.failures[-1])
 
 
-def _isolated(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, line: Line) -> int:
+def _isolated(
+    run: Run, configured: ConfiguredSource, limits: ExtractionSettings, request: ExtractRequest, line: SourceProgress
+) -> int:
     try:
-        return _extract(run, configured, limits, order, line)
+        return _extract(run, configured, limits, request, line)
     except FinopsError:
         raise
     except Exception as error:
@@ -88,12 +90,14 @@ def _isolated(run: Run, configured: ConfiguredSource, limits: Limits, order: Ord
         raise SourceError(f"{name}: unforeseen {type(error).__name__}: {describe(error)}; report it") from error
 
 
-def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, line: Line) -> int:
+def _extract(
+    run: Run, configured: ConfiguredSource, limits: ExtractionSettings, request: ExtractRequest, line: SourceProgress
+) -> int:
     if isinstance(configured.source, FocusSource):
-        return _extract_bill(run, configured, limits, order, line)
+        return _extract_bill(run, configured, limits, request, line)
     known = accepted(run.connection, configured.source)
     done = done_windows(run, configured.source)
-    windows = [window for window in plan_windows(configured, known, limits, order) if window.start not in done]
+    windows = [window for window in plan_windows(configured, known, limits, request) if window.start not in done]
     if not windows:
         return 0
     read = mongo.records if isinstance(configured.source, MongoSource) else rest.records
@@ -113,7 +117,7 @@ def _extract(run: Run, configured: ConfiguredSource, limits: Limits, order: Orde
             Outcome(window, counts[window.start], _totals(configured, window, counts[window.start]))
             for window in windows
         ]
-        decide(run, configured.source, outcomes, limits, accept_shrink=order.accept_shrink)
+        accept_or_refuse(run, configured.source, outcomes, limits, accept_shrink=request.accept_shrink)
     return counts.total()
 
 
@@ -125,56 +129,58 @@ def _totals(configured: ConfiguredSource, window: Window, count: int) -> dict[st
 
 
 def plan_windows(
-    configured: ConfiguredSource, known: Mapping[date, Accepted], limits: Limits, order: Order
+    configured: ConfiguredSource, known: Mapping[date, Accepted], limits: ExtractionSettings, request: ExtractRequest
 ) -> list[Window]:
     """The windows to extract: of the ordered months, those that are missing, and the last few again."""
     source = configured.source
-    last = order.as_of if source.measure in ("inventory", "reference") else order.as_of - ONE_DAY
-    if not gives_past(configured):
+    last = request.as_of if source.measure in ("inventory", "reference") else request.as_of - ONE_DAY
+    if not supports_past_days(configured):
         # what a source says of today can't be said of another day
-        wanted = Period.of(order.as_of) in order.periods and order.as_of == today() and not order.refetch
-        return [Window(order.as_of, order.as_of + ONE_DAY)] if wanted else []
+        wanted = Period.of(request.as_of) in request.periods and request.as_of == today() and not request.refetch
+        return [Window(request.as_of, request.as_of + ONE_DAY)] if wanted else []
     recent = last - timedelta(days=limits.lookback_days)
     if source.window == "month":
-        months = (Window(period.first, min(period.next.first, last + ONE_DAY)) for period in order.periods)
-        return [month for month in months if month.start <= last and _wants_month(month, known, recent, order)]
+        months = (Window(period.first, min(period.next.first, last + ONE_DAY)) for period in request.periods)
+        return [month for month in months if month.start <= last and _wants_month(month, known, recent, request)]
     return [
         Window(day, day + ONE_DAY)
-        for period in order.periods
+        for period in request.periods
         for day in period.days()
-        if day <= last and (order.refetch or day not in known or day > recent)
+        if day <= last and (request.refetch or day not in known or day > recent)
     ]
 
 
-def _wants_month(month: Window, known: Mapping[date, Accepted], recent: date, order: Order) -> bool:
+def _wants_month(month: Window, known: Mapping[date, Accepted], recent: date, request: ExtractRequest) -> bool:
     """Whether to read a month: until it is over and has been read whole, and again while its last day is recent.
 
     A run as of an earlier day than the ledger's leaves what is known alone: it would take days away.
     """
     before = known.get(month.start)
-    if before is None or order.refetch or before.end < month.end:
+    if before is None or request.refetch or before.end < month.end:
         return True
     return before.end == month.end and month.end - ONE_DAY > recent
 
 
-def gives_past(configured: ConfiguredSource) -> bool:
+def supports_past_days(configured: ConfiguredSource) -> bool:
     """Whether a source can be asked for a past day: a dated dump, a meter, or an archive addressed by `{day}`."""
     if isinstance(configured.source, MongoSource):
         return "snapshot_field" in configured.options
     if isinstance(configured.source, HttpSource):
-        return configured.source.gives_past or "{day}" in configured.options.get("params", "")
+        return configured.source.supports_past_days or "{day}" in configured.options.get("params", "")
     return True
 
 
-def _extract_bill(run: Run, configured: ConfiguredSource, limits: Limits, order: Order, line: Line) -> int:
+def _extract_bill(
+    run: Run, configured: ConfiguredSource, limits: ExtractionSettings, request: ExtractRequest, line: SourceProgress
+) -> int:
     source = configured.source
-    export = Export(configured, order.periods)
+    export = Export(configured, request.periods)
     totals = export.count()
-    for manifest, why in export.passed_over.items():
-        line.passed_over(manifest, why)
+    for manifest, why in export.skipped.items():
+        line.skipped(manifest, why)
         run.skip("extract", source.name, f"passed over {manifest}: {why}")
     done = done_windows(run, source)
-    bills = wanted_bills(totals, accepted(run.connection, source), order.periods)
+    bills = wanted_bills(totals, accepted(run.connection, source), request.periods)
     wanted = [first for first in bills if first not in done]
     if not wanted:
         return 0
@@ -182,17 +188,17 @@ def _extract_bill(run: Run, configured: ConfiguredSource, limits: Limits, order:
 
     def tables() -> Iterator[pa.Table]:
         for window_dates, table in export.batches(wanted, limits.mask_fields):
-            yield stamped(source, run.run_id, window_dates, table)
+            yield with_lineage_columns(source, run.run_id, window_dates, table)
 
     outcomes = [_bill(window, totals) for window in windows]
     with extraction(run, source, windows):
         _land_once(run, configured, windows, tables, {found.window.start: found.records for found in outcomes}, line)
-        decide(run, source, outcomes, limits, accept_shrink=order.accept_shrink)
+        accept_or_refuse(run, source, outcomes, limits, accept_shrink=request.accept_shrink)
     return sum(outcome.records for outcome in outcomes)
 
 
 def wanted_bills(totals: Totals, known: Mapping[date, Accepted], periods: Sequence[Period]) -> list[date]:
-    """The billing periods to land: those ordered, those whose bill changed, new ones with charges of the order."""
+    """The billing periods to land: those ordered, those whose bill changed, new ones with charges of the request."""
     ordered = {period.first for period in periods}
     changed = {
         first
@@ -223,7 +229,7 @@ def _land_once(  # noqa: PLR0913, PLR0917 what is read, what is landed, and what
     windows: Sequence[Window],
     tables: Callable[[], Iterator[pa.Table]],
     counts: Mapping[date, int],
-    line: Line,
+    line: SourceProgress,
 ) -> None:
     """Land what was read, each row once; `counts` is what was counted while it was read.
 
@@ -247,7 +253,7 @@ def _land_once(  # noqa: PLR0913, PLR0917 what is read, what is landed, and what
     )
 
 
-def _land_if_any(run: Run, configured: ConfiguredSource, tables: Iterator[pa.Table], line: Line) -> None:
+def _land_if_any(run: Run, configured: ConfiguredSource, tables: Iterator[pa.Table], line: SourceProgress) -> None:
     """Land the tables that have rows: dlt can't load an empty one."""
 
     def with_rows() -> Iterator[pa.Table]:

@@ -16,7 +16,7 @@ from typing import cast
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from finops.ingest.config.settings import Limits
+from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.database import Connection
 from finops.ingest.errors import SourceError
 from finops.ingest.periods import Period
@@ -160,7 +160,9 @@ def landed_rows(run: Run, source: Source, windows: Sequence[Window]) -> dict[dat
     return {cast("date", row["window_date"]): cast("int", row["landed"]) for row in rows}
 
 
-def decide(run: Run, source: Source, outcomes: Sequence[Outcome], limits: Limits, *, accept_shrink: bool) -> None:
+def accept_or_refuse(
+    run: Run, source: Source, outcomes: Sequence[Outcome], limits: ExtractionSettings, *, accept_shrink: bool
+) -> None:
     """Accept what was landed, or refuse it.
 
     Raises:
@@ -191,11 +193,11 @@ def decide(run: Run, source: Source, outcomes: Sequence[Outcome], limits: Limits
 
 
 def _refusal(
-    source: Source, outcomes: Sequence[Outcome], before: Mapping[date, Accepted], limits: Limits
+    source: Source, outcomes: Sequence[Outcome], before: Mapping[date, Accepted], limits: ExtractionSettings
 ) -> str | None:
     remedy = "what was published stays; if this is right, run again with --accept-shrink"
     for outcome in outcomes:
-        day = _held_against(source, outcome, before)
+        day = _baseline(source, outcome, before)
         known = before.get(day)
         if known and outcome.records < known.records * (1 - limits.max_shrink):
             return (
@@ -221,7 +223,7 @@ def _fall(now: Totals, before: Totals, max_shrink: Decimal) -> str | None:
     return None
 
 
-def _held_against(source: Source, outcome: Outcome, before: Mapping[date, Accepted]) -> date:
+def _baseline(source: Source, outcome: Outcome, before: Mapping[date, Accepted]) -> date:
     """The window that one must not be much smaller than: itself as it counts now, or the snapshot of the day before it.
 
     A catalog or a CMDB hardly changes from day to day: half of it missing would read as half of it having left. A day

@@ -57,10 +57,12 @@ def _documents(source: Source, run_id: str, batch: list[Record]) -> pa.Table:
         "record_id": pa.array([record.record_id for record in batch]),
         "payload": pa.array([record.payload for record in batch]),
     }
-    return stamped(source, run_id, pa.array([record.window_date for record in batch], pa.date32()), pa.table(columns))
+    return with_lineage_columns(
+        source, run_id, pa.array([record.window_date for record in batch], pa.date32()), pa.table(columns)
+    )
 
 
-def stamped(source: Source, run_id: str, window_dates: pa.Array, table: pa.Table) -> pa.Table:
+def with_lineage_columns(source: Source, run_id: str, window_dates: pa.Array, table: pa.Table) -> pa.Table:
     """The table with what every raw row carries: source, window, run, and when it was loaded."""
     rows = table.num_rows
     stamps = {

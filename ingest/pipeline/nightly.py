@@ -19,12 +19,12 @@ from finops.ingest.database import connect, users
 from finops.ingest.errors import FinopsError
 from finops.ingest.pipeline import dbt as transform
 from finops.ingest.pipeline import ledger
-from finops.ingest.pipeline.extract import Order, extract_all
-from finops.ingest.pipeline.runs import EXTRACTS, Kind, Opening, Run, open_run
+from finops.ingest.pipeline.extract import ExtractRequest, extract_all
+from finops.ingest.pipeline.runs import EXTRACTS, Kind, Run, RunRequest, open_run
 from finops.ingest.reports import coverage
 from finops.ingest.sources.catalog import SOURCES
 from finops.ingest.sources.declared import store_lines
-from finops.ingest.telemetry.export import told
+from finops.ingest.telemetry.export import exporting_telemetry
 from finops.ingest.telemetry.progress import Progress
 
 
@@ -37,53 +37,55 @@ class Result:
     caveats: Sequence[str] = ()
 
 
-def nightly(settings: Settings, order: Order, progress: Progress, *, extracts: bool = True) -> Result:
+def nightly(settings: Settings, request: ExtractRequest, progress: Progress, *, extracts: bool = True) -> Result:
     """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
     project, services, taxes = dbt_project(), declared(), tax_choices()
-    opening = Opening("nightly", order.periods, order.as_of, run_id=run_id(), accepts_changes=order.accept_shrink)
-    with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
+    run_request = RunRequest(
+        "nightly", request.periods, request.as_of, run_id=run_id(), accepts_changes=request.accept_shrink
+    )
+    with connect() as connection, exporting_telemetry(connection, progress), open_run(connection, run_request) as run:
         store_lines(connection, services)
         ledger.store_taxes(connection, taxes)
-        _begin(progress, run, "nightly", order)
+        _begin(progress, run, "nightly", request)
         if extracts:
-            extract_all(run, settings, order, progress)
+            extract_all(run, settings, request, progress)
         _consolidate(run, project, progress)
         _purge(run, settings, progress)
         caveats = coverage.caveats(connection, run.run_id)
     return Result(run.run_id, run.failures, caveats)
 
 
-def extract(settings: Settings, order: Order, shard: str | None, progress: Progress) -> Result:
+def extract(settings: Settings, request: ExtractRequest, shard: str | None, progress: Progress) -> Result:
     """Stage 1 alone, of the ordered sources, beside processes that extract others; the next nightly publishes it.
 
     The pods of an Indexed Job have the Job's id in common: each shard is a run of its own, the same one when retried.
     """
     given = run_id()
     own = str(uuid.uuid5(uuid.UUID(given), shard)) if given and shard else given
-    reason = EXTRACTS + ", ".join(order.sources)
-    opening = Opening("adhoc", order.periods, order.as_of, reason, own, only=order.sources)
-    with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
-        _begin(progress, run, "adhoc", order)
-        extract_all(run, settings, order, progress)
+    reason = EXTRACTS + ", ".join(request.sources)
+    run_request = RunRequest("adhoc", request.periods, request.as_of, reason, own, only=request.sources)
+    with connect() as connection, exporting_telemetry(connection, progress), open_run(connection, run_request) as run:
+        _begin(progress, run, "adhoc", request)
+        extract_all(run, settings, request, progress)
     return Result(run.run_id, run.failures)
 
 
-def reprocess(settings: Settings | None, order: Order, reason: str, progress: Progress) -> Result:
+def reprocess(settings: Settings | None, request: ExtractRequest, reason: str, progress: Progress) -> Result:
     """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
     project, services, taxes = dbt_project(), declared(), tax_choices()
-    opening = Opening(
-        "reprocess", order.periods, order.as_of, reason, run_id(), sources=order.sources, accepts_changes=True
+    run_request = RunRequest(
+        "reprocess", request.periods, request.as_of, reason, run_id(), sources=request.sources, accepts_changes=True
     )
-    with connect() as connection, told(connection, progress), open_run(connection, opening) as run:
+    with connect() as connection, exporting_telemetry(connection, progress), open_run(connection, run_request) as run:
         store_lines(connection, services)
         ledger.store_taxes(connection, taxes)
-        _begin(progress, run, "reprocess", order)
+        _begin(progress, run, "reprocess", request)
         if settings:
-            extract_all(run, settings, order, progress)
+            extract_all(run, settings, request, progress)
         _consolidate(run, project, progress)
         if not ledger.planned(run) and not run.failures:
-            months = f"{order.periods[0]} to {order.periods[-1]}"
-            of_sources = f" of {', '.join(order.sources)}" if order.sources else ""
+            months = f"{request.periods[0]} to {request.periods[-1]}"
+            of_sources = f" of {', '.join(request.sources)}" if request.sources else ""
             run.failures.append(
                 f"nothing{of_sources} was ever landed for {months}: extract it with `finops nightly --period`, or see "
                 "`finops runs` for what there is"
@@ -92,9 +94,9 @@ def reprocess(settings: Settings | None, order: Order, reason: str, progress: Pr
     return Result(run.run_id, run.failures, caveats)
 
 
-def _begin(progress: Progress, run: Run, kind: Kind, order: Order) -> None:
-    months = ",".join(str(period) for period in order.periods)
-    progress.event("run", kind=kind, run_id=run.run_id, periods=months, as_of=order.as_of)
+def _begin(progress: Progress, run: Run, kind: Kind, request: ExtractRequest) -> None:
+    months = ",".join(str(period) for period in request.periods)
+    progress.event("run", kind=kind, run_id=run.run_id, periods=months, as_of=request.as_of)
 
 
 def _consolidate(run: Run, project: Path, progress: Progress) -> None:

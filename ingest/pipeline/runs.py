@@ -21,7 +21,7 @@ from typing import Literal
 import psycopg
 
 from finops.ingest.database import Connection, prepare
-from finops.ingest.errors import ConfigurationError, DoneError, FinopsError, LockedError
+from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, LockedError
 from finops.ingest.periods import Period
 
 # The same number as in dbt_project/macros/runs.sql.
@@ -97,7 +97,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Opening:
+class RunRequest:
     """What a run is opened as.
 
     Attributes:
@@ -122,20 +122,20 @@ class Opening:
 
 
 @contextmanager
-def open_run(connection: Connection, opening: Opening) -> Iterator[Run]:
+def open_run(connection: Connection, run_request: RunRequest) -> Iterator[Run]:
     """Stage 0 and stage 4: a run, from its lock to its outcome.
 
     Raises:
         LockedError: when another run holds the lock; it says which.
-        DoneError: when the run of this id has succeeded.
+        AlreadySucceededError: when the run of this id has succeeded.
         ConfigurationError: when the run of this id is of another kind.
     """
-    _lock(connection, opening.only)
+    _lock(connection, run_request.only)
     prepare(connection)
-    run = Run(opening.run_id or str(uuid.uuid4()), connection)
-    if not opening.only:
+    run = Run(run_request.run_id or str(uuid.uuid4()), connection)
+    if not run_request.only:
         connection.execute("select finops.fail_dead_runs(%s)", (run.run_id,))
-    _begin(run, opening)
+    _begin(run, run_request)
     try:
         yield run
     except BaseException as error:
@@ -165,39 +165,39 @@ def _lock(connection: Connection, only: Sequence[str]) -> None:
             raise LockedError(f"{source} is being extracted ({holder}): wait until it ends, then run this again")
 
 
-def _begin(run: Run, opening: Opening) -> None:
+def _begin(run: Run, run_request: RunRequest) -> None:
     """Enter the run, or take it up again. Whoever holds its locks knows that no process works on it."""
-    months = [period.first for period in opening.periods]
+    months = [period.first for period in run_request.periods]
     begun = run.connection.execute(
         "insert into finops.etl_runs (run_id, kind, periods, as_of, sources, accepts_changes, reason, started_by)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (run_id) do nothing",
         (
             run.run_id,
-            opening.kind,
+            run_request.kind,
             months,
-            opening.as_of,
-            list(opening.sources) or None,
-            opening.accepts_changes,
-            opening.reason,
-            _starter(),
+            run_request.as_of,
+            list(run_request.sources) or None,
+            run_request.accepts_changes,
+            run_request.reason,
+            _started_by(),
         ),
     )
     if begun.rowcount:
         return
     earlier = run.connection.execute("select kind, status from finops.etl_runs where run_id = %s", (run.run_id,))
     row = earlier.fetchone()
-    if row and row["kind"] != opening.kind:
+    if row and row["kind"] != run_request.kind:
         raise ConfigurationError(
-            f"ingest.run_id {run.run_id} is a run of kind {row['kind']}, not {opening.kind}: give each its own id"
+            f"ingest.run_id {run.run_id} is a run of kind {row['kind']}, not {run_request.kind}: give each its own id"
         )
     if row and row["status"] == "SUCCESS":
-        raise DoneError(f"SUCCESS: run {run.run_id} had succeeded before, and nothing was done again")
-    run.connection.execute("select finops.take_up_run(%s, %s, %s)", (run.run_id, _starter(), months))
+        raise AlreadySucceededError(f"SUCCESS: run {run.run_id} had succeeded before, and nothing was done again")
+    run.connection.execute("select finops.resume_run(%s, %s, %s)", (run.run_id, _started_by(), months))
     run.resumed = True
 
 
 def describe(error: BaseException) -> str:
-    """An error for the record: what a person interrupted says nothing of itself."""
+    """An error for the record; KeyboardInterrupt has no message of its own."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return str(error).strip() or type(error).__name__
@@ -218,7 +218,7 @@ def _holder(connection: Connection, source: str | None = None) -> str:
     return f"{row['kind']} {row['run_id']}, started {row['start_time']:%Y-%m-%d %H:%M:%S %Z} by {row['started_by']}"
 
 
-def _starter() -> str:
+def _started_by() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -13,7 +13,7 @@ from rich.table import Table
 from finops.ingest.database import Connection
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import Period
-from finops.ingest.reports.runs import changed, reading, waiting, wide_console
+from finops.ingest.reports.runs import changed, connect_ready, waiting, wide_console
 
 LATEST = "select max(period) as period from finops.fact_releve"
 COVERAGE = """
@@ -50,7 +50,7 @@ def show(periods: Sequence[Period] | None, limit: int) -> None:
     Raises:
         FinopsError: when nothing was published.
     """
-    with reading() as connection:
+    with connect_ready() as connection:
         months = [period.first for period in periods] if periods else _latest(connection)
         sources = connection.execute(COVERAGE, (months,)).fetchall()
         days = connection.execute(DAYS, (months,)).fetchall()

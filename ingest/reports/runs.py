@@ -58,7 +58,7 @@ RECONCILIATIONS = """
 
 def list_runs(limit: int) -> None:
     """Print the last runs, the newest first."""
-    with reading() as connection:
+    with connect_ready() as connection:
         rows = connection.execute(RUNS, (limit,)).fetchall()
     table = Table("run", "kind", "started (UTC)", "took", "status", "records", "periods")
     table.add_column("reason or error")
@@ -87,7 +87,7 @@ def show(run_id: str) -> None:
     Raises:
         ConfigurationError: when no run, or more than one, begins so.
     """
-    with reading() as connection:
+    with connect_ready() as connection:
         rows = connection.execute(ONE_RUN, (run_id.replace("%", "").replace("_", "").lower() + "%",)).fetchall()
         if len(rows) != 1:
             found = "no run begins" if not rows else f"{len(rows)} runs begin"
@@ -143,8 +143,8 @@ def wide_console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=240)
 
 
-def reading() -> Connection:
-    """A connection to a database that is set up, were it a moment ago."""
+def connect_ready() -> Connection:
+    """Connect, creating the loader's tables first if they are missing."""
     connection = connect()
     row = connection.execute("select to_regclass('finops.etl_runs') is not null as there").fetchone()
     if not row or not row["there"]:

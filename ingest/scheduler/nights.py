@@ -1,7 +1,7 @@
 """`finops serve-schedule`: a process that stays, and begins a nightly when its time comes.
 
 Each nightly is a child process, `finops nightly` as a CronJob would start it: its memory goes back, dbt's and dlt's
-state is nobody else's, and one that hangs or dies takes no scheduler along. The database is the scheduler's memory: at
+state is its own, and one that hangs or dies cannot bring the scheduler down. The database is the scheduler's memory: at
 its start, a time that came since the last nightly that succeeded is caught up while it is no older than the deadline.
 """
 
@@ -39,7 +39,7 @@ JOB = "nightly"
 CRON_FIELDS = ("second", "minute", "hour", "day", "month", "day_of_week")
 # Once it is told to stop, a nightly closes its run in that many seconds or is killed: the next one marks it FAILED.
 TIME_TO_CLOSE = 30
-_SAID = {
+_EVENT_TEXT = {
     EVENT_JOB_MISSED: "missed: the process was busy, suspended or off for longer than schedule.starting_deadline",
     EVENT_JOB_MAX_INSTANCES: "not begun: the nightly before it is still at work",
     EVENT_JOB_ERROR: "broke off: the nightly's process could not be started or followed",
@@ -63,7 +63,7 @@ def trigger(cron: str, timezone: str) -> CronTrigger:
         zone = ZoneInfo(timezone)
     except (KeyError, ValueError, OSError) as error:
         raise ConfigurationError(
-            f"schedule.timezone '{timezone}' is no IANA time zone: write for example Europe/Paris"
+            f"schedule.timezone '{timezone}' is not an IANA time zone: write for example Europe/Paris"
         ) from error
     fields = cron.split()
     if len(fields) not in (len(CRON_FIELDS) - 1, len(CRON_FIELDS)):
@@ -76,7 +76,7 @@ def trigger(cron: str, timezone: str) -> CronTrigger:
     try:
         return CronTrigger(**dict(zip(reversed(CRON_FIELDS), reversed(fields), strict=False)), timezone=zone)
     except ValueError as error:
-        raise ConfigurationError(f"schedule.cron '{cron}' is no cron expression: {error}") from error
+        raise ConfigurationError(f"schedule.cron '{cron}' is not a cron expression: {error}") from error
 
 
 def _environment() -> dict[str, str]:
@@ -84,7 +84,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "INGEST__RUN_ID"}
 
 
-class Nights:
+class NightlyScheduler:
     """Begins the nightlies, one at a time, and ends the one at work when the process is to stop."""
 
     def __init__(self, schedule: Schedule, progress: Progress) -> None:
@@ -191,4 +191,6 @@ class Nights:
 
     def _say(self, event: JobEvent) -> None:
         times = getattr(event, "scheduled_run_times", None) or [getattr(event, "scheduled_run_time", None)]
-        self._progress.event("night", at=times[0], what=_SAID[event.code], error=getattr(event, "exception", None))
+        self._progress.event(
+            "night", at=times[0], what=_EVENT_TEXT[event.code], error=getattr(event, "exception", None)
+        )

@@ -1,4 +1,4 @@
--- The months that a run of that day still works on as a matter of course: as ingest/periods.py has it.
+-- The months that the nightly of that day still re-reads: as ingest/periods.py has it.
 create or replace function finops.open_periods(as_of date) returns date [] language sql immutable as $$
     select array(
         select distinct cast(date_trunc('month', cast(day as timestamp)) as date)
@@ -21,7 +21,7 @@ $$;
 
 -- Called by whoever holds the locks of a run that failed, or whose process died, and goes on with it: what ended it is
 -- kept as a step, what it had asked dbt to publish and was not published is asked for anew.
-create or replace function finops.take_up_run(taken uuid, starter text, more_periods date []) returns void
+create or replace function finops.resume_run(taken uuid, starter text, more_periods date []) returns void
 language sql as $$
     update finops.etl_extractions
     set status = 'FAILED', ended_at = clock_timestamp(), error = 'the process died'

@@ -9,7 +9,7 @@ from typing import Literal
 
 from finops.ingest.sources.rest.pagination import Cursor, LinkHeader, NextUrl, Offset, Pagination, SinglePage
 
-# `reference` is no domain of cost: what says who owns what has raw tables and a ledger like the others, and no relevé.
+# `reference` is not a domain of cost: who owns what has raw tables and a ledger like the others, and no relevé.
 Domain = Literal["reference", "open_legacy", "private_cloud", "public_cloud", "native"]
 Measure = Literal["reference", "inventory", "metered", "billed"]
 
@@ -77,10 +77,10 @@ class HttpSource(Source):
         errors: key whose presence makes an answer an error, though its status is 200.
         record_id: format string over the record; None where the product gives its records no identity, and the
             content's own hash stands in.
-        skip: records whose field has this value are no records, such as Artifactory's TOTAL row.
+        skip: records whose field has this value are not records, such as Artifactory's TOTAL row.
         pagination: how the pages follow each other.
         not_ready: an answer whose field has this value says to ask again.
-        gives_past: whether the product can answer for a past day again.
+        supports_past_days: whether the product can answer for a past day again.
         token_header: the header that carries the token; `Authorization` takes it as a bearer token;
             `sources.<service>.token_header` is another.
     """
@@ -99,7 +99,7 @@ class HttpSource(Source):
     skip: Mapping[str, str] = field(default_factory=dict)
     pagination: Pagination = field(default_factory=SinglePage)
     not_ready: Mapping[str, str] = field(default_factory=dict)
-    gives_past: bool = True
+    supports_past_days: bool = True
     token_header: str = "Authorization"  # noqa: S105 a header's name
 
     @property
@@ -187,7 +187,7 @@ GITLAB_STORAGE = HttpSource(
     records="$[*]",
     record_id="{id}",
     pagination=LinkHeader(),
-    gives_past=False,
+    supports_past_days=False,
 )
 # https://docs.gitlab.com/api/graphql/reference/#queryciminutesusage: the month's compute minutes of a top-level group,
 # project by project. GitLab writes the month itself (monthIso8601), and what it says is what counts.
@@ -212,7 +212,7 @@ GITLAB_CI_MINUTES = HttpSource(
     each="ci_namespaces",
     records="data.ciMinutesUsage.nodes[*].projects.nodes[*]",
     envelope={"monthIso8601": "data.ciMinutesUsage.nodes[*].monthIso8601"},
-    # GitLab answers null where the token may not see the namespace, or where it is no top-level group
+    # GitLab answers null where the token may not see the namespace, or where it is not a top-level group
     required="data.ciMinutesUsage.nodes",
     errors="errors",
     record_id="{project[id]}",
@@ -236,7 +236,7 @@ ARTIFACTORY_STORAGE = HttpSource(
     envelope={"binariesSummary": "binariesSummary"},
     record_id="{repoKey}",
     skip={"repoKey": "TOTAL"},
-    gives_past=False,
+    supports_past_days=False,
 )
 # https://cube.dev/docs/product/apis-integrations/rest-api/reference
 CUBE_USAGE = HttpSource(
@@ -271,7 +271,7 @@ BACKSTAGE_CATALOG = HttpSource(
     required="items",
     record_id="{kind}:{metadata[namespace]}/{metadata[name]}",
     pagination=Cursor("pageInfo.nextCursor"),
-    gives_past=False,
+    supports_past_days=False,
 )
 
 SOURCES: tuple[MongoSource | HttpSource, ...] = (

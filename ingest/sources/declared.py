@@ -79,7 +79,7 @@ class Declaration(_Declared):
         record_id: format string over a record; without it, the content is the identity.
         measure: `metered` quantities are added up, `inventory` is a capacity on a day.
         window: what one answer covers; the quantity of a `month` is spread over its days.
-        gives_past: whether the service can be asked for a past day.
+        supports_past_days: whether the service can be asked for a past day.
         skip: a record in which one of these fields has this value is none.
         not_ready: an answer in which one of these fields has this value says to ask again.
         application: the field that names the application, by its code or an alias.
@@ -93,7 +93,7 @@ class Declaration(_Declared):
     domain: Literal["open_legacy", "private_cloud", "native"] = "native"
     measure: Literal["metered", "inventory"] = "metered"
     window: Literal["day", "month"] = "day"
-    gives_past: bool = True
+    supports_past_days: bool = True
     pagination: Annotated[Pagination, Field(discriminator="kind")] = SinglePage()
     skip: Mapping[str, str] = {}
     not_ready: Mapping[str, str] = {}
@@ -150,7 +150,7 @@ def declared_source(name: str, table: Mapping[str, Any]) -> DeclaredSource:
             pagination=declaration.pagination,
             skip=declaration.skip,
             not_ready=declaration.not_ready,
-            gives_past=declaration.gives_past,
+            supports_past_days=declaration.supports_past_days,
         ),
         declaration,
     )

@@ -20,7 +20,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
-from finops.ingest.config.settings import ConfiguredSource, Limits
+from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.catalog import Window
@@ -42,7 +42,7 @@ _UNREACHED = {
 }
 
 
-def records(configured: ConfiguredSource, limits: Limits, windows: list[Window]) -> Iterator[Record]:
+def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: list[Window]) -> Iterator[Record]:
     """Every document of the collection in each window, whole, with its BSON types.
 
     Raises:
@@ -57,7 +57,7 @@ def records(configured: ConfiguredSource, limits: Limits, windows: list[Window])
                 yield Record(_identity(document["_id"]), window.start, encode(document, limits.mask_fields))
 
 
-def probe(configured: ConfiguredSource, limits: Limits) -> Probe:
+def probe(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
     """Whether the collection can be read: one document of it, of whatever day.
 
     Raises:
@@ -69,19 +69,19 @@ def probe(configured: ConfiguredSource, limits: Limits) -> Probe:
         hello = database.command(
             "hello", codec_options=database.codec_options, read_preference=database.read_preference
         )
-        ahead = hello["localTime"] - datetime.now(UTC) if "localTime" in hello else None
+        clock_skew = hello["localTime"] - datetime.now(UTC) if "localTime" in hello else None
         document = collection.find_one(_extended_json(options, "filter"), _projection(options))
     what = "a document" if document else "no document"
-    return Probe(f"{what} in {database.name}.{collection.name}", ahead, is_empty=document is None)
+    return Probe(f"{what} in {database.name}.{collection.name}", clock_skew, is_empty=document is None)
 
 
 @contextmanager
-def _collection(configured: ConfiguredSource, limits: Limits) -> Iterator[Collection[dict[str, Any]]]:
+def _collection(configured: ConfiguredSource, limits: ExtractionSettings) -> Iterator[Collection[dict[str, Any]]]:
     """The collection, which exists; what the driver says meanwhile is said in our words."""
     options = configured.options
     where = f"{configured.source.name} (sources.cmdb.uri)"
     with _clear_errors(where), _client(options, limits) as client:
-        # one byte that is no UTF-8 does not cost the whole collection
+        # one byte that is not UTF-8 does not cost the whole collection
         codec = client.codec_options.with_options(unicode_decode_error_handler="backslashreplace")
         database = client.get_database(options.get("database", "cmdb"), codec_options=codec)
         if not _exists(database, options["collection"]):
@@ -113,7 +113,7 @@ def _clear_errors(where: str) -> Iterator[None]:
         raise SourceError(f"{where}: MongoDB refuses: {_first(error)}; check {remedy}") from error
     except BSONError as error:
         raise SourceError(
-            f"{where}: a document is no BSON that can be read ({_first(error)}): find and correct it in the CMDB, or "
+            f"{where}: a document is not BSON that can be read ({_first(error)}): find and correct it in the CMDB, or "
             "leave it out by sources.cmdb.filter"
         ) from error
     except PyMongoError as error:
@@ -124,7 +124,7 @@ class _AddressError(Exception):
     """The driver's own words may hold a piece of the password."""
 
 
-def _client(options: Mapping[str, str], limits: Limits) -> MongoClient[dict[str, Any]]:
+def _client(options: Mapping[str, str], limits: ExtractionSettings) -> MongoClient[dict[str, Any]]:
     names = {"readPreference": "read_preference", "readConcernLevel": "read_concern"}
     # they win over the address's
     settings: dict[str, Any] = {name: options[key] for name, key in names.items() if key in options}

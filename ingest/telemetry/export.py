@@ -1,4 +1,4 @@
-"""What a run tells when it is over: metrics and traces, where they are set. To fail at that never fails a run."""
+"""Export metrics and traces after a run. Export errors are logged and never fail the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENDED = "select run_id::text from finops.etl_runs where end_time >= %s order by 
 
 
 @contextmanager
-def told(connection: Connection, progress: Progress) -> Iterator[None]:
+def exporting_telemetry(connection: Connection, progress: Progress) -> Iterator[None]:
     """Tell of the run that opens and closes within the block, whether it succeeds, fails or is interrupted."""
     row = connection.execute("select clock_timestamp() as now").fetchone()
     try:

@@ -23,11 +23,11 @@ from finops.ingest.config.redaction import redact
 
 
 @dataclass(frozen=True)
-class Line:
-    """A source on its way; `advance` adds rows, `passed_over` says what of it does not count, and why."""
+class SourceProgress:
+    """A source on its way; `advance` adds rows, `skipped` says what of it does not count, and why."""
 
     advance: Callable[[int], None]
-    passed_over: Callable[[str, str], None]
+    skipped: Callable[[str, str], None]
 
 
 class Progress:
@@ -51,7 +51,7 @@ class Progress:
         print(f"time={now} event={event} {fields}".rstrip() + "\n", end="", file=sys.stderr, flush=True)  # noqa: T201
 
     @contextmanager
-    def source(self, name: str) -> Iterator[Line]:
+    def source(self, name: str) -> Iterator[SourceProgress]:
         """A source while it is extracted."""
         rows = [0]
         start = time.monotonic()
@@ -59,11 +59,11 @@ class Progress:
         def advance(count: int) -> None:
             rows[0] += count
 
-        yield Line(advance, partial(self._passed_over, name))
+        yield SourceProgress(advance, partial(self._passed_over, name))
         self.event("extracted", source=name, rows=rows[0], seconds=f"{time.monotonic() - start:.1f}")
 
     def _passed_over(self, name: str, what: str, why: str) -> None:
-        self.event("passed_over", source=name, what=what, why=why)
+        self.event("skipped", source=name, what=what, why=why)
 
     def failed(self, name: str, error: str) -> None:
         """A source, or a step, that failed."""
@@ -105,7 +105,7 @@ class TerminalProgress(Progress):
         self._console.print(f"[bold]{escape(event)}[/]  {escape(redact(text, self._secrets))}", highlight=False)
 
     @contextmanager
-    def source(self, name: str) -> Iterator[Line]:
+    def source(self, name: str) -> Iterator[SourceProgress]:
         """A source while it is extracted."""
         task = self._bars.add_task(f"extract {name}", total=None, count="")
         rows = [0]
@@ -114,7 +114,7 @@ class TerminalProgress(Progress):
             rows[0] += count
             self._bars.update(task, count=f"{rows[0]:,} records")
 
-        yield Line(advance, partial(self._passed_over, name))
+        yield SourceProgress(advance, partial(self._passed_over, name))
         self._finish(task)
 
     @contextmanager

@@ -54,7 +54,7 @@ Row = Mapping[str, object]
 
 
 def endpoint() -> str | None:
-    """Where traces go; None: nowhere, as long as nobody says."""
+    """Where traces go; None when no endpoint is configured."""
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none":
         return None
     return next((address for name in ENDPOINTS if (address := os.environ.get(name))), None)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from finops.api import months
-from finops.api.costs.query import Base, CostQuery
+from finops.api.costs.query import Comparison, CostQuery
 from finops.api.http import openapi as documentation
 from finops.api.http.parameters import Dimension
 from finops.api.schemas import Costs, History
@@ -474,7 +474,7 @@ def test_one_application_s_year_reaches_its_index(costs: Database, groups: str) 
         date(2026, 12, 1),
         ["product"],
         {"application": ["ERP"]},
-        Base(date(2025, 1, 1), date(2025, 12, 1), 12),
+        Comparison(date(2025, 1, 1), date(2025, 12, 1), 12),
     )
     with costs.transaction():
         costs.execute("set local enable_seqscan = off; set local enable_bitmapscan = off; set local role finops_api")

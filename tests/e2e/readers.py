@@ -28,7 +28,7 @@ class Readers:
 
     Attributes:
         connect: a new connection for looking.
-        is_down: PostgreSQL itself was stopped, which is no fault of a run.
+        is_down: PostgreSQL itself was stopped, which is not a fault of a run.
     """
 
     connect: Callable[[], psycopg.Connection[tuple[Any, ...]]]

@@ -174,7 +174,7 @@ def test_what_is_no_size_is_a_reject_with_the_text_that_came(cmdb: MongoDatabase
 
 
 def damaged(**fields: object) -> RawBSONDocument:
-    """A machine whose ¿ are bytes that are no UTF-8."""
+    """A machine whose ¿ are bytes that are not UTF-8."""
     return RawBSONDocument(bson.encode({"_id": "vm-¿", **vm("m", 30, 30), **fields}).replace("¿".encode(), b"\xff\xfe"))
 
 
@@ -214,5 +214,5 @@ def test_a_document_that_is_no_bson_fails_that_source_alone(
         monkeypatch.setenv("SOURCES__CMDB__URI", uri)
         assert finops("nightly", "--source", "cmdb.vm", "--source", "focus.nimbus") == 1
     (said,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("Error: ")]
-    assert said.startswith("Error: cmdb.vm (sources.cmdb.uri): a document is no BSON")
+    assert said.startswith("Error: cmdb.vm (sources.cmdb.uri): a document is not BSON")
     assert scalar(database, "select sum(total_cost) from finops.fact_releve") == Decimal("1.10")

@@ -234,7 +234,7 @@ def test_a_setting_that_makes_no_sense_is_told_and_the_rest_is_looked_at(
 ) -> None:
     monkeypatch.setenv("SCHEDULE__TIMEZONE", "Mars/Olympus")
     found = findings(capfd)
-    assert "is no IANA time zone" in found["✗ schedule"]
+    assert "is not an IANA time zone" in found["✗ schedule"]
     assert "✗ PostgreSQL" in found
 
 

@@ -19,11 +19,11 @@ from typing import Any, LiteralString
 
 import pytest
 
-from finops.ingest.config.settings import Limits
+from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.database import connect
 from finops.ingest.periods import Period, parse_range
-from finops.ingest.pipeline.ledger import Outcome, decide, extraction
-from finops.ingest.pipeline.runs import Opening, Run, open_run
+from finops.ingest.pipeline.ledger import Outcome, accept_or_refuse, extraction
+from finops.ingest.pipeline.runs import Run, RunRequest, open_run
 from finops.ingest.sources.catalog import HttpSource, Source, Window, focus_source
 from tests.e2e.finops import Database, finops, last_run, scalar
 
@@ -33,7 +33,7 @@ SEED = int(os.environ.get("FINOPS_SEED", "20261002"))
 FIRST = date(2026, 9, 24)
 ONE_DAY = timedelta(days=1)
 MONTHS = parse_range("2026-08..2026-11")
-ANY_SIZE = Limits(3, 1, frozenset(), 30, 60, 5)  # type: ignore[arg-type] # a share of everything: nothing shrinks too much
+ANY_SIZE = ExtractionSettings(3, 1, frozenset(), 30, 60, 5)  # type: ignore[arg-type] # a share of everything: nothing shrinks too much
 
 PUBLISHED: dict[str, LiteralString] = {
     "relevés": "select id, source, application_id, product_id, family, charge_category, period, usage_quantity,"
@@ -130,7 +130,10 @@ def company(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @contextmanager
 def landing(as_of: date) -> Iterator[Run]:
     """A run that only extracts."""
-    with connect() as connection, open_run(connection, Opening("adhoc", MONTHS, as_of, "extract", only=["x"])) as run:
+    with (
+        connect() as connection,
+        open_run(connection, RunRequest("adhoc", MONTHS, as_of, "extract", only=["x"])) as run,
+    ):
         yield run
 
 
@@ -146,7 +149,7 @@ def night(company: Sequence[Feed], chance: random.Random, as_of: date) -> None:
                 outcomes = [feed.land(run, chance, window) for window in windows]
                 if fate == "breaks off":
                     raise ConnectionError
-                decide(run, feed.source, outcomes, ANY_SIZE, accept_shrink=True)
+                accept_or_refuse(run, feed.source, outcomes, ANY_SIZE, accept_shrink=True)
             with run.step("extract", feed.source.name):
                 pass
 

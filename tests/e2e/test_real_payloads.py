@@ -99,7 +99,7 @@ def test_novas_next_page_on_another_host_is_not_followed(
     with serving({"/os-simple-tenant-usage": payload("openstack/nova_simple_tenant_usage_detail.json")}) as url:
         monkeypatch.setenv("SOURCES__OPENSTACK__URL", url)
         assert nightly("2026-09-02", "openstack.usage") == 1
-    assert "sent us to another host" in capfd.readouterr().err
+    assert "redirected to another host" in capfd.readouterr().err
     assert scalar(database, "select count(*) from finops.fact_releve") == 0
 
 

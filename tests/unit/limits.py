@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from finops.ingest.config.settings import Limits
+from finops.ingest.config.settings import ExtractionSettings
 
-LIMITS = Limits(
+LIMITS = ExtractionSettings(
     lookback_days=3,
     max_shrink=Decimal("0.5"),
     mask_fields=frozenset({"password"}),

@@ -1,4 +1,4 @@
-"""A real HTTP server that does as a function says: bytes that are no text, an answer that drips, TLS, OAuth2 tokens."""
+"""A real HTTP server that does as a function says: bytes, an answer that drips, TLS, OAuth2 tokens."""
 
 import json
 import ssl

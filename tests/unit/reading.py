@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import simplejson
 
-from finops.ingest.config.settings import ConfiguredSource, Limits
+from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.catalog import HttpSource, Window
 from finops.ingest.sources.documents import Record
@@ -26,7 +26,7 @@ def read(
     source: HttpSource,
     url: str,
     windows: tuple[Window, ...] = (FIRST,),
-    limits: Limits = QUICK,
+    limits: ExtractionSettings = QUICK,
     /,
     **options: str,
 ) -> list[Record]:

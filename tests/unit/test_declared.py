@@ -31,7 +31,7 @@ def refusal(**keys: object) -> str:
 
 def test_a_short_declaration_is_a_native_meter() -> None:
     source = declared_source("helpdesk", TABLE).source
-    assert (source.name, source.service, source.domain, source.table, source.measure, source.gives_past) == (
+    assert (source.name, source.service, source.domain, source.table, source.measure, source.supports_past_days) == (
         "http.helpdesk",
         "http.helpdesk",
         "native",

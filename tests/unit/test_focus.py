@@ -312,7 +312,7 @@ def test_a_file_of_contract_commitments_is_passed_over(tmp_path: Path) -> None:
     found = export(tmp_path)
     assert found.count()[SEPTEMBER][SEPTEMBER]["BilledCost"] == Decimal(2)
     assert len(rows(found)) == 1
-    assert found.passed_over == {"commitments.csv": "it is FOCUS's Contract Commitment data set, which holds no costs"}
+    assert found.skipped == {"commitments.csv": "it is FOCUS's Contract Commitment data set, which holds no costs"}
 
 
 @pytest.mark.parametrize("name", ["bill.csv", "bill.csv.gz", "bill.parquet"])

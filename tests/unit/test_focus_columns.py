@@ -40,7 +40,7 @@ def instant_of(text: str) -> tuple[datetime | None, str | None]:
 
 
 def tags_of(text: str) -> tuple[Any, str | None]:
-    """What a text becomes, and what is kept of it because it is no object."""
+    """What a text becomes, and what is kept of it because it is not an object."""
     values, misfits = tags(pa.array([text]), NOTHING_MASKED)
     found = values[0].as_py()
     return None if found is None else simplejson.loads(found, use_decimal=True), misfits.get(0)

@@ -216,7 +216,7 @@ def test_an_aws_run_whose_file_is_missing_leaves_its_place_to_the_one_before(tmp
     newest = aws(tmp_path, ["focus-00001.csv"], "20260911T030405-bbbb")
     found = export(tmp_path)
     assert billed(found) == Decimal(1)
-    assert list(found.passed_over) == [str(newest)]
+    assert list(found.skipped) == [str(newest)]
 
 
 def test_an_aws_run_whose_file_is_damaged_leaves_its_place_to_the_one_before(tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ def test_the_version_that_a_manifest_states_is_held_to_its_columns(
 def test_a_manifest_that_can_not_be_understood_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
     write(tmp_path / "a.csv", line())
     (tmp_path / "manifest.json").write_text(content)
-    assert refusal(tmp_path).startswith(f"focus.aws: {tmp_path}/manifest.json is no manifest (")
+    assert refusal(tmp_path).startswith(f"focus.aws: {tmp_path}/manifest.json is not a manifest (")
 
 
 def test_json_that_is_no_manifest_of_an_export_says_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-from finops.ingest.pipeline.load import BATCH_BYTES, BATCH_ROWS, DOCUMENT, document_tables, stamped
+from finops.ingest.pipeline.load import BATCH_BYTES, BATCH_ROWS, DOCUMENT, document_tables, with_lineage_columns
 from finops.ingest.sources.catalog import CMDB_VM, focus_source
 from finops.ingest.sources.documents import Record
 
@@ -86,7 +86,7 @@ def test_a_table_of_documents_has_the_raw_columns_in_order() -> None:
 
 def test_the_columns_of_a_bill_follow_the_stamps_and_may_be_null() -> None:
     bill = pa.table({"billed_cost": pa.array([None], pa.decimal128(38, 20)), "record_id": ["a.csv#1"]})
-    found = stamped(focus_source("aws"), RUN, pa.array([DAY]), bill).schema
+    found = with_lineage_columns(focus_source("aws"), RUN, pa.array([DAY]), bill).schema
     assert [(field.name, field.nullable) for field in found] == [
         ("record_id", False),
         ("source", False),

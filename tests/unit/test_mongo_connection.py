@@ -205,8 +205,8 @@ def test_the_doctor_s_question_is_one_document_and_the_server_s_clock(guarded: G
     configured = ConfiguredSource(CMDB_VM, {"uri": guarded.uri(), "collection": "vms"})
     probe = mongo.probe(configured, LIMITS)
     assert (probe.found, probe.is_empty) == ("a document in cmdb.vms", False)
-    assert probe.ahead is not None
-    assert abs(probe.ahead.total_seconds()) < 5
+    assert probe.clock_skew is not None
+    assert abs(probe.clock_skew.total_seconds()) < 5
 
 
 def test_the_doctor_s_question_needs_the_right_password_too(guarded: Guarded) -> None:

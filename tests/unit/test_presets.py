@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from finops.ingest.config.settings import Limits
+from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.sources.catalog import (
     ARTIFACTORY_STORAGE,
     CLOUDKITTY_SUMMARY,
@@ -50,7 +50,9 @@ def minutes_of(*months: dict[str, Any]) -> Answer:
     return answer({"data": {"ciMinutesUsage": {"nodes": list(months)}}})
 
 
-def ci_minutes(service: Service, limits: Limits = QUICK, namespaces: tuple[str, ...] = (SHOP,)) -> list[Record]:
+def ci_minutes(
+    service: Service, limits: ExtractionSettings = QUICK, namespaces: tuple[str, ...] = (SHOP,)
+) -> list[Record]:
     """The records of the CI minutes of these namespaces."""
     options = {"ci_namespaces": json.dumps(namespaces), "token": "glpat-1"}
     return read(GITLAB_CI_MINUTES, service.url, (SEPTEMBER,), limits, **options)
@@ -80,7 +82,7 @@ PRESETS = [
 every_preset = pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.source.path)
 
 
-def records_of(preset: Preset, url: str, limits: Limits = QUICK, /, **options: str) -> list[Record]:
+def records_of(preset: Preset, url: str, limits: ExtractionSettings = QUICK, /, **options: str) -> list[Record]:
     """The records of a preset, with what it can't do without."""
     required = {"query": "{}", "ci_namespaces": json.dumps([SHOP])}
     return read(preset.source, url, (FIRST,), limits, **(required | options))

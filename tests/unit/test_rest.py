@@ -182,7 +182,7 @@ def test_a_source_of_one_page_is_asked_once(service: Service) -> None:
 def test_a_next_page_on_another_host_is_an_error(service: Service, start_service: Callable[[], Service]) -> None:
     elsewhere = start_service()
     service.will(nova_page("a", following=f"{elsewhere.url}/os-simple-tenant-usage?marker=a"))
-    assert "sent us to another host" in refusal(OPENSTACK_USAGE, service, token="gAAAA-1")
+    assert "redirected to another host" in refusal(OPENSTACK_USAGE, service, token="gAAAA-1")
 
 
 @pytest.mark.parametrize("source", [OPENSTACK_USAGE, GITLAB_STORAGE], ids=lambda source: source.name)

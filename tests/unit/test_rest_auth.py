@@ -155,7 +155,7 @@ def test_the_client_s_secret_goes_to_the_authority_alone(service: Service, autho
 
 def test_the_source_s_token_does_not_follow_a_link_to_the_authority(service: Service, authority: OddService) -> None:
     service.will(answer([{"id": 1}], Link=f'<{authority.url}/projects>; rel="next"'))
-    assert "sent us to another host" in refusal(GITLAB_STORAGE, service, **client(authority))
+    assert "redirected to another host" in refusal(GITLAB_STORAGE, service, **client(authority))
     assert [asked.command for asked in authority.asked] == ["POST"]
 
 

@@ -108,7 +108,7 @@ def test_an_empty_page_before_the_total_is_an_error(service: Service) -> None:
 @pytest.mark.parametrize("more", [{}, {"total": None}, {"total": "many"}, {"total": []}], ids=repr)
 def test_a_total_that_is_no_number_is_a_clear_error(service: Service, more: dict[str, object]) -> None:
     service.will(page(1, **more))
-    assert "the next page can't be told" in refusal(wrapped(Offset(total="total")), service)
+    assert "cannot determine the next page" in refusal(wrapped(Offset(total="total")), service)
 
 
 # Cursors

@@ -3,12 +3,12 @@ from datetime import date
 
 from finops.ingest.config.settings import ConfiguredSource
 from finops.ingest.sources.catalog import GITLAB_CI_MINUTES, HttpSource, Window
-from finops.ingest.sources.rest.requests import Question, questions
+from finops.ingest.sources.rest.requests import RequestTemplate, questions
 
 SEPTEMBER = Window(date(2026, 9, 1), date(2026, 10, 1))
 
 
-def asked(source: HttpSource, **options: str) -> list[Question]:
+def asked(source: HttpSource, **options: str) -> list[RequestTemplate]:
     """What the source is asked for September."""
     return list(questions(ConfiguredSource(source, options), source, SEPTEMBER))
 
@@ -39,4 +39,4 @@ def test_each_question_has_a_body_of_its_own() -> None:
 
 
 def test_without_a_body_there_is_none() -> None:
-    assert asked(replace(GITLAB_CI_MINUTES, body=None, each=None)) == [Question({}, None)]
+    assert asked(replace(GITLAB_CI_MINUTES, body=None, each=None)) == [RequestTemplate({}, None)]

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from finops.ingest.config.settings import Limits
+from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.sources.catalog import GITLAB_STORAGE
 
 from .authority import Authority
@@ -26,7 +26,7 @@ def gaps(service: Service) -> list[float]:
     return [after.at - before.at for before, after in pairwise(service.asked)]
 
 
-def refusal(url: str, limits: Limits = QUICK, **options: str) -> str:
+def refusal(url: str, limits: ExtractionSettings = QUICK, **options: str) -> str:
     """What is said when GitLab is read at this address."""
     return failure(lambda: read(GITLAB_STORAGE, url, (FIRST,), limits, **options))
 
@@ -259,4 +259,4 @@ def test_a_redirect_from_https_to_http_is_not_followed(
     ours, _ = authorities
     with serving_oddly(lambda exchange: exchange.send(b"", 302, Location=f"{service.url}/x"), ours.server) as secure:
         said = refusal(secure.url, token="glpat-1", ca_bundle=str(ours.bundle))
-    assert ("sent us to another host" in said, service.asked) == (True, [])
+    assert ("redirected to another host" in said, service.asked) == (True, [])

@@ -52,9 +52,9 @@ def test_days_of_the_week_go_by_name() -> None:
     [
         ("30 2 * * 1", "UTC", "write the days of the week as mon"),
         ("30 2", "UTC", "has 2 fields"),
-        ("30 25 * * *", "UTC", "is no cron expression"),
-        ("30 2 * * *", "Paris", "schedule.timezone 'Paris' is no IANA time zone"),
-        ("30 2 * * *", "../etc/passwd", "is no IANA time zone"),
+        ("30 25 * * *", "UTC", "is not a cron expression"),
+        ("30 2 * * *", "Paris", "schedule.timezone 'Paris' is not an IANA time zone"),
+        ("30 2 * * *", "../etc/passwd", "is not an IANA time zone"),
     ],
 )
 def test_what_can_t_be_read_is_refused(cron: str, zone: str, said: str) -> None:

@@ -176,7 +176,7 @@ def test_tables_of_a_file_are_read_as_json(folder: Path) -> None:
 
 def test_a_run_s_id_that_is_no_uuid_is_named() -> None:
     os.environ["INGEST__RUN_ID"] = "$(JOB)"
-    with pytest.raises(ConfigurationError, match=r"^ingest.run_id '\$\(JOB\)' is no UUID"):
+    with pytest.raises(ConfigurationError, match=r"^ingest.run_id '\$\(JOB\)' is not a UUID"):
         run_id()
 
 
@@ -200,18 +200,18 @@ def test_options_of_a_bucket_that_are_no_json_are_named() -> None:
     "url", ["gitlab.example.com", "ftp://gitlab.example.com", "//gitlab", "https://[gitlab", "https:///api"]
 )
 def test_an_address_that_is_not_http_is_named(url: str) -> None:
-    assert refusal(SOURCES__GITLAB__URL=url).startswith(f"sources.gitlab.url '{url}' is no HTTP address")
+    assert refusal(SOURCES__GITLAB__URL=url).startswith(f"sources.gitlab.url '{url}' is not an HTTP address")
 
 
 def test_an_address_of_tokens_that_is_not_http_is_named() -> None:
     said = refusal(**GITLAB, **(CLIENT | {"SOURCES__GITLAB__TOKEN_URL": "sso.example.com"}))
-    assert said.startswith("sources.gitlab.token_url 'sso.example.com' is no HTTP address")
+    assert said.startswith("sources.gitlab.token_url 'sso.example.com' is not an HTTP address")
 
 
 @pytest.mark.parametrize("header", ["X Token", "X-Token:", "jeton é", "a\tb"])
 def test_a_header_s_name_that_is_none_is_named(header: str) -> None:
     said = refusal(**GITLAB, SOURCES__GITLAB__TOKEN="glpat-1", SOURCES__GITLAB__TOKEN_HEADER=header)
-    assert said.startswith(f"sources.gitlab.token_header '{header}' is no header's name")
+    assert said.startswith(f"sources.gitlab.token_header '{header}' is not a header's name")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_half_of_the_credentials_says_what_is_missing(half: dict[str, str], pres
 def test_a_bundle_of_authorities_that_is_not_there_is_named(folder: Path) -> None:
     missing = folder / "ca.pem"
     said = refusal(**GITLAB, SOURCES__GITLAB__CA_BUNDLE=str(missing))
-    assert said.startswith(f"sources.gitlab.ca_bundle '{missing}' is no file of PEM certificates (No such file")
+    assert said.startswith(f"sources.gitlab.ca_bundle '{missing}' is not a file of PEM certificates (No such file")
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
@@ -259,7 +259,7 @@ def test_a_bundle_that_holds_no_certificate_is_named(folder: Path, text: str) ->
     bundle = folder / "ca.pem"
     bundle.write_text(text)
     said = refusal(**GITLAB, SOURCES__GITLAB__CA_BUNDLE=str(bundle))
-    assert said.startswith(f"sources.gitlab.ca_bundle '{bundle}' is no file of PEM certificates")
+    assert said.startswith(f"sources.gitlab.ca_bundle '{bundle}' is not a file of PEM certificates")
 
 
 def test_cube_without_a_query_says_what_is_missing() -> None:
@@ -293,7 +293,7 @@ def test_a_batch_size_is_a_whole_number() -> None:
     assert "sources.cmdb.batch_size 'many'" in refusal(**CMDB, SOURCES__CMDB__BATCH_SIZE="many")
 
 
-# Limits
+# ExtractionSettings
 
 
 @pytest.mark.parametrize("key", ["max_shrink", *WHOLE_NUMBERS])

@@ -37,7 +37,7 @@ def test_a_file_that_node_exporter_would_not_read_is_refused(monkeypatch: pytest
 
 def test_an_address_that_is_none_is_refused_and_its_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METRICS__PUSHGATEWAY", "pusher:s3cret@gateway:9091")
-    with pytest.raises(ConfigurationError, match=r"is no HTTP address") as refused:
+    with pytest.raises(ConfigurationError, match=r"is not an HTTP address") as refused:
         exports()
     assert "s3cret" not in str(refused.value)
 

@@ -39,20 +39,20 @@ def test_filters_are_values_by_key(text: str, wanted: dict[str, list[str]]) -> N
     ("text", "said"),
     [
         ("provider:native", "is not in parentheses"),
-        ("(provider)", "'provider' is no filter"),
-        ("(provider:)", "is no filter"),
-        ("(:native)", "is no filter"),
-        ("(provider:native,)", "'' is no filter"),
-        ("(provider:a|b)", "is no filter"),
-        ("(provider:(a|))", "is no filter"),
+        ("(provider)", "'provider' is not a filter"),
+        ("(provider:)", "is not a filter"),
+        ("(:native)", "is not a filter"),
+        ("(provider:native,)", "'' is not a filter"),
+        ("(provider:a|b)", "is not a filter"),
+        ("(provider:(a|))", "is not a filter"),
         ("(provider:(a| ))", "has an empty value"),
-        ("(provider:(a)", "is no filter"),
-        ("(provider:a:b)", "is no filter"),
-        ("(provider:((a)))", "is no filter"),
+        ("(provider:(a)", "is not a filter"),
+        ("(provider:a:b)", "is not a filter"),
+        ("(provider:((a)))", "is not a filter"),
         ("(provider:a,provider:b)", "comes twice"),
         ("(region:eu)", "there are provider, account, project, service, category"),
         ("(id:1)", "there is no 'id'"),
-        ("(provider:a\x00)", "is no filter"),
+        ("(provider:a\x00)", "is not a filter"),
     ],
 )
 def test_what_can_t_be_read_is_refused_and_said(text: str, said: str) -> None:
@@ -94,9 +94,9 @@ def test_any_other_moment_is_its_day_in_utc() -> None:
     [
         (1788220800000, 1785542400000, "is before startTime"),
         (0, 1788220800000, "is more than 36 months"),
-        (10**18, 10**18, "is no time"),
-        (-(10**18), 0, "is no time"),
-        (10**40, 10**40, "is no time"),
+        (10**18, 10**18, "is not a time"),
+        (-(10**18), 0, "is not a time"),
+        (10**40, 10**40, "is not a time"),
     ],
 )
 def test_days_that_make_no_sense_are_refused(start: int, end: int, said: str) -> None:

@@ -19,7 +19,7 @@ from finops.api.backstage.cost_insights import service as answers
 from finops.api.backstage.cost_insights.schemas import Alert, Cost, Entity, Group, MetricData, Product, Project
 from finops.api.backstage.cost_insights.service import Row, by_part, kind, one_currency
 from finops.api.backstage.intervals import AnyIntervals, Intervals, TwoIntervals
-from finops.api.database import Connection, Reading
+from finops.api.database import Connection, ReaderDep
 from finops.api.http.problems import ProblemError, responses, unavailable
 from finops.api.money import Day, ExactResponse
 
@@ -44,7 +44,7 @@ METRICS: Mapping[str, str | None] = {"totalCost": None, "unallocatedCost": "unal
     responses=responses(503),
     summary="Up to when costs are complete",
 )
-async def last_complete_billing_date(reader: Reading) -> ExactResponse:
+async def last_complete_billing_date(reader: ReaderDep) -> ExactResponse:
     """The last day that every source has accounted for: what was extracted and published says so, not the clock.
 
     A source that has said nothing for a month does not hold it back any more. Of a bill whose month is not over, or was
@@ -56,7 +56,7 @@ async def last_complete_billing_date(reader: Reading) -> ExactResponse:
 
 @router.get("/groups", response_model=list[Group], response_class=ExactResponse, summary="Groups that you may see")
 async def groups(
-    reader: Reading,
+    reader: ReaderDep,
     user: Annotated[  # noqa: ARG001 - part of the contract
         str | None, Query(description="Whom the plugin asks for. Who you are is said by your token alone.")
     ] = None,
@@ -66,7 +66,7 @@ async def groups(
 
 
 @router.get("/products", response_model=list[Product], response_class=ExactResponse, summary="Families, as products")
-async def products(reader: Reading) -> ExactResponse:
+async def products(reader: ReaderDep) -> ExactResponse:
     """What `costInsights.products` of app-config may name."""
     rows = await reader.rows(queries.FAMILIES)
     return ExactResponse([Product(kind=kind(row["family"]), name=row["family"]) for row in rows])
@@ -79,7 +79,7 @@ async def products(reader: Reading) -> ExactResponse:
     responses=responses(404, 422),
     summary="Applications of a group",
 )
-async def projects(reader: Reading, group: GroupId) -> ExactResponse:
+async def projects(reader: ReaderDep, group: GroupId) -> ExactResponse:
     """Whether they ever cost anything or not."""
     async with reader.transaction() as connection:
         await _known_group(connection, group)
@@ -95,7 +95,7 @@ async def projects(reader: Reading, group: GroupId) -> ExactResponse:
     summary="What a group costs, day by day",
 )
 async def group_daily_cost(
-    reader: Reading, group: GroupId, intervals: AnyIntervals, currency: Currency = None
+    reader: ReaderDep, group: GroupId, intervals: AnyIntervals, currency: Currency = None
 ) -> ExactResponse:
     """By family (`groupedCosts.product`) and by application (`groupedCosts.project`)."""
     async with reader.transaction() as connection:
@@ -111,7 +111,7 @@ async def group_daily_cost(
     summary="What an application costs, day by day",
 )
 async def project_daily_cost(
-    reader: Reading, project: ProjectId, intervals: AnyIntervals, currency: Currency = None
+    reader: ReaderDep, project: ProjectId, intervals: AnyIntervals, currency: Currency = None
 ) -> ExactResponse:
     """By family (`groupedCosts.product`)."""
     async with reader.transaction() as connection:
@@ -127,7 +127,7 @@ async def project_daily_cost(
     summary="What an entity of the catalogue costs, day by day",
 )
 async def catalog_entity_daily_cost(
-    reader: Reading,
+    reader: ReaderDep,
     entity: Annotated[
         str,
         Query(
@@ -166,7 +166,7 @@ async def catalog_entity_daily_cost(
     summary="A daily figure to compare a cost with",
 )
 async def daily_metric_data(
-    reader: Reading,
+    reader: ReaderDep,
     metric: Annotated[str, Path(description=" or ".join(METRICS), examples=list(METRICS))],
     intervals: TwoIntervals,
     currency: Currency = None,
@@ -189,7 +189,7 @@ async def daily_metric_data(
     summary="What a family cost in two periods, and who",
 )
 async def product_insights(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
-    reader: Reading,
+    reader: ReaderDep,
     product: Annotated[str, Query(max_length=255, description="A family's `kind`", examples=["compute"])],
     group: GroupId,
     intervals: TwoIntervals,
@@ -220,7 +220,7 @@ async def product_insights(  # noqa: PLR0913, PLR0917 - the plugin's own paramet
     responses=responses(404, 422),
     summary="What a group should look into",
 )
-async def alerts(reader: Reading, group: GroupId, currency: Currency = None) -> ExactResponse:
+async def alerts(reader: ReaderDep, group: GroupId, currency: Currency = None) -> ExactResponse:
     """Applications that cost at least 5 % more in the last complete quarter than in the one before, five at most.
 
     Those that were there for both, and were at least 1 % of the group's cost.

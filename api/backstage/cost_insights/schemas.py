@@ -111,7 +111,7 @@ class Entity(CostInsightsModel):
 
     id: str | None = Field(examples=["SHOP-WEB"], description="null: costs that nothing attributes to an application")
     aggregation: tuple[Number, Number] = Field(description="The previous period, then this one")
-    entities: dict[str, list[Entity]] = Field(description="By kind, dearest first; each list sums to the whole")
+    entities: dict[str, list[Entity]] = Field(description="By kind, most expensive first; each list sums to the whole")
     change: ChangeStatistic
 
 

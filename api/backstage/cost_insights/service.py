@@ -31,11 +31,11 @@ Row = Mapping[str, Any]
 Kind = Literal["product", "project"]
 
 UNALLOCATED = "UNALLOCATED"
-MOST_PARTS = 15  # of a breakdown: the plugin draws ten colours
-# What the plugin itself calls an excess (ChangeThreshold.upper), for an application that is no trifle of its group.
+MAX_PARTS = 15  # of a breakdown: the plugin draws ten colours
+# What the plugin itself calls an excess (ChangeThreshold.upper), for an application that is a notable part of it.
 GROWTH = Decimal("0.05")
 SHARE = Decimal("0.01")
-MOST_ALERTS = 5
+MAX_ALERTS = 5
 
 
 def kind(family: str) -> str:
@@ -125,7 +125,7 @@ def alerts(quarters: Intervals, rows: Sequence[Row]) -> list[Alert]:
         if growth.aggregation[0] >= floor and growth.change.ratio is not None and growth.change.ratio >= GROWTH
     ]
     worth.sort(key=lambda growth: (-growth.change.amount, growth.project))
-    return [Alert(data=growth) for growth in worth[:MOST_ALERTS]]
+    return [Alert(data=growth) for growth in worth[:MAX_ALERTS]]
 
 
 def _aggregation(series: Series, intervals: Intervals) -> list[DateAggregation]:
@@ -136,7 +136,7 @@ def _aggregation(series: Series, intervals: Intervals) -> list[DateAggregation]:
 
 
 def _parts(parts: Mapping[str, Series], intervals: Intervals) -> list[CostPart]:
-    kept = largest(parts, intervals, MOST_PARTS)
+    kept = largest(parts, intervals, MAX_PARTS)
     return [CostPart(id=name, aggregation=_aggregation(series, intervals)) for name, series in kept.items()]
 
 
@@ -163,7 +163,7 @@ def _entity(
 
 
 def _sum(identifier: str | None, name: str, children: list[Entity]) -> Entity:
-    """An entity that is the sum of its children, dearest first; of nothing, without a kind of children."""
+    """An entity that is the sum of its children, most expensive first; of nothing, without a kind of children."""
     children.sort(key=lambda child: (-sum(child.aggregation), child.id or ""))
     with localcontext(EXACT):
         previous = sum((child.aggregation[0] for child in children), ZERO)

@@ -25,7 +25,7 @@ COLUMNS: Mapping[str, str] = {
 FORM = "(key:value,key:(value|value))"
 TEXT = r"[^,:()|\x00]+"
 PAIR = re.compile(rf"\s*({TEXT}?)\s*:\s*(?:({TEXT}?)|\(({TEXT}(?:\|{TEXT})*)\))\s*", re.ASCII)
-MOST_MONTHS = 36
+MAX_MONTHS = 36
 
 
 def filters(text: str) -> dict[str, list[str]]:
@@ -38,20 +38,20 @@ def filters(text: str) -> dict[str, list[str]]:
         return {}
     inner = re.fullmatch(r"\s*\((.*)\)\s*", text, re.DOTALL)
     if not inner:
-        raise wrong("filters", f"'{text}' is not in parentheses: write {FORM}")
+        raise invalid_parameters("filters", f"'{text}' is not in parentheses: write {FORM}")
     found: dict[str, list[str]] = {}
     for pair in inner[1].split(","):
         read = PAIR.fullmatch(pair)
         if not read:
-            raise wrong("filters", f"'{pair.strip()}' is no filter: write {FORM}")
+            raise invalid_parameters("filters", f"'{pair.strip()}' is not a filter: write {FORM}")
         key, one, several = read.groups()
         if key not in COLUMNS:
-            raise wrong("filters", f"there is no '{key}' to filter on", [*COLUMNS])
+            raise invalid_parameters("filters", f"there is no '{key}' to filter on", [*COLUMNS])
         if key in found:
-            raise wrong("filters", f"'{key}' comes twice: write {key}:(a|b)")
+            raise invalid_parameters("filters", f"'{key}' comes twice: write {key}:(a|b)")
         found[key] = [value.strip() for value in (one or several).split("|")]
         if not all(found[key]):
-            raise wrong("filters", f"'{pair.strip()}' has an empty value")
+            raise invalid_parameters("filters", f"'{pair.strip()}' has an empty value")
     return found
 
 
@@ -64,7 +64,7 @@ def groups(text: str) -> list[str]:
     asked = [key.strip() for key in text.split(",")] if text.strip() else [*COLUMNS]
     for key in asked:
         if key not in COLUMNS:
-            raise wrong("groups", f"there is no '{key}' to group by", [*COLUMNS])
+            raise invalid_parameters("groups", f"there is no '{key}' to group by", [*COLUMNS])
     return [key for key in COLUMNS if key in asked]
 
 
@@ -75,7 +75,7 @@ def no_tags(text: str) -> None:
         ProblemError: (400) when there is one.
     """
     if text.strip() not in {"", "()"}:
-        raise wrong("tags", "relevés have no tags: send () and filter on project", ["()"])
+        raise invalid_parameters("tags", "relevés have no tags: send () and filter on project", ["()"])
 
 
 def days(start_time: int, end_time: int) -> tuple[date, date]:
@@ -85,20 +85,20 @@ def days(start_time: int, end_time: int) -> tuple[date, date]:
     quarter of an hour, or a millisecond before one, is such a midnight, and means the day that it is nearest to.
 
     Raises:
-        ProblemError: (400) when these are no times, the end comes first, or they are more than three years apart.
+        ProblemError: (400) when these are not times, the end comes first, or they are more than three years apart.
     """
     first = _day("startTime", start_time)
     last = (
         _day("endTime", end_time + 1) - timedelta(days=1) if _is_midnight(end_time + 1) else _day("endTime", end_time)
     )
     if last < first:
-        raise wrong("endTime", f"{last} is before startTime, {first}")
-    if (last.year - first.year) * 12 + last.month - first.month >= MOST_MONTHS:
-        raise wrong("startTime", f"{first} to {last} is more than {MOST_MONTHS} months")
+        raise invalid_parameters("endTime", f"{last} is before startTime, {first}")
+    if (last.year - first.year) * 12 + last.month - first.month >= MAX_MONTHS:
+        raise invalid_parameters("startTime", f"{first} to {last} is more than {MAX_MONTHS} months")
     return first, last
 
 
-def wrong(parameter: str, detail: str, allowed: list[str] | None = None) -> ProblemError:
+def invalid_parameters(parameter: str, detail: str, allowed: list[str] | None = None) -> ProblemError:
     """A 400 that names the parameter."""
     return ProblemError(
         HTTPStatus.BAD_REQUEST,
@@ -116,4 +116,4 @@ def _day(parameter: str, time: int) -> date:
     try:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time) + half).date()
     except OverflowError as error:
-        raise wrong(parameter, f"{time} is no time: write milliseconds since 1970") from error
+        raise invalid_parameters(parameter, f"{time} is not a time: write milliseconds since 1970") from error

@@ -14,13 +14,13 @@ from finops.api.backstage.cost_insights.service import Row, one_currency
 from finops.api.backstage.infrawallet import parameters as question
 from finops.api.backstage.infrawallet.schemas import CostReports, Report
 from finops.api.backstage.queries import reports as reports_query
-from finops.api.database import Reading
+from finops.api.database import ReaderDep
 from finops.api.http.problems import responses
 from finops.api.money import ExactResponse
 
 router = APIRouter(prefix="/api/infrawallet", tags=["Backstage: InfraWallet"], responses=responses(400, 422))
 
-MOST_ROWS = 50_000  # of a report and month
+MAX_ROWS = 50_000  # of a report and month
 Time = Annotated[int, Query(description="Milliseconds since 1970", examples=[1788220800000])]
 
 
@@ -28,7 +28,7 @@ Time = Annotated[int, Query(description="Milliseconds since 1970", examples=[178
     "/reports", response_model=CostReports, response_class=ExactResponse, summary="Costs as InfraWallet shows them"
 )
 async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
-    reader: Reading,
+    reader: ReaderDep,
     startTime: Time,  # noqa: N803 - as the plugin writes it
     endTime: Time,  # noqa: N803
     filters: Annotated[
@@ -58,11 +58,13 @@ async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
             **{column: wanted.get(key) for key, column in question.COLUMNS.items()},
             "first_period": first.replace(day=1),
             "last": last,
-            "most": MOST_ROWS + 1,
+            "most": MAX_ROWS + 1,
         },
     )
-    if len(rows) > MOST_ROWS:
-        raise question.wrong("groups", f"more than {MOST_ROWS} lines: ask for fewer months, filter, or group by less")
+    if len(rows) > MAX_ROWS:
+        raise question.invalid_parameters(
+            "groups", f"more than {MAX_ROWS} lines: ask for fewer months, filter, or group by less"
+        )
     kept, found = one_currency(rows, currency)
     return ExactResponse(CostReports(data=list(_reports(kept, keys, granularity, first, last)), currency=found))
 

@@ -53,7 +53,7 @@ owned as (
     left join owners
         on
             costs.application_id = owners.application_id
-            and {{ owns_month('owners', 'costs.period') }}
+            and {{ owned_in_month('owners', 'costs.period') }}
 
 )
 

@@ -38,7 +38,7 @@ costs as (
     left join owners
         on
             releves.application_id = owners.application_id
-            and {{ owns_month('owners', 'releves.period') }}
+            and {{ owned_in_month('owners', 'releves.period') }}
     group by 1, 2, 3, 4, 5, 6, 7, 8
 
 )

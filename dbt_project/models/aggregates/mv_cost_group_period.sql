@@ -24,7 +24,7 @@ owned as (
     left join owners
         on
             releves.application_id = owners.application_id
-            and {{ owns_month('owners', 'releves.period') }}
+            and {{ owned_in_month('owners', 'releves.period') }}
 
 ),
 

@@ -34,7 +34,7 @@ consumed as (
     left join owners
         on
             releves.application_id = owners.application_id
-            and {{ owns_month('owners', 'releves.period') }}
+            and {{ owned_in_month('owners', 'releves.period') }}
     group by 1, 2, 3, 4, 5
 
 ),

@@ -1,6 +1,6 @@
 with visible as (
 
-    {{ seen_by_the_caller(ref('mv_application'), [
+    {{ visible_to_caller(ref('mv_application'), [
         'application_id',
         'application_name',
         'group_id',

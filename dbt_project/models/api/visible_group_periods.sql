@@ -1,6 +1,6 @@
 with visible as (
 
-    {{ seen_by_the_caller(ref('mv_cost_group_period'), [
+    {{ visible_to_caller(ref('mv_cost_group_period'), [
         'period',
         'group_id',
         'currency',

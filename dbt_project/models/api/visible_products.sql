@@ -1,6 +1,6 @@
 with visible as (
 
-    {{ seen_by_the_caller(ref('mv_group_product'), [
+    {{ visible_to_caller(ref('mv_group_product'), [
         'group_id',
         'domain',
         'family',

@@ -1,6 +1,6 @@
 with visible as (
 
-    {{ seen_by_the_caller(ref('mv_rejected_month'), [
+    {{ visible_to_caller(ref('mv_rejected_month'), [
         'period',
         'application_id',
         'group_id',

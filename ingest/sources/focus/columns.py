@@ -1,6 +1,6 @@
 """The columns of a FOCUS export (https://focus.finops.org, 1.0 to 1.3), from whatever a file holds to exact types.
 
-An exact decimal that its column can't hold, or a text that is no number, is kept to the letter in `other_columns`,
+An exact decimal that its column can't hold, or a text that is not a number, is kept to the letter in `other_columns`,
 together with the columns that have no place of their own: nothing of a bill is lost or rounded on the way.
 """
 
@@ -89,7 +89,7 @@ def texts(column: pa.Array) -> pa.Array:
 
 
 def decimals(column: pa.Array) -> tuple[pa.Array, Misfits]:
-    """The column as decimals, and the rows whose text is no number or is wider than that."""
+    """The column as decimals, and the rows whose text is not a number or is wider than that."""
     if pa.types.is_decimal(column.type):
         column = pc.cast(column, pa.string())
     column = texts(column)
@@ -117,7 +117,7 @@ def _fitting(text: str) -> Decimal | None:
 
 
 def instants(column: pa.Array) -> tuple[pa.Array, Misfits]:
-    """The column as UTC instants (no zone means UTC), and the rows whose text is no date from 1970 to 2200."""
+    """The column as UTC instants (no zone means UTC), and the rows whose text is not a date from 1970 to 2200."""
     if pa.types.is_timestamp(column.type):
         aware = column if column.type.tz else pc.assume_timezone(column, "UTC")
         outside = pc.invert(_plausible(aware))

@@ -28,7 +28,7 @@ class IncompleteSetError(SourceError):
         self.reason = reason
 
 
-class ClearErrors:
+class ErrorTranslator:
     """The errors of one source, as one line without its secrets."""
 
     def __init__(self, where: str, options: Mapping[str, str]) -> None:
@@ -60,14 +60,14 @@ class ClearErrors:
             raise
 
     def _damaged(self, what: str, manifest: str | None, error: Exception) -> SourceError:
-        message = f"{self._where}: {what} is damaged or no FOCUS file: {self._said(error)}; export it again"
+        message = f"{self._where}: {what} is damaged or no FOCUS file: {self._message(error)}; export it again"
         if manifest is None:
             return SourceError(message)
-        return IncompleteSetError(message, manifest, f"{what} is damaged: {self._said(error)}")
+        return IncompleteSetError(message, manifest, f"{what} is damaged: {self._message(error)}")
 
     def _unreadable(self, what: str, error: Exception) -> str:
         return (
-            f"{self._where}: can't read {what}: {self._said(error)}; "
+            f"{self._where}: can't read {what}: {self._message(error)}; "
             f"check sources.{self._where}.url, storage_options and their rights"
         )
 
@@ -75,8 +75,8 @@ class ClearErrors:
         scheme = self._url.partition("://")[0]
         extra = _EXTRAS.get(scheme)
         remedy = f"pip install 'finops-module[{extra}]'" if extra else f"check sources.{self._where}.url"
-        return f"{self._where}: {scheme}:// needs a library that is not installed ({self._said(error)}): {remedy}"
+        return f"{self._where}: {scheme}:// needs a library that is not installed ({self._message(error)}): {remedy}"
 
-    def _said(self, error: Exception) -> str:
+    def _message(self, error: Exception) -> str:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return redact(lines[0].rstrip(".;: "), self._secrets)

@@ -23,7 +23,7 @@ from finops.ingest.errors import SourceError
 from finops.ingest.periods import Period
 from finops.ingest.sources.focus.columns import COSTS, instants, number, texts, typed
 from finops.ingest.sources.focus.content import MODULUS, line_digests, overlaps
-from finops.ingest.sources.focus.errors import ClearErrors, IncompleteSetError
+from finops.ingest.sources.focus.errors import ErrorTranslator, IncompleteSetError
 from finops.ingest.sources.focus.files import SUFFIXES, ExportFile, Listing, read_header, read_tables
 from finops.ingest.sources.focus.versions import guessed_version, missing_columns, other_dataset, stated_version
 
@@ -35,7 +35,7 @@ Totals = dict[date, dict[date, dict[str, Decimal]]]
 
 
 class Export:
-    """The files of one configured export; `passed_over` are manifests whose sets are not complete, and why."""
+    """The files of one configured export; `skipped` are manifests whose sets are not complete, and why."""
 
     def __init__(self, configured: ConfiguredSource, periods: Sequence[Period]) -> None:
         """List the files.
@@ -45,7 +45,7 @@ class Export:
         """
         self._where = configured.source.name
         self._url = configured.options["url"]
-        self._errors = ClearErrors(self._where, configured.options)
+        self._errors = ErrorTranslator(self._where, configured.options)
         self._version = self._chosen_version(configured.options.get("version"))
         options = json.loads(configured.options.get("storage_options", "{}"))
         with self._errors.of(self._url):
@@ -60,9 +60,9 @@ class Export:
         self._choose({})
 
     @property
-    def passed_over(self) -> Mapping[str, str]:
+    def skipped(self) -> Mapping[str, str]:
         """The manifests whose sets are not complete and the files that hold no costs, and why."""
-        return self._listing.passed_over | self._without_costs
+        return self._listing.skipped | self._without_costs
 
     def _chosen_version(self, text: str | None) -> str | None:
         if text is not None and stated_version(text) is None:
@@ -81,7 +81,7 @@ class Export:
         self.files = [file for file in chosen if file.name not in self._without_costs]
         if self.files:
             return
-        if problem := next(iter(self.passed_over.values()), None):
+        if problem := next(iter(self.skipped.values()), None):
             raise SourceError(f"{self._where}: no complete export at {self._url}: {problem}; export it again")
         if self._listing.empty:
             raise SourceError(

@@ -51,7 +51,7 @@ class Listing:
 
     Attributes:
         empty: names of files that were to hold data and hold nothing, not even a header.
-        passed_over: manifests whose sets are not complete, and why.
+        skipped: manifests whose sets are not complete, and why.
     """
 
     def __init__(self, where: str, filesystem: Any, root: str, periods: Sequence[Period]) -> None:  # noqa: ANN401 fsspec
@@ -65,7 +65,7 @@ class Listing:
         self._ordered = {str(period) for period in periods} | {UNKNOWN}
         self._files: list[ExportFile] = []
         self._manifests: list[Manifest] = []
-        self.passed_over: dict[str, str] = {}
+        self.skipped: dict[str, str] = {}
         if "{period}" not in root and not filesystem.exists(root):
             raise FileNotFoundError(f"no such folder: {root}")
         for folder, window in _partitions(root, periods).items():
@@ -83,8 +83,8 @@ class Listing:
         Raises:
             SourceError: when an ordered billing period has manifests, and no set of them is complete.
         """
-        self.passed_over = dict(refused)
-        territories = tuple({manifest.territory for manifest in self._manifests})
+        self.skipped = dict(refused)
+        territories = tuple({manifest.export_root for manifest in self._manifests})
         chosen = [file for file in self._files if file.size and not file.path.startswith(territories)]
         scopes: defaultdict[str, list[Manifest]] = defaultdict(list)
         for manifest in sorted(self._manifests, key=lambda found: (found.written, found.path), reverse=True):
@@ -101,7 +101,7 @@ class Listing:
                 continue
             files, problem = self._set(manifest)
             if problem:
-                self.passed_over[manifest.path] = problem
+                self.skipped[manifest.path] = problem
                 problems = dict.fromkeys(manifest.months, problem) | problems
             elif both := manifest.months & covered:
                 raise SourceError(
@@ -118,12 +118,12 @@ class Listing:
 
     def _set(self, manifest: Manifest) -> tuple[list[ExportFile], str]:
         """The files that a manifest names, and what is wrong with them if anything is."""
-        if manifest.path in self.passed_over:
-            return [], self.passed_over[manifest.path]
+        if manifest.path in self.skipped:
+            return [], self.skipped[manifest.path]
         files = []
         for stated in manifest.files:
             alike = self._by_name[stated.key.rpartition("/")[2]]
-            file = next((file for file in alike if _is(stated.key, file.path, manifest.territory)), None)
+            file = next((file for file in alike if _is(stated.key, file.path, manifest.export_root)), None)
             if file is None:
                 return [], f"{manifest.path} names {stated.key}, which is not there"
             # Azure does not say whether it counts bytes before or after compression: there, lines are counted
@@ -152,9 +152,9 @@ def _data_files(
             yield ExportFile(path, name, window, int(info.get("size") or 0))
 
 
-def _is(key: str, path: str, territory: str) -> bool:
+def _is(key: str, path: str, export_root: str) -> bool:
     """Whether a manifest's name is this file: the whole name, that in the container, or the place in the export."""
-    place = path.removeprefix(territory)
+    place = path.removeprefix(export_root)
     return path == key or path.endswith(f"/{key}") or (place != path and f"/{key}".endswith(f"/{place}"))
 
 

@@ -32,7 +32,7 @@ _MOST_MONTHS = 120
 
 
 @dataclass(frozen=True)
-class Stated:
+class ManifestFile:
     """A data file as a manifest names it, with or without its bucket, and what it says of it."""
 
     key: str
@@ -45,17 +45,17 @@ class Manifest:
     """One delivery.
 
     Attributes:
-        territory: the folder of its export, with the slash: only what a manifest names counts in there.
+        export_root: the folder of its export, with the slash: only what a manifest names counts in there.
         scope: what is billed; of two deliveries of one scope and month, one counts.
         months: the billing periods, `YYYY-MM`; none when it is a delivery of something else than FOCUS.
     """
 
     path: str
-    territory: str
+    export_root: str
     scope: str
     months: frozenset[str]
     written: datetime
-    files: tuple[Stated, ...]
+    files: tuple[ManifestFile, ...]
     version: str | None = None
 
 
@@ -72,7 +72,7 @@ def read_manifests(where: str, filesystem: Any, folder: str, found: Mapping[str,
         try:
             manifest = _manifest(path, json.loads(content), _modified(found[path]))
         except (ValueError, TypeError, AttributeError) as error:
-            raise SourceError(f"{where}: {path} is no manifest ({error}): export it again, or remove it") from error
+            raise SourceError(f"{where}: {path} is not a manifest ({error}): export it again, or remove it") from error
         if manifest is not None:
             yield manifest
 
@@ -86,24 +86,24 @@ def _manifest(path: str, document: Any, modified: datetime) -> Manifest | None: 
 
 
 def _aws(path: str, document: Mapping[str, Any], modified: datetime) -> Manifest:
-    files = tuple(Stated(uri.rpartition("://")[2]) for uri in document["dataFiles"])
+    files = tuple(ManifestFile(uri.rpartition("://")[2]) for uri in document["dataFiles"])
     before, metadata, _ = path.rpartition("/metadata/")
-    territory = f"{before if metadata else path.rpartition('/')[0]}/"
+    export_root = f"{before if metadata else path.rpartition('/')[0]}/"
     months = {month for text in (path, *(f"/{file.key}" for file in files)) for month in _AWS_PERIOD.findall(text)}
     run = _AWS_RUN.search(path)
     written = datetime.strptime(run[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) if run else modified
     return Manifest(
-        path, territory, territory + path.rpartition("/")[2], frozenset(months or {UNKNOWN}), written, files
+        path, export_root, export_root + path.rpartition("/")[2], frozenset(months or {UNKNOWN}), written, files
     )
 
 
 def _azure(path: str, document: Mapping[str, Any], modified: datetime) -> Manifest:
     config, run = document.get("exportConfig") or {}, document.get("runInfo") or {}
-    territory = _azure_territory(path, str(config.get("exportName") or ""))
+    export_root = _azure_territory(path, str(config.get("exportName") or ""))
     # a daily export of the month to date and a monthly one of the same scope bill the same
-    scope = str(config.get("resourceId") or territory).lower().partition("/providers/microsoft.costmanagement/")[0]
+    scope = str(config.get("resourceId") or export_root).lower().partition("/providers/microsoft.costmanagement/")[0]
     files = tuple(
-        Stated(blob["blobName"].strip(), blob.get("byteCount"), blob.get("dataRowCount"))
+        ManifestFile(blob["blobName"].strip(), blob.get("byteCount"), blob.get("dataRowCount"))
         for blob in document["blobs"] or ()
     )
     months = _months(_instant(run.get("startDate")), _instant(run.get("endDate")))
@@ -111,7 +111,7 @@ def _azure(path: str, document: Mapping[str, Any], modified: datetime) -> Manife
         months = frozenset()
     written = _instant(run.get("submittedTime")) or modified
     version = stated_version(str(config.get("dataVersion") or ""))
-    return Manifest(path, territory, scope, months, written, files, version)
+    return Manifest(path, export_root, scope, months, written, files, version)
 
 
 def _azure_territory(path: str, export: str) -> str:

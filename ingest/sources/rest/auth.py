@@ -17,17 +17,17 @@ from dlt.sources.helpers.rest_client.auth import (
     OAuth2ClientCredentials,
 )
 
-from finops.ingest.config.settings import ConfiguredSource, Limits
+from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.catalog import HttpSource
-from finops.ingest.sources.rest.errors import Endpoint, clear_errors, endpoint
+from finops.ingest.sources.rest.errors import Endpoint, endpoint, translate_errors
 from finops.ingest.sources.rest.session import Deadline, Session
 
 _ONE_DAY = 86_400  # seconds: a token is asked for again after that, whatever it says of itself
 
 
 def authentication(
-    configured: ConfiguredSource, source: HttpSource, limits: Limits, deadline: Deadline
+    configured: ConfiguredSource, source: HttpSource, limits: ExtractionSettings, deadline: Deadline
 ) -> AuthConfigBase | None:
     """What to present to the source."""
     options = configured.options
@@ -45,7 +45,7 @@ def authentication(
 
 
 def _client_credentials(
-    configured: ConfiguredSource, source: HttpSource, limits: Limits, deadline: Deadline
+    configured: ConfiguredSource, source: HttpSource, limits: ExtractionSettings, deadline: Deadline
 ) -> AuthConfigBase:
     options = configured.options
     asked = endpoint(f"the token of {source.name}", source.service, options, key="token_url")
@@ -70,7 +70,7 @@ class _ClientCredentials(OAuth2ClientCredentials):
         return super().__call__(request)
 
     def obtain_token(self) -> None:
-        with clear_errors(self.asked):
+        with translate_errors(self.asked):
             super().obtain_token()
 
     def parse_access_token(self, response_json: Any) -> str:  # noqa: ANN401

@@ -58,7 +58,7 @@ def endpoint(name: str, service: str, options: Mapping[str, str], key: str = "ur
 
 
 @contextmanager
-def clear_errors(asked: Endpoint) -> Iterator[None]:
+def translate_errors(asked: Endpoint) -> Iterator[None]:
     """Turn what a client library says into a SourceError."""
     try:
         yield
@@ -73,7 +73,8 @@ def failure(error: BaseException, asked: Endpoint) -> str:
         case requests.HTTPError():
             return refusal(error.response, asked)
         case requests.exceptions.InvalidSchema():
-            return f"sent us to another host, and what we present stays here: {check} ({excerpt(error)})"
+            said = "redirected to another host; credentials are only sent to the configured one"
+            return f"{said}: {check} ({excerpt(error)})"
         case requests.exceptions.JSONDecodeError():
             return f"the answer is not JSON: {check}"
         case requests.exceptions.SSLError():

@@ -36,13 +36,13 @@ _WITH = {"token": ("token_header",), "token_url": ("scope",)}  # what may come w
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 
 
-def is_on(source: Source, options: Mapping[str, str]) -> bool:
+def is_configured(source: Source, options: Mapping[str, str]) -> bool:
     """Whether a source has its address, and what it needs beside it."""
     has_list = not isinstance(source, HttpSource) or source.each is None or source.each in options
     return has_list and ("uri" in options or "url" in options)
 
 
-def chosen(source: Source, options: Mapping[str, str]) -> Source:
+def selected_endpoint(source: Source, options: Mapping[str, str]) -> Source:
     """The source, or the other endpoint of its product that is set to be asked instead."""
     return ENDPOINTS.get(source.service, {}).get(options.get("endpoint", ""), source)
 
@@ -69,11 +69,13 @@ def check_http(section: str, options: Mapping[str, str]) -> None:
     """
     for key in ("url", "token_url"):
         if key in options and not is_http(options[key]):
-            raise ConfigurationError(f"{section}.{key} '{options[key]}' is no HTTP address: write https://host/path")
+            raise ConfigurationError(
+                f"{section}.{key} '{options[key]}' is not an HTTP address: write https://host/path"
+            )
     _check_credentials(section, options)
     header = options.get("token_header", "Authorization")
     if not _HEADER.fullmatch(header):
-        raise ConfigurationError(f"{section}.token_header '{header}' is no header's name: write for example X-Api-Key")
+        raise ConfigurationError(f"{section}.token_header '{header}' is not a header's name: write such as X-Api-Key")
     if "ca_bundle" in options:
         _check_ca_bundle(f"{section}.ca_bundle", options["ca_bundle"])
 
@@ -95,7 +97,7 @@ def _check_ca_bundle(key: str, path: str) -> None:
         ssl.create_default_context(cafile=path)
     except OSError as error:  # a file that holds no certificate, too
         why = error.strerror or str(error)
-        raise ConfigurationError(f"{key} '{path}' is no file of PEM certificates ({why}): write its path") from error
+        raise ConfigurationError(f"{key} '{path}' is not a file of PEM certificates ({why}): write its path") from error
 
 
 def is_http(url: str) -> bool:

@@ -1,7 +1,7 @@
 """What each kind of pagination does, on dlt's paginators, and the watch over it: pages end, none is read twice.
 
 dlt's own paginators are trusted with what they do right. Corrected here: an offset goes on by the records that came (a
-server that caps the page size would make the next page skip some), and an empty address is no next page.
+server that caps the page size would make the next page skip some), and an empty address is not a next page.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from finops.ingest.sources.rest.pagination import (
 
 def pages(kind: Pagination, where: str, max_pages: int) -> BasePaginator:
     """A paginator of this kind, watched; it serves one chain of pages."""
-    return _Watched(_paginator(kind), where, max_pages)
+    return _BoundedPaginator(_paginator(kind), where, max_pages)
 
 
 def _paginator(kind: Pagination) -> BasePaginator:  # noqa: PLR0911 one a kind
@@ -82,7 +82,7 @@ class _RecordOffsetPaginator(OffsetPaginator):
 
 
 class _NextUrlPaginator(JSONLinkPaginator):
-    """An empty text, or false, is no address."""
+    """An empty text, or false, is not an address."""
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
         super().update_state(response, data)
@@ -128,7 +128,7 @@ class _KeysetPaginator(BaseReferencePaginator):
             request.params[self._parameter] = self._next_reference
 
 
-class _Watched(BasePaginator):
+class _BoundedPaginator(BasePaginator):
     """Another paginator, that has to end: so many pages at most, and no request that was made before."""
 
     def __init__(self, paginator: BasePaginator, where: str, max_pages: int) -> None:
@@ -170,11 +170,11 @@ class _Watched(BasePaginator):
 
     @contextmanager
     def _clear_errors(self) -> Iterator[None]:
-        """What dlt and urllib say of a total that is no number, or an address that is none."""
+        """What dlt and urllib say of a total that is not a number, or an address that is none."""
         try:
             yield
         except (TypeError, ValueError) as error:
-            raise SourceError(f"{self._where}: the next page can't be told: {excerpt(error)}") from error
+            raise SourceError(f"{self._where}: cannot determine the next page: {excerpt(error)}") from error
 
 
 def _address(request: requests.Request) -> str:

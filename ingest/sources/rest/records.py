@@ -18,21 +18,21 @@ import requests
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 
-from finops.ingest.config.settings import ConfiguredSource, Limits
+from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.catalog import HttpSource, Window
 from finops.ingest.sources.documents import Record, content_hash, encode
 from finops.ingest.sources.rest.auth import authentication
-from finops.ingest.sources.rest.errors import clear_errors, endpoint, excerpt
+from finops.ingest.sources.rest.errors import endpoint, excerpt, translate_errors
 from finops.ingest.sources.rest.paginators import pages
-from finops.ingest.sources.rest.requests import Question, questions
+from finops.ingest.sources.rest.requests import RequestTemplate, questions
 from finops.ingest.sources.rest.session import Deadline, NotReadyError, Session
 
 Hook = Callable[[requests.Response, Any, Any], None]
 
 
-def records(configured: ConfiguredSource, limits: Limits, windows: list[Window]) -> Iterator[Record]:
+def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: list[Window]) -> Iterator[Record]:
     """Every record of the endpoint in each window, whole.
 
     Raises:
@@ -44,7 +44,7 @@ def records(configured: ConfiguredSource, limits: Limits, windows: list[Window])
                 yield from _chain(client, source, question, window, limits, where)
 
 
-def probe(configured: ConfiguredSource, limits: Limits, window: Window) -> Probe:
+def probe(configured: ConfiguredSource, limits: ExtractionSettings, window: Window) -> Probe:
     """Whether the endpoint can be read: the first page of this window, with what is presented to it.
 
     Raises:
@@ -53,20 +53,20 @@ def probe(configured: ConfiguredSource, limits: Limits, window: Window) -> Probe
     with _asking(configured, limits) as (client, source, where):
         question = next(questions(configured, source, window))
         record = next(_chain(client, source, question, window, limits, where), None)
-        ahead = cast("Session", client.session).ahead
+        clock_skew = cast("Session", client.session).clock_skew
     what = "a record" if record else "no record"
-    return Probe(f"{what} of {window.start} at {configured.options['url']}", ahead, is_empty=record is None)
+    return Probe(f"{what} of {window.start} at {configured.options['url']}", clock_skew, is_empty=record is None)
 
 
 @contextmanager
-def _asking(configured: ConfiguredSource, limits: Limits) -> Iterator[tuple[RESTClient, HttpSource, str]]:
+def _asking(configured: ConfiguredSource, limits: ExtractionSettings) -> Iterator[tuple[RESTClient, HttpSource, str]]:
     """A client for the source, and where it asks, to begin a message with."""
     source = configured.source
     if not isinstance(source, HttpSource):
         raise TypeError(f"{source.name} is not read over HTTP")
     asked = endpoint(source.name, source.service, configured.options)
     deadline = Deadline(limits.http_deadline, asked.where)
-    with clear_errors(asked), Session(asked, configured.options.get("ca_bundle"), limits, deadline) as session:
+    with translate_errors(asked), Session(asked, configured.options.get("ca_bundle"), limits, deadline) as session:
         client = RESTClient(
             asked.url.rstrip("/") + "/",
             auth=authentication(configured, source, limits, deadline),
@@ -77,7 +77,12 @@ def _asking(configured: ConfiguredSource, limits: Limits) -> Iterator[tuple[REST
 
 
 def _chain(  # noqa: PLR0913, PLR0917 everything that a page depends on
-    client: RESTClient, source: HttpSource, question: Question, window: Window, limits: Limits, where: str
+    client: RESTClient,
+    source: HttpSource,
+    question: RequestTemplate,
+    window: Window,
+    limits: ExtractionSettings,
+    where: str,
 ) -> Iterator[Record]:
     check = cast("Hook", partial(_check, source, where))
     paginator = pages(source.pagination, where, limits.http_max_pages)
@@ -128,7 +133,7 @@ def _body(source: HttpSource, where: str, response: requests.Response) -> object
 def _require(source: HttpSource, body: object, where: str) -> None:
     """An error body, or a changed API, must not be read as "no records"."""
     if source.errors is not None and isinstance(body, dict) and body.get(source.errors):
-        raise SourceError(f"{where}: the answer is an error, though its status is 200: {_said(body[source.errors])}")
+        raise SourceError(f"{where}: the answer is an error, though its status is 200: {_message(body[source.errors])}")
     if source.required is None and not isinstance(body, list):
         raise SourceError(f"{where}: the answer is not a list: {excerpt(body)}")
     if source.required is None:
@@ -140,7 +145,7 @@ def _require(source: HttpSource, body: object, where: str) -> None:
         inside = inside[key]
 
 
-def _said(errors: object) -> str:
+def _message(errors: object) -> str:
     """The messages of a list of errors, as GraphQL has them."""
     found = errors if isinstance(errors, list) else [errors]
     return excerpt("; ".join(str(one.get("message", one) if isinstance(one, dict) else one) for one in found))
@@ -173,7 +178,9 @@ def _named(source: HttpSource, rows: Iterable[Any], answer: Mapping[str, Any], w
         yield dict(zip(columns, row, strict=True))
 
 
-def _record(source: HttpSource, item: Mapping[str, Any], window: Window, limits: Limits, where: str) -> Record:
+def _record(
+    source: HttpSource, item: Mapping[str, Any], window: Window, limits: ExtractionSettings, where: str
+) -> Record:
     try:
         payload = encode(item, limits.mask_fields)
     except RecursionError as error:

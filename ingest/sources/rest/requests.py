@@ -14,14 +14,14 @@ _EACH = "{each}"
 
 
 @dataclass(frozen=True)
-class Question:
+class RequestTemplate:
     """One chain of requests: the parameters of the address, and the body where there is one."""
 
     params: dict[str, str | list[str]]
     body: dict[str, object] | None
 
 
-def questions(configured: ConfiguredSource, source: HttpSource, window: Window) -> Iterator[Question]:
+def questions(configured: ConfiguredSource, source: HttpSource, window: Window) -> Iterator[RequestTemplate]:
     """What to ask for a window: one question, or one for each element of the option that `each` names."""
     options = configured.options
     texts = {**source.params, **json.loads(options.get("params", "{}"))}
@@ -31,7 +31,7 @@ def questions(configured: ConfiguredSource, source: HttpSource, window: Window) 
         known = _placeholders(window, each)
         params = {key: _text(value, known) for key, value in texts.items()}
         body = None if source.body is None else {key: _filled(value, known) for key, value in source.body.items()}
-        yield Question(params, body)
+        yield RequestTemplate(params, body)
 
 
 def _placeholders(window: Window, each: object) -> Mapping[str, object]:

@@ -22,7 +22,7 @@ from dlt.sources.helpers.requests.retry import DEFAULT_RETRY_EXCEPTIONS, DEFAULT
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_any, retry_if_exception
 
-from finops.ingest.config.settings import Limits
+from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.rest.errors import Endpoint, failure, refusal
 
@@ -65,12 +65,12 @@ class Session(requests.Session):
     """Reaches the host of one endpoint only: a token follows neither a link nor a redirect to another one.
 
     Attributes:
-        ahead: by how much the server's clock is ahead of ours, as its last answer says it (to the second).
+        clock_skew: by how much the server's clock is ahead of ours, as its last answer says it (to the second).
     """
 
-    def __init__(self, asked: Endpoint, ca_bundle: str | None, limits: Limits, deadline: Deadline) -> None:
+    def __init__(self, asked: Endpoint, ca_bundle: str | None, limits: ExtractionSettings, deadline: Deadline) -> None:
         super().__init__()
-        self.ahead: timedelta | None = None
+        self.clock_skew: timedelta | None = None
         self._asked = asked
         self._limits = limits
         self._deadline = deadline
@@ -91,7 +91,7 @@ class Session(requests.Session):
             return super().send(request, **kwargs)
         response: requests.Response = self._attempts(super().send, request, **kwargs)
         if (said := _time(response.headers.get("Date", ""))) is not None:
-            self.ahead = timedelta(seconds=round(said - time.time()))
+            self.clock_skew = timedelta(seconds=round(said - time.time()))
         return response
 
     def _is_over(self, state: RetryCallState) -> bool:
@@ -111,7 +111,7 @@ class Session(requests.Session):
 class _Adapter(HTTPAdapter):
     """One exchange: inside the deadline, no larger than allowed, and never without a look at the certificate."""
 
-    def __init__(self, where: str, ca_bundle: str | None, limits: Limits, deadline: Deadline) -> None:
+    def __init__(self, where: str, ca_bundle: str | None, limits: ExtractionSettings, deadline: Deadline) -> None:
         super().__init__()
         self._where = where
         self._ca_bundle = ca_bundle

@@ -15,7 +15,7 @@ select
     topics.topic_application,
     topics.topic_names,
 
-    -- how much, in bytes: a kind that GitLab does not count is none, one that is no number stays unknown;
+    -- how much, in bytes: a kind that GitLab does not count is none, one that is not a number stays unknown;
     -- storage_size is not the sum of its parts, and is not read
     {{ to_numeric("project.statistics ->> 'repository_size'") }} as repository_bytes,
     {{ to_numeric(size % 'wiki_size') }} as wiki_bytes,
