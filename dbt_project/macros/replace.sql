@@ -100,7 +100,7 @@ can't stand on the new query reads the old one on, until this run or the next ma
     drop table if exists pg_temp.readers;
     create temporary table readers on commit drop as
     select distinct
-        cast(cast(pg_class.oid as regclass) as text) as name,
+        format('%I.%I', pg_namespace.nspname, pg_class.relname) as name,
         cast(cast(pg_class.relowner as regrole) as text) as owner,
         pg_class.relkind as kind,
         coalesce('with (' || array_to_string(pg_class.reloptions, ', ') || ')', '') as options,
@@ -108,6 +108,7 @@ can't stand on the new query reads the old one on, until this run or the next ma
     from pg_depend
     inner join pg_rewrite on pg_depend.objid = pg_rewrite.oid
     inner join pg_class on pg_rewrite.ev_class = pg_class.oid
+    inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
     where
         pg_depend.classid = 'pg_rewrite'::regclass
         and pg_depend.refclassid = 'pg_class'::regclass

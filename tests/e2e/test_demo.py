@@ -33,10 +33,10 @@ def home() -> Iterator[Path]:
 
 
 def demo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m demo …`, with nothing of this test's environment but the path."""
+    """`python -m finops.demo …`, with nothing of this test's environment but the path."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "FINOPS_HOME": str(home)}
     return subprocess.run(
-        [sys.executable, "-m", "demo", *arguments],
+        [sys.executable, "-m", "finops.demo", *arguments],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -126,7 +126,7 @@ def served(home: Path) -> Iterator[str]:
     """What `make api` does, on a free port; yields its address."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "FINOPS_HOME": str(home)}
     finops_api = str(Path(sys.executable).with_name("finops-api"))
-    command = [sys.executable, "-m", "demo", "run", "--", finops_api, "serve", "--insecure-local", "--port", "0"]
+    command = [sys.executable, "-m", "finops.demo", "run", "--", finops_api, "serve", "--insecure-local", "--port", "0"]
     child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         assert child.stderr is not None
@@ -141,7 +141,7 @@ def served(home: Path) -> Iterator[str]:
 
 def test_ctrl_c_leaves_no_process_behind(home: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "FINOPS_HOME": str(home)}
-    command = [sys.executable, "-m", "demo", "--as-of", "2026-11-22"]
+    command = [sys.executable, "-m", "finops.demo", "--as-of", "2026-11-22"]
     child = subprocess.Popen(
         command,
         cwd=ROOT,
