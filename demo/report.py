@@ -205,7 +205,7 @@ def _next_steps(run: Run) -> str:
         [
             "Next:",
             "  make psql",
-            """  make psql ARGS="-c 'select * from finops.fact_releve limit 5'\"""",
+            """  make psql ARGS="-c 'select application_id, total_cost from finops.mv_cost_app_month limit 5'\"""",
             f"  make runs RUN={run.run_id[:8]}",
             "  make coverage",
             f'  make reprocess PERIOD={month} REASON="a price came late"',

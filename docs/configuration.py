@@ -40,7 +40,7 @@ OPENING = """\
 
 <!-- Written by `make docs-configuration` from the code: change the code, not this page. -->
 
-Everything that can be set, from the code that reads it. The README says which handful to begin with.
+Everything that can be set, from the code that reads it. [Your sources](sources.md) says which handful to begin with.
 
 Settings of the loader are [dlt's configuration](https://dlthub.com/docs/general-usage/credentials/): a variable of the
 environment, or else `.dlt/secrets.toml`, or else `.dlt/config.toml`, in the folder where `finops` is started. A table

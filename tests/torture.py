@@ -2,7 +2,7 @@
 
 Two databases are fed by the same made-up sources. In one, nightlies are disturbed; in its twin, they are not. After
 some disturbances one plain nightly runs in both, and everything that people read has to be the same, row for row.
-Meanwhile readers poll every relation of the README: none may fail or wait.
+Meanwhile readers poll every relation of docs/database.md: none may fail or wait.
 
     make torture ARGS="--kills 500"
 """

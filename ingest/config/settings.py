@@ -49,7 +49,7 @@ MASKED_FIELDS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """One key of the configuration, for the README and the test that compares the two."""
+    """One key of the configuration, for docs/configuration.md and the test that compares the two."""
 
     key: str
     meaning: str
@@ -192,7 +192,7 @@ def load() -> Settings:
     if not configured:
         raise ConfigurationError(
             "no source is configured: set at least one, for example SOURCES__CMDB__URI or [sources.gitlab] url in "
-            ".dlt/config.toml (README, 'Point it at your sources'), or try `make demo`, which runs the same nightly on "
+            ".dlt/config.toml (docs/sources.md), or try `make demo`, which runs the same nightly on "
             "an embedded PostgreSQL and a made-up company"
         )
     for found in configured:
@@ -400,7 +400,9 @@ def _check(source: Source, options: Mapping[str, str]) -> None:
         check_http(section, options)
         check_questions(section, source, options)
     if source.service == "cube" and "query" not in options:
-        raise ConfigurationError("sources.cube.query is not set: it is the JSON query that Cube is asked (README)")
+        raise ConfigurationError(
+            "sources.cube.query is not set: it is the JSON query that Cube is asked (docs/sources.md)"
+        )
     if isinstance(source, MongoSource):
         check_mongo(section, options)
 

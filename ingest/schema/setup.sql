@@ -12,7 +12,7 @@ create schema if not exists raw_reference;
 create table if not exists finops.etl_schema (version text not null);
 
 -- The API's role: nobody logs in as it, and it reads the views of dbt_project/models/api alone. Where the loader may not
--- create roles, an administrator does, once (README, 'Serve it'), and the next run grants it what it needs.
+-- create roles, an administrator does, once (docs/api.md), and the next run grants it what it needs.
 create schema if not exists finops_api;
 do $$
 begin

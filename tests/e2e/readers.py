@@ -1,4 +1,4 @@
-"""People who read every relation of the README, over and over, while a run goes on."""
+"""People who read every relation of docs/database.md, over and over, while a run goes on."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ class Readers:
 
 
 def queries() -> Mapping[str, sql.Composed]:
-    """A short query of every relation that the README names, and of those that the API reads."""
-    named = set(re.findall(NAMED, (ROOT / "README.md").read_text(encoding="utf-8")))
+    """A short query of every relation that docs/database.md names, and of those that the API reads."""
+    named = set(re.findall(NAMED, (ROOT / "docs" / "database.md").read_text(encoding="utf-8")))
     found = [("finops", name) for name in sorted(named)] + [("finops_api", name) for name in API]
     return {
         name: sql.SQL("select * from {} {} limit 1").format(

@@ -17,10 +17,14 @@ from tests.conftest import ROOT
 from tests.e2e.finops import Database, charge, finops, write_bill
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = README + "".join(
+    (ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("running.md", "database.md", "api.md")
+)
+DATABASE = (ROOT / "docs" / "database.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 QUERIES = [
     pytest.param(query, id=f"{page}-{number}")
-    for page in ("runbook", "api")
+    for page in ("../README", "database", "runbook", "api")
     for number, query in enumerate(
         re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"), re.DOTALL), start=1
     )
@@ -28,8 +32,8 @@ QUERIES = [
 MODELS = sorted(path.stem for path in (ROOT / "dbt_project" / "models").rglob("*.sql"))
 
 
-def test_every_command_is_in_the_readme() -> None:
-    assert [name for name in cli.commands if f"finops {name}" not in README] == []
+def test_every_command_is_on_a_page() -> None:
+    assert [name for name in cli.commands if f"finops {name}" not in COMMANDS] == []
 
 
 def test_every_option_of_a_command_has_help() -> None:
@@ -50,13 +54,13 @@ def test_every_setting_that_the_loader_reads_is_listed() -> None:
     assert read - {setting.key for setting in SETTINGS} == set()
 
 
-def test_every_command_of_the_api_is_in_the_readme() -> None:
-    assert [name for name in finops_api.commands if f"finops-api {name}" not in README] == []
+def test_every_command_of_the_api_is_on_a_page() -> None:
+    assert [name for name in finops_api.commands if f"finops-api {name}" not in COMMANDS] == []
 
 
-def test_every_model_is_in_the_readme_or_in_the_architecture() -> None:
+def test_every_model_is_in_the_architecture_or_the_database() -> None:
     assert len(MODELS) > 30
-    assert [model for model in MODELS if f"`{model}`" not in README + ARCHITECTURE] == []
+    assert [model for model in MODELS if f"`{model}`" not in DATABASE + ARCHITECTURE] == []
 
 
 def test_every_model_macro_and_seed_has_a_description() -> None:
@@ -82,16 +86,16 @@ def test_every_folder_is_in_the_tree() -> None:
 
 def test_every_make_target_has_help() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    promised = set(re.findall(r"(?:`|^    )make ([a-z-]+)", README, re.MULTILINE))
+    promised = set(re.findall(r"(?:`|^    )make ([a-z-]+)", COMMANDS, re.MULTILINE))
     helped = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
     assert promised - helped == set()
 
 
-def test_the_readmes_lineage_query_runs(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lineage_query_runs(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_bill(tmp_path / "bills", "10.csv", [charge("1", "2026-10-02")])
     monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
     assert finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20") == 0
-    query = re.search(r"```sql\n(.*?)```", README, re.DOTALL)
+    query = re.search(r"```sql\n(.*?)```", DATABASE, re.DOTALL)
     assert query is not None
     assert database.execute(query[1].encode()).fetchall() == []
 
