@@ -20,7 +20,7 @@ from finops.ingest.errors import FinopsError
 from finops.ingest.pipeline import dbt as transform
 from finops.ingest.pipeline import ledger
 from finops.ingest.pipeline.extract import ExtractRequest, extract_all
-from finops.ingest.pipeline.runs import EXTRACTS, Kind, Run, RunRequest, open_run
+from finops.ingest.pipeline.runs import Kind, Run, RunRequest, open_run
 from finops.ingest.reports import coverage
 from finops.ingest.sources.catalog import SOURCES
 from finops.ingest.sources.declared import store_lines
@@ -62,8 +62,8 @@ def extract(settings: Settings, request: ExtractRequest, shard: str | None, prog
     """
     given = run_id()
     own = str(uuid.uuid5(uuid.UUID(given), shard)) if given and shard else given
-    reason = EXTRACTS + ", ".join(request.sources)
-    run_request = RunRequest("adhoc", request.periods, request.as_of, reason, own, only=request.sources)
+    reason = f"extract {', '.join(request.sources)}"
+    run_request = RunRequest("adhoc", request.periods, request.as_of, reason, own, request.sources, publishes=False)
     with connect() as connection, exporting_telemetry(connection, progress), open_run(connection, run_request) as run:
         _begin(progress, run, "adhoc", request)
         extract_all(run, settings, request, progress)

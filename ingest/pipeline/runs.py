@@ -27,9 +27,6 @@ from finops.ingest.periods import Period
 # The same number as in dbt_project/macros/runs.sql.
 LOCK = 7061746
 
-# How the reason of a run that only extracts begins; its sources follow.
-EXTRACTS = "extract "
-
 Kind = Literal["nightly", "reprocess", "adhoc"]
 
 
@@ -106,9 +103,9 @@ class RunRequest:
         as_of: the day (UTC) that it is for.
         reason: why, where a person or a program says so.
         run_id: that of an earlier attempt, to go on with it, or of the first of several; None: an id of its own.
-        sources: a reprocess publishes these alone; empty: all.
+        sources: what it is about alone; empty: all.
         accepts_changes: months that are not open may change by any amount.
-        only: it extracts these sources and publishes nothing, so that runs of other sources go on beside it.
+        publishes: False where it only extracts its sources, so that runs of other sources go on beside it.
     """
 
     kind: Kind
@@ -118,7 +115,7 @@ class RunRequest:
     run_id: str | None = None
     sources: Sequence[str] = ()
     accepts_changes: bool = False
-    only: Sequence[str] = ()
+    publishes: bool = True
 
 
 @contextmanager
@@ -130,10 +127,10 @@ def open_run(connection: Connection, run_request: RunRequest) -> Iterator[Run]:
         AlreadySucceededError: when the run of this id has succeeded.
         ConfigurationError: when the run of this id is of another kind.
     """
-    _lock(connection, run_request.only)
+    _lock(connection, () if run_request.publishes else run_request.sources)
     prepare(connection)
     run = Run(run_request.run_id or str(uuid.uuid4()), connection)
-    if not run_request.only:
+    if run_request.publishes:
         connection.execute("select finops.fail_dead_runs(%s)", (run.run_id,))
     _begin(run, run_request)
     try:
@@ -209,9 +206,8 @@ def _holder(connection: Connection, source: str | None = None) -> str:
         return "it is setting the database up"
     row = connection.execute(
         "select kind, run_id, start_time, started_by from finops.etl_runs where status = 'RUNNING'"
-        " and (%s::text is null or %s = any(string_to_array(substr(reason, length(%s) + 1), ', ')))"
-        " order by start_time desc limit 1",
-        (source, source, EXTRACTS),
+        " and (%s::text is null or %s = any(sources)) order by start_time desc limit 1",
+        (source, source),
     ).fetchone()
     if row is None:
         return "it has not said its name yet"

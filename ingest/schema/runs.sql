@@ -10,7 +10,7 @@ create table if not exists finops.etl_runs (
     error text,
     started_by text not null
 );
--- The day that the run is for, and the sources that a reprocess is asked for (null: all); which published (source, month)
+-- The day that the run is for, and the sources that it is asked for alone (null: all); which published (source, month)
 -- pairs stand on reference data that has changed since, and wait for a reprocess.
 alter table finops.etl_runs add column if not exists as_of date;
 alter table finops.etl_runs add column if not exists sources text [];

@@ -132,7 +132,7 @@ def landing(as_of: date) -> Iterator[Run]:
     """A run that only extracts."""
     with (
         connect() as connection,
-        open_run(connection, RunRequest("adhoc", MONTHS, as_of, "extract", only=["x"])) as run,
+        open_run(connection, RunRequest("adhoc", MONTHS, as_of, "extract", sources=["x"], publishes=False)) as run,
     ):
         yield run
 
