@@ -43,3 +43,9 @@ def test_it_answers_as_its_specification_says(case: Case[Any], tireless: Service
         headers={"Authorization": f"Bearer {tireless.token}", "Accept": accept},
         timeout=10,
     )
+
+
+def test_no_name_of_a_schema_says_where_its_code_stands() -> None:
+    names = set(specification()["components"]["schemas"])
+    assert {"Group", "InsightsGroup"} <= names
+    assert [name for name in names if "__" in name] == []

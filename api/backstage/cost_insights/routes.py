@@ -16,7 +16,15 @@ from fastapi import APIRouter, Path, Query
 
 from finops.api.backstage import queries
 from finops.api.backstage.cost_insights import service as answers
-from finops.api.backstage.cost_insights.schemas import Alert, Cost, Entity, Group, MetricData, Product, Project
+from finops.api.backstage.cost_insights.schemas import (
+    Alert,
+    Cost,
+    Entity,
+    InsightsGroup,
+    InsightsProduct,
+    MetricData,
+    Project,
+)
 from finops.api.backstage.cost_insights.service import Row, by_part, kind, one_currency
 from finops.api.backstage.intervals import AnyIntervals, Intervals, TwoIntervals
 from finops.api.database import Connection, ReaderDep
@@ -54,7 +62,9 @@ async def last_complete_billing_date(reader: ReaderDep) -> ExactResponse:
         return ExactResponse((await _last_complete(connection)).isoformat())
 
 
-@router.get("/groups", response_model=list[Group], response_class=ExactResponse, summary="Groups that you may see")
+@router.get(
+    "/groups", response_model=list[InsightsGroup], response_class=ExactResponse, summary="Groups that you may see"
+)
 async def groups(
     reader: ReaderDep,
     user: Annotated[  # noqa: ARG001 - part of the contract
@@ -62,14 +72,16 @@ async def groups(
     ] = None,
 ) -> ExactResponse:
     """The plugin shows the first one, and lets the user choose."""
-    return ExactResponse([Group.model_validate(row) for row in await reader.rows(queries.GROUPS)])
+    return ExactResponse([InsightsGroup.model_validate(row) for row in await reader.rows(queries.GROUPS)])
 
 
-@router.get("/products", response_model=list[Product], response_class=ExactResponse, summary="Families, as products")
+@router.get(
+    "/products", response_model=list[InsightsProduct], response_class=ExactResponse, summary="Families, as products"
+)
 async def products(reader: ReaderDep) -> ExactResponse:
     """What `costInsights.products` of app-config may name."""
     rows = await reader.rows(queries.FAMILIES)
-    return ExactResponse([Product(kind=kind(row["family"]), name=row["family"]) for row in rows])
+    return ExactResponse([InsightsProduct(kind=kind(row["family"]), name=row["family"]) for row in rows])
 
 
 @router.get(

@@ -25,7 +25,7 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-class Group(CostInsightsModel):
+class InsightsGroup(CostInsightsModel):
     """A team."""
 
     id: str = Field(examples=["storefront"])
@@ -39,7 +39,7 @@ class Project(CostInsightsModel):
     name: str = Field(examples=["Online shop"])
 
 
-class Product(CostInsightsModel):
+class InsightsProduct(CostInsightsModel):
     """A family of products, as `costInsights.products` of app-config names it."""
 
     kind: str = Field(examples=["ciCd"])
