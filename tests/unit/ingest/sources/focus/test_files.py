@@ -15,9 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from finops.ingest.sources.focus.export import Export
-
-from .test_focus import SEPTEMBER, cut, export, line, refusal, rows, write
-from .test_focus_versions import of_version, without
+from tests.unit.ingest.sources.focus.test_export import SEPTEMBER, cut, export, line, refusal, rows, write
+from tests.unit.ingest.sources.focus.test_versions import of_version, without
 
 SCOPE = "/subscriptions/0000/providers/Microsoft.CostManagement/exports/daily"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT
+
 INGEST = sorted((ROOT / "ingest").rglob("*.py"))
 API = sorted((ROOT / "api").rglob("*.py"))
 MODELS = ROOT / "dbt_project" / "models"

@@ -24,8 +24,7 @@ from finops.ingest.sources.catalog import (
     focus_source,
 )
 from finops.ingest.sources.focus.export import Totals, control_totals
-
-from .limits import LIMITS
+from tests.unit.limits import LIMITS
 
 AUGUST, SEPTEMBER, OCTOBER = (Period.parse(f"2026-{month:02}") for month in (8, 9, 10))
 DATED_DUMP = ConfiguredSource(CMDB_VM, {"uri": "mongodb://cmdb", "collection": "vms", "snapshot_field": "day"})

@@ -8,10 +8,9 @@ import pytest
 
 from finops.ingest.sources.catalog import GITLAB_STORAGE, OPENSTACK_USAGE, HttpSource
 from finops.ingest.sources.rest.pagination import PageNumber
-
-from .http_service import Answer, Service, answer
-from .odd_service import Exchange, OddService, Reply, serving_oddly, tokens
-from .reading import FIRST, ONCE, QUICK, failure, ids, read
+from tests.unit.http_service import Answer, Service, answer
+from tests.unit.odd_service import Exchange, OddService, Reply, serving_oddly, tokens
+from tests.unit.reading import FIRST, ONCE, QUICK, failure, ids, read
 
 NUMBERED = replace(GITLAB_STORAGE, pagination=PageNumber(), params={})
 EXPIRED = Answer('{"message": "expired"}', 401)

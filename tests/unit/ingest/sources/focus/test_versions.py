@@ -6,8 +6,7 @@ import pytest
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.focus.columns import KNOWN
 from finops.ingest.sources.focus.versions import MANDATORY, REQUIRED, guessed_version, missing_columns, stated_version
-
-from .test_focus import SEPTEMBER, export, line, real_bill, refusal, rows, write
+from tests.unit.ingest.sources.focus.test_export import SEPTEMBER, export, line, real_bill, refusal, rows, write
 
 WHOLE = {name: line().get(name, "") for name in MANDATORY["1.0"]}
 RENAMED = {"ProviderName": "ServiceProviderName", "PublisherName": "HostProviderName"}

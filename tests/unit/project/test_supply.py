@@ -16,7 +16,8 @@ from detect_secrets.core import baseline
 from detect_secrets.core.secrets_collection import SecretsCollection
 from detect_secrets.settings import transient_settings
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT
+
 ACCEPTED = json.loads((ROOT / ".secrets.baseline").read_text(encoding="utf-8"))
 
 

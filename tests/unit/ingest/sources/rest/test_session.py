@@ -11,11 +11,10 @@ import pytest
 
 from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.sources.catalog import GITLAB_STORAGE
-
-from .authority import Authority
-from .http_service import Answer, Service, answer
-from .odd_service import Exchange, serving_oddly, tokens
-from .reading import FIRST, ONCE, QUICK, failure, ids, read
+from tests.unit.authority import Authority
+from tests.unit.http_service import Answer, Service, answer
+from tests.unit.odd_service import Exchange, serving_oddly, tokens
+from tests.unit.reading import FIRST, ONCE, QUICK, failure, ids, read
 
 BUSY = Answer("busy", 503)
 END = answer([])

@@ -23,10 +23,9 @@ from finops.ingest.sources.catalog import (
     Window,
 )
 from finops.ingest.sources.documents import Record
-
-from .http_service import Answer, Service, answer
-from .odd_service import Exchange, serving_oddly, tokens
-from .reading import FIRST, ONCE, QUICK, failure, ids, payloads, read
+from tests.unit.http_service import Answer, Service, answer
+from tests.unit.odd_service import Exchange, serving_oddly, tokens
+from tests.unit.reading import FIRST, ONCE, QUICK, failure, ids, payloads, read
 
 SEPTEMBER = Window(date(2026, 9, 1), date(2026, 9, 22))
 SHOP, DATA = "gid://gitlab/Group/11", "gid://gitlab/Group/12"

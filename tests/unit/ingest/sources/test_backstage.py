@@ -4,10 +4,9 @@ import base64
 import json
 
 from finops.ingest.sources.catalog import BACKSTAGE_CATALOG
-
-from .http_service import Answer, Service, answer
-from .odd_service import serving_oddly, tokens
-from .reading import FIRST, ONCE, failure, ids, payloads, read
+from tests.unit.http_service import Answer, Service, answer
+from tests.unit.odd_service import serving_oddly, tokens
+from tests.unit.reading import FIRST, ONCE, failure, ids, payloads, read
 
 
 def entity(kind: str, name: str, namespace: str = "default", **spec: object) -> dict[str, object]:

@@ -16,10 +16,9 @@ from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import CMDB_VM, Window
 from finops.ingest.sources.documents import Record
-
-from .finds import Finds
-from .limits import LIMITS
-from .mongo_wire import holding
+from tests.unit.finds import Finds
+from tests.unit.limits import LIMITS
+from tests.unit.mongo_wire import holding
 
 Documents = Database[dict[str, Any]]
 

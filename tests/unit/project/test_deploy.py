@@ -9,7 +9,6 @@ import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import click
@@ -19,8 +18,8 @@ import yaml
 
 from finops.api.__main__ import cli as finops_api
 from finops.ingest.cli import cli as finops
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 OVERLAYS = ("small", "production")
 OLDEST, NEWEST = "1.31", kubernetes_validate.latest_version()  # 1.31: the first in which podFailurePolicy is settled
 COMMANDS = {"finops": finops, "finops-api": finops_api}

@@ -20,11 +20,10 @@ from finops.ingest.sources.catalog import (
     HttpSource,
     Window,
 )
-
-from .http_service import Answer, Service, answer
-from .limits import LIMITS
-from .odd_service import serving_oddly
-from .reading import FIRST, ONCE, SECOND, failure, payloads, read
+from tests.unit.http_service import Answer, Service, answer
+from tests.unit.limits import LIMITS
+from tests.unit.odd_service import serving_oddly
+from tests.unit.reading import FIRST, ONCE, SECOND, failure, payloads, read
 
 CUBE_ANSWERS = ("continue_wait", "load_response_docs")
 NO_PROJECTS = answer([])

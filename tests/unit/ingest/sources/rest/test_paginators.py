@@ -16,10 +16,9 @@ from finops.ingest.sources.rest.pagination import (
     Pagination,
     SinglePage,
 )
-
-from .http_service import Answer, Service, answer
-from .odd_service import Exchange, serving_oddly
-from .reading import FIRST, ONCE, QUICK, SECOND, failure, ids, read
+from tests.unit.http_service import Answer, Service, answer
+from tests.unit.odd_service import Exchange, serving_oddly
+from tests.unit.reading import FIRST, ONCE, QUICK, SECOND, failure, ids, read
 
 END = answer([])
 

@@ -17,8 +17,8 @@ from docs.configuration import PAGE, text
 from finops.api.__main__ import cli as finops_api
 from finops.demo import postgres
 from finops.ingest.cli import cli as finops
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     page
     for folder in ("", "docs/**/", "deploy/**/")

@@ -17,10 +17,9 @@ from finops.ingest.errors import ConfigurationError, SourceError
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import CMDB_VM, Window
 from finops.ingest.sources.mongo_options import READ_CONCERNS, READ_PREFERENCES
-
-from .authority import Authority
-from .finds import Finds
-from .limits import LIMITS
+from tests.unit.authority import Authority
+from tests.unit.finds import Finds
+from tests.unit.limits import LIMITS
 
 PASSWORD = "p@ss/wörd"
 DAY = Window(date(2026, 9, 1), date(2026, 9, 2))
