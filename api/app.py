@@ -44,7 +44,7 @@ last nightly published. You see the groups that your token is for; all else does
   stands on an earlier day's snapshot; `coverage` says what no application claims, and what could not be valued and is
   in no cost.
 - **Pages**: `next` is the `cursor` of the next page, and the `Link` header leads to it. With `Accept: text/csv` there
-  are not pages.
+  are no pages.
 - **Caching**: send the `ETag` back in `If-None-Match`; the answer is 304 until a run publishes something.
 - **Errors** are problems of RFC 9457; `errors` names the parameter and, where it is a choice, what it allows.
 """

@@ -81,7 +81,7 @@ def read(path: Path) -> dict[str, Entry]:
 
     Raises:
         OSError: when it can't be read.
-        ValueError: when it is not TOML, or no list of tokens.
+        ValueError: when it is not TOML, or not a list of tokens.
     """
     return ENTRIES.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
 

@@ -134,7 +134,7 @@ def of_database(error: Exception) -> ProblemError:
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
             return unavailable("the database holds no aggregates yet: run `finops nightly` on it")
         case psycopg.errors.InsufficientPrivilege():
-            return unavailable("the API's role may not read the aggregates: see 'Serve it' in docs/api.md")
+            return unavailable("the API's role may not read the aggregates: see 'Who sees what' in docs/api.md")
         case TooManyRequests():
             return unavailable("too many requests are waiting for the database")
         case psycopg.OperationalError() | PoolTimeout() | PoolClosed():

@@ -93,7 +93,7 @@ query locks them: the view, then what it reads (owner to the same owner changes 
 can't stand on the new query reads the old one on, until this run or the next makes it anew; somebody else's is an error.
 -#}
 {% macro swap_sql(existing_relation, new_relation, target_relation) %}
-    {%- set own = ['none'] -%}
+    {%- set own = [] -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
         {%- do own.append(node.schema ~ '.' ~ node.alias) -%}
     {%- endfor %}

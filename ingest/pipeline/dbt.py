@@ -1,7 +1,7 @@
 """Stages 2 and 3: dbt, in this process, through its programmatic entry point.
 
-dbt writes to the terminal and reads the environment: both are kept here. It would drop and make each view anew in every
-run, under its readers' eyes; so they are left out of a run while the project and they are what they were.
+dbt writes to the terminal and reads the environment: both are kept here. Comparing every view with its model takes a
+second; so views and aggregates are left out of a run while the project and they are what they were.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHOWN_FAILURES = 3
 PROFILE_EXAMPLE = Path(__file__).resolve().parents[2] / "profiles.yml.example"
 
 
-# What a run writes, whatever stands already. To load a file of reference data locks its table: only one that changed.
+# What a run always writes; of the reference data, only the files that changed.
 WRITTEN = ("config.materialized:incremental", "resource_type:test")
 SEEDS = """
     select seed, checksum from finops.etl_seeds
