@@ -89,7 +89,9 @@ def test_a_retry_after_that_says_nothing_is_as_if_it_were_not_there(service: Ser
 # The deadline
 
 
-@pytest.mark.parametrize("told", ["7200", "9" * 400, formatdate(time.time() + 7200, usegmt=True)])
+@pytest.mark.parametrize(
+    "told", ["7200", "9" * 400, formatdate(time.time() + 7200, usegmt=True)], ids=["seconds", "absurd", "date"]
+)
 def test_a_wait_beyond_the_deadline_is_not_begun(service: Service, told: str) -> None:
     service.will(Answer("slow down", 429, {"Retry-After": told}))
     begun = time.monotonic()
