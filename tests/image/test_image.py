@@ -19,7 +19,7 @@ import requests
 from finops.demo import bills, cmdb, period, services, settings
 from tests.conftest import ROOT
 from tests.e2e.finops import Database, charge, last_run, scalar, total, wait_until, write_bill
-from tests.e2e.test_buckets import Bucket, bucket, csv_gz
+from tests.e2e.sources.test_buckets import Bucket, bucket, csv_gz
 from tests.image.conftest import Container, Image, process_one
 
 pytestmark = pytest.mark.image

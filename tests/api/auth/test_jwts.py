@@ -11,8 +11,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.api.auth.test_access import EVERY_GROUP, groups_of
 from tests.api.service import Service, Shared, api
-from tests.api.test_access import EVERY_GROUP, groups_of
 from tests.e2e.finops import Database, serving
 
 ISSUER = "https://backstage.example.com/api/auth"

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.conftest import ROOT
 from tests.e2e.finops import (
     FINOPS,
     Database,
@@ -114,7 +115,7 @@ def test_prices_that_overlap_stop_the_run_before_it_publishes(
 
 def own_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A company's copy of the dbt project, with reference data of its own."""
-    source = Path(__file__).resolve().parents[2] / "dbt_project"
+    source = ROOT / "dbt_project"
     project = tmp_path / "own_project"
     shutil.copytree(source, project, ignore=shutil.ignore_patterns("target", "logs", "profiles.yml"))
     monkeypatch.setenv("INGEST__DBT_PROJECT", str(project))
