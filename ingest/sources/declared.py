@@ -1,7 +1,7 @@
 """Sources that a company declares in its configuration: `[sources.http.<name>]` (docs/declared-sources.md).
 
 A declaration says where the records are (an HttpSource) and how each becomes usage lines. The second part is written to
-`finops.etl_declared_lines`, where dbt reads it (int_declared_meter, int_declared_capacity).
+`finops.etl_declared_lines`, where dbt reads it (int_declared_metered, int_declared_inventory).
 """
 
 from __future__ import annotations

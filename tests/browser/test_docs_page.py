@@ -99,7 +99,7 @@ def test_the_lineage_of_the_relevés_goes_from_raw_tables_to_whoever_reads_them(
     beside = lineage(chromium, site, tmp_path, OPEN)
     assert {"int_usage_valued", "fact_releve", "mv_cost_app_month", "mv_cost_domain_period"} <= beside
     whole = lineage(chromium, site, tmp_path, OPEN, WIDEN)
-    upstream = {"raw_open_legacy.cmdb_vm", "stg_cmdb__vms", "stg_focus__charges", "int_usage_lines", "prices"}
+    upstream = {"raw_open_legacy.cmdb_vm", "stg_cmdb__vm", "stg_focus", "int_usage_lines", "prices"}
     downstream = {"mv_cost_app_month", "visible_app_costs", "API: costs and history", "Backstage: Cost Insights"}
     assert (upstream | downstream) - whole == set()
     assert {name for name in whole if name.startswith("rejects_and_duplicates")} == set()  # a unit test

@@ -8,7 +8,7 @@ with windows as (
 
 charges as (
 
-    select * from {{ ref('stg_focus__charges') }}
+    select * from {{ ref('stg_focus') }}
 
 ),
 

@@ -6,7 +6,7 @@ with capacity as (
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_vm_capacity') }}
+    from {{ ref('int_cmdb_vm') }}
 
     union all
 
@@ -14,7 +14,7 @@ with capacity as (
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_disk_capacity') }}
+    from {{ ref('int_cmdb_disk') }}
 
     union all
 
@@ -22,7 +22,7 @@ with capacity as (
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_legacy_volume_capacity') }}
+    from {{ ref('int_cmdb_legacy_storage') }}
 
     union all
 
@@ -30,7 +30,7 @@ with capacity as (
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_gitlab_capacity') }}
+    from {{ ref('int_gitlab_storage') }}
 
     union all
 
@@ -38,7 +38,7 @@ with capacity as (
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_artifactory_capacity') }}
+    from {{ ref('int_artifactory_storage') }}
 
     union all
 
@@ -46,7 +46,7 @@ with capacity as (
         domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
         application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_declared_capacity') }}
+    from {{ ref('int_declared_inventory') }}
 
 ),
 

@@ -5,7 +5,7 @@ with metered as (
         domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
         line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, quantity, unit, quantity_text
-    from {{ ref('int_openstack_meter') }}
+    from {{ ref('int_openstack_usage') }}
 
     union all
 
@@ -13,7 +13,7 @@ with metered as (
         domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
         line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, quantity, unit, quantity_text
-    from {{ ref('int_cloudkitty_meter') }}
+    from {{ ref('int_cloudkitty_usage') }}
 
     union all
 
@@ -21,7 +21,7 @@ with metered as (
         domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
         line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, quantity, unit, quantity_text
-    from {{ ref('int_kubernetes_meter') }}
+    from {{ ref('int_kubernetes_allocation') }}
 
     union all
 
@@ -29,7 +29,7 @@ with metered as (
         domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
         line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, quantity, unit, quantity_text
-    from {{ ref('int_cube_meter') }}
+    from {{ ref('int_cube_usage') }}
 
     union all
 
@@ -37,7 +37,7 @@ with metered as (
         domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
         line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, quantity, unit, quantity_text
-    from {{ ref('int_gitlab_ci_meter') }}
+    from {{ ref('int_gitlab_ci_minutes') }}
 
     union all
 
@@ -45,7 +45,7 @@ with metered as (
         domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
         line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
         product_ref, quantity, unit, quantity_text
-    from {{ ref('int_declared_meter') }}
+    from {{ ref('int_declared_metered') }}
 
 ),
 

@@ -30,7 +30,7 @@ with accepted as (
 
 entities as (
 
-    select * from {{ ref('stg_backstage__entities') }}
+    select * from {{ ref('stg_backstage__catalog') }}
 
 ),
 

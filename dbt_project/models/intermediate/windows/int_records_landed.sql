@@ -17,7 +17,7 @@ stated as (
         source,
         period,
         measure,
-        -- a meter's record counts once for each day of its window, over which it is spread (int_gitlab_ci_meter)
+        -- a meter's record counts once for each day of its window, over which it is spread (int_gitlab_ci_minutes)
         case when measure = 'metered' then window_end - window_date else 1 end as day_count,
         control_totals -> to_char(period, 'YYYY-MM') as totals
     from windows

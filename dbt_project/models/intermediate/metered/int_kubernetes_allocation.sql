@@ -6,7 +6,7 @@ with windows as (
 
 allocations as (
 
-    select * from {{ ref('stg_opencost__allocations') }}
+    select * from {{ ref('stg_kubernetes__allocation') }}
 
 ),
 

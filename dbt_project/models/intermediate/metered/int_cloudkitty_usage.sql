@@ -12,7 +12,7 @@ products as (
 
 points as (
 
-    select * from {{ ref('stg_cloudkitty__points') }}
+    select * from {{ ref('stg_cloudkitty__usage') }}
 
 ),
 

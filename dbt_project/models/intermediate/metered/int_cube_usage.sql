@@ -6,7 +6,7 @@ with windows as (
 
 usages as (
 
-    select * from {{ ref('stg_cube__usages') }}
+    select * from {{ ref('stg_cube__usage') }}
 
 ),
 

@@ -6,7 +6,7 @@ with days as (
 
 disks as (
 
-    select * from {{ ref('stg_cmdb__disks') }}
+    select * from {{ ref('stg_cmdb__disk') }}
 
 ),
 

@@ -6,7 +6,7 @@ with windows as (
 
 servers as (
 
-    select * from {{ ref('stg_openstack__server_usages') }}
+    select * from {{ ref('stg_openstack__usage') }}
 
 ),
 

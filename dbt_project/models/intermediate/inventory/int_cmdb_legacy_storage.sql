@@ -6,7 +6,7 @@ with days as (
 
 volumes as (
 
-    select * from {{ ref('stg_cmdb__legacy_volumes') }}
+    select * from {{ ref('stg_cmdb__legacy_storage') }}
 
 ),
 

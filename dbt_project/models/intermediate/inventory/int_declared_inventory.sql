@@ -7,7 +7,7 @@ with days as (
 
 records as (
 
-    select * from {{ ref('stg_declared__records') }}
+    select * from {{ ref('stg_declared') }}
 
 ),
 

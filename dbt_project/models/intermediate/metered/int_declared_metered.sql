@@ -8,7 +8,7 @@ with windows as (
 
 records as (
 
-    select * from {{ ref('stg_declared__records') }}
+    select * from {{ ref('stg_declared') }}
 
 ),
 

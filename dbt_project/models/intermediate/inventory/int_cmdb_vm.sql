@@ -6,7 +6,7 @@ with days as (
 
 vms as (
 
-    select * from {{ ref('stg_cmdb__vms') }}
+    select * from {{ ref('stg_cmdb__vm') }}
 
 ),
 

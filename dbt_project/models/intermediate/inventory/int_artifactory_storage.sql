@@ -7,7 +7,7 @@ with days as (
 
 repositories as (
 
-    select * from {{ ref('stg_artifactory__repositories') }}
+    select * from {{ ref('stg_artifactory__storage') }}
 
 ),
 

@@ -6,7 +6,7 @@ with days as (
 
 projects as (
 
-    select * from {{ ref('stg_gitlab__projects') }}
+    select * from {{ ref('stg_gitlab__storage') }}
 
 ),
 
