@@ -1,7 +1,7 @@
 # Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
 .PHONY: help demo api docs docs-serve test test-backstage test-docs test-image image check-deploy torture nightly reprocess runs \
-	coverage doctor psql lint types unit e2e format lock sbom audit secrets docs-configuration clean
+	coverage doctor psql lint types unit e2e format lock sbom audit secrets docs-configuration pictures clean
 
 PYTHON ?= python3
 IMAGE ?= finops:0.1.0
@@ -107,6 +107,9 @@ secrets: $(READY) ## Look for credentials in what git tracks, and note what is f
 
 docs-configuration: $(READY) ## Write docs/configuration.md again from the code
 	@$(BIN)/python -m docs.configuration
+
+pictures: $(READY) ## Draw the README's pictures again from the demo's output (docs/images)
+	@$(BIN)/python -m docs.pictures
 
 clean: ## Remove the virtual environment and what the demo built
 	rm -rf $(VENV) .finops

@@ -102,14 +102,15 @@ def show(connection: psycopg.Connection, run_id: str, console: Console) -> None:
     console.print(_rejected_table(rows(REJECTED)))
     for source, category, lines, amount, currency in rows(SET_APART):
         console.print(
-            f"Set apart, in no cost: {_money(amount, currency)} of {category.lower()} in {source} ({lines:,} lines)",
+            f"Set apart, not a cost: {_money(amount, currency)} of {category.lower()} in {source} ({lines:,} lines)",
             soft_wrap=True,
+            highlight=False,
         )
     for currency, estimated, total in rows(ESTIMATED):
         console.print(
-            f"Estimated, for want of that day's dump: {_money(estimated, currency)}, {_share(estimated, total)} of the "
-            "cost",
+            f"Estimated, from an earlier day's snapshot: {_money(estimated, currency)} ({_share(estimated, total)})",
             soft_wrap=True,
+            highlight=False,
         )
     console.print(_next_steps(run), soft_wrap=True, markup=False, highlight=False)
 
@@ -205,7 +206,7 @@ def _next_steps(run: Run) -> str:
         [
             "Next:",
             "  make psql",
-            """  make psql ARGS="-c 'select application_id, total_cost from finops.mv_cost_app_month limit 5'\"""",
+            """  make psql ARGS="-c 'select period, domain, total_cost from finops.mv_cost_domain_period'\"""",
             f"  make runs RUN={run.run_id[:8]}",
             "  make coverage",
             f'  make reprocess PERIOD={month} REASON="a price came late"',

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT
+from tests.pictures import lines
 
 TOTALS = (
     "select period, domain, sum(total_cost), count(*), md5(string_agg(id::text, ',' order by id))"
@@ -64,11 +65,28 @@ def test_the_demo_prints_what_a_person_wants_to_see(first: subprocess.CompletedP
         assert expected in first.stdout
 
 
-def test_the_readme_shows_the_demos_real_output(first: subprocess.CompletedProcess[str]) -> None:
-    readme = (ROOT / "README.md").read_text()
-    figures = re.findall(r"^│.*\d\.\d.*$", readme, re.MULTILINE)
-    assert len(figures) > 10
-    assert [line for line in figures if line not in first.stdout.splitlines()] == []
+def test_the_readmes_picture_shows_the_demos_real_output(first: subprocess.CompletedProcess[str]) -> None:
+    shown = [line for line in lines(ROOT / "docs" / "images" / "demo.svg") if re.search(r"\d\.\d", line)]
+    assert len(shown) > 10
+    printed = [line.rstrip() for line in first.stdout.splitlines()]
+    assert [line for line in shown if line not in printed] == [], "run `make pictures`"
+
+
+@pytest.mark.usefixtures("first")
+def test_the_readmes_other_picture_shows_the_real_coverage(home: Path) -> None:
+    shown = [line for line in lines(ROOT / "docs" / "images" / "coverage.svg") if re.search(r"│.*\d\.\d", line)]
+    assert len(shown) > 10
+    printed = demo(home, "run", "--", "finops", "coverage", "--period", "2026-11", "--limit", "6").stdout
+    assert [line for line in shown if line not in printed] == [], "run `make pictures`"
+
+
+@pytest.mark.usefixtures("first")
+def test_the_readmes_query_prints_what_it_shows(home: Path) -> None:
+    example = re.search(r"```sql\n(.*?)```\n\n```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert example is not None
+    assert max(len(line) for line in example[2].splitlines()) < 100
+    printed = demo(home, "psql", "--", "-P", "pager=off", "-c", example[1]).stdout
+    assert [line.rstrip() for line in printed.split("\n") if line] == example[2].splitlines()
 
 
 @pytest.mark.usefixtures("first")
