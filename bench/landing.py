@@ -24,6 +24,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from finops.ingest.config.services import FocusExport
 from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, Settings
 from finops.ingest.database import connect, prepare
 from finops.ingest.periods import Period
@@ -52,7 +53,7 @@ COLUMNS = [
     "Tags",
     "x_Extra",
 ]
-LIMITS = ExtractionSettings(3, Decimal("0.5"), frozenset({"password"}), 30, 60, 5)
+LIMITS = ExtractionSettings(mask_fields=frozenset({"password"}))
 
 
 def bill(path: Path, lines: int) -> None:
@@ -112,7 +113,7 @@ def main(lines: int) -> None:
         prepare(connection)
         path = Path(folder) / "bill.csv"
         bill(path, lines)
-        configured = ConfiguredSource(focus_source("bench"), {"url": folder})
+        configured = ConfiguredSource(focus_source("bench"), FocusExport(url=folder))
         order = ExtractRequest([Period(DAY)], date(2026, 9, 30), accept_shrink=True)
         with open_run(connection, RunRequest("nightly", order.periods, order.as_of, "bench")) as run:
             landed = timed(lambda: extract_all(run, Settings((configured,), LIMITS), order, Progress()))

@@ -8,15 +8,19 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import Secret
 from pydantic.fields import FieldInfo
 
 from finops.api.settings import Issuer
 from finops.api.settings import Settings as ApiSettings
-from finops.ingest.config.settings import SETTINGS
+from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpService
+from finops.ingest.config.settings import Exports, ExtractionSettings, Schedule
+from finops.ingest.config.values import Section
 from finops.ingest.sources.catalog import ENDPOINTS, SOURCES, HttpSource, Source, focus_source
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -33,8 +37,25 @@ LIBPQ = (
     ("PGSSLROOTCERT", "PEM file of the authorities to trust, for `verify-full`"),
     ("PGOPTIONS", "More options of the API's session; what the API sets itself comes after them"),
 )
-# The settings of the loader by the first part of their key; one that is not here is its own heading.
-HEADINGS = {"sources": "Sources", "ingest": "The loader", "metrics": "Metrics", "schedule": "The schedule"}
+# The settings of the loader: what each section is called, and its type.
+OF_SOURCES: Mapping[str, type[Section]] = {
+    "sources.cmdb": Cmdb,
+    "sources.<service>": HttpService,
+    **{f"sources.{name}": model for name, model in SERVICES.items() if model not in (Cmdb, HttpService)},
+    "sources.focus.<name>": FocusExport,
+}
+OF_THE_LOADER: Mapping[str, Mapping[str, type[Section]]] = {
+    "Sources": OF_SOURCES,
+    "The loader": {"ingest": ExtractionSettings},
+    "Metrics": {"metrics": Exports},
+    "The schedule": {"schedule": Schedule},
+}
+DECLARED = (
+    "`sources.http.<name>`",
+    "`SOURCES__HTTP__<NAME>`",
+    "A service by declaration, with the keys of `<service>` and docs/declared-sources.md's",
+    "",
+)
 OPENING = """\
 # Configuration
 
@@ -44,7 +65,8 @@ Everything that can be set, from the code that reads it. [Your sources](sources.
 
 Settings of the loader are [dlt's configuration](https://dlthub.com/docs/general-usage/credentials/): a variable of the
 environment, or else `.dlt/secrets.toml`, or else `.dlt/config.toml`, in the folder where `finops` is started. A table
-or a list is JSON in the environment and TOML in a file. A secret belongs in the environment or in `secrets.toml`."""
+or a list is JSON in the environment and TOML in a file. A secret belongs in the environment or in `secrets.toml`. A key
+of the sections `sources`, `ingest`, `metrics` and `schedule` that is not here is refused; other sections are dlt's."""
 SOURCES_OPENING = """\
 A source is off until the section of the configuration that turns it on has its address. Services by declaration
 (`sources.http.<name>`) are in [declared-sources.md](declared-sources.md)."""
@@ -64,14 +86,22 @@ def text() -> str:
 
 
 def _settings() -> Iterator[str]:
-    for prefix in dict.fromkeys(setting.key.partition(".")[0] for setting in SETTINGS):
-        rows = [
-            (f"`{found.key}`", f"`{found.key.replace('.', '__').upper()}`", found.meaning, _code(found.default))
-            for found in SETTINGS
-            if found.key.startswith(f"{prefix}.")
-        ]
+    for heading, models in OF_THE_LOADER.items():
+        rows = [row for section, model in models.items() for row in _keys(section, model)]
+        rows += [DECLARED] if models is OF_SOURCES else []
         table = _table(("setting", "in the environment", "what it is", "default"), rows)
-        yield f"## {HEADINGS.get(prefix, prefix)}\n\n{table}"
+        yield f"## {heading}\n\n{table}"
+
+
+def _keys(section: str, model: type[Section]) -> Iterator[tuple[str, str, str, str]]:
+    """The keys of a section; those that a service has in common with the others are not repeated."""
+    common = () if model is HttpService else HttpService.model_fields
+    services = ", ".join(name for name, kind in SERVICES.items() if issubclass(kind, HttpService))
+    for name, field in model.model_fields.items():
+        if name not in common or not issubclass(model, HttpService):
+            key, meaning = f"{section}.{name}", " ".join(str(field.description).split())
+            meaning += f": {services}" if key == "sources.<service>.url" else ""
+            yield f"`{key}`", f"`{key.replace('.', '__').upper()}`", meaning, _default(field)
 
 
 def _known_sources() -> str:
@@ -114,9 +144,22 @@ def _api() -> str:
 def _fields(fields: Mapping[str, FieldInfo]) -> list[tuple[str, str, str]]:
     rows = []
     for name, field in fields.items():
-        default = field.get_default(call_default_factory=True)
-        rows.append((f"`FINOPS_API_{name.upper()}`", str(field.description), "" if default is None else _code(default)))
+        rows.append((f"`FINOPS_API_{name.upper()}`", str(field.description), _default(field)))
     return rows
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required() or (default := field.get_default(call_default_factory=True)) is None:
+        return ""
+    match default:
+        case frozenset():
+            return _code(sorted(default))
+        case Secret():
+            return _code(default.get_secret_value())
+        case Decimal():
+            return _code(str(default))
+        case _:
+            return _code(default)
 
 
 def _dbt_variables() -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
+
+from finops.ingest.config.values import from_json
 
 # Greedy up to the last @: a password with a stray / or @ breaks the address, and must not be shown for it.
 _PASSWORD = re.compile(r"://[^:/?#@]*:(.+)@")
@@ -21,22 +22,21 @@ def redact(text: str, secrets: Sequence[str]) -> str:
     return text
 
 
-def secrets_of(options: Mapping[str, str]) -> Iterator[str]:
-    """The secrets among the options of a source, whether or not the options make sense."""
-    yield from (options[key] for key in ("token", "password", "client_secret") if options.get(key))
-    if "username" in options and "password" in options:  # as a service may repeat it
-        yield b64encode(f"{options['username']}:{options['password']}".encode()).decode()
-    for key in ("uri", "url", "token_url"):
-        if password := _PASSWORD.search(options.get(key, "")):
+def secrets_of(values: Mapping[str, object]) -> Iterator[str]:
+    """The secrets in a section of the configuration, whether or not its values make sense."""
+    texts = {key: str(value) for key, value in values.items() if value}
+    yield from (texts[key] for key in ("token", "password", "client_secret") if key in texts)
+    if "username" in texts and "password" in texts:  # as a service may repeat it
+        yield b64encode(f"{texts['username']}:{texts['password']}".encode()).decode()
+    for key in ("uri", "url", "token_url", "pushgateway"):
+        if password := _PASSWORD.search(texts.get(key, "")):
             yield from (password[1], unquote(password[1]))
-    for passphrase in _PASSPHRASE.findall(options.get("uri", "")):
+    for passphrase in _PASSPHRASE.findall(texts.get("uri", "")):
         yield from (passphrase, unquote(passphrase))
     try:
-        storage = json.loads(options.get("storage_options", "{}"))
-    except json.JSONDecodeError:
-        yield options["storage_options"]
-    else:
-        yield from _texts(storage)
+        yield from _texts(from_json(values.get("storage_options") or {}))
+    except ValueError:
+        yield texts["storage_options"]
 
 
 def _texts(value: object) -> Iterator[str]:

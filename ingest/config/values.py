@@ -1,66 +1,109 @@
-"""The text of a setting as a value of its kind, or a ConfigurationError that names the setting."""
+"""The kinds of values that settings have, each with what to say of another value: its rule, and a remedy."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from finops.ingest.errors import ConfigurationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    Secret,
+    SecretStr,
+    model_validator,
+)
+
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_LAST_PORT = 65_535
 
 
-def whole(key: str, text: str, example: str, at_least: int) -> int:
-    """A whole number."""
-    if not text.isdecimal() or int(text) < at_least:
-        raise ConfigurationError(
-            f"{key} '{text}' is not a whole number from {at_least} up: write for example {example}"
-        )
-    return int(text)
+class Section(BaseModel):
+    """One section of the configuration: a field a key, and below it what it is, for configuration.md."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unset_if_empty(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Take the default for an empty text: a variable of the environment can't be less than empty."""
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+        return {key: value for key, value in values.items() if value != "" or key not in optional}
 
 
-def share(key: str, text: str) -> Decimal:
-    """A number from 0 to 1."""
+def from_json(value: object) -> object:
+    """What a JSON text stands for; a table or a list of a TOML file is a value already.
+
+    Raises:
+        ValueError: for another text, which is left out, for it may be a secret.
+    """
     try:
-        found = Decimal(text)
-    except InvalidOperation:
-        found = Decimal(-1)
-    if not found.is_finite() or not 0 <= found <= 1:
-        raise ConfigurationError(f"{key} '{text}' is not a share: write a number from 0 to 1, for example 0.5")
-    return found
-
-
-def address(key: str, text: str) -> tuple[str, int]:
-    """A host and a port."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 the last port
-        raise ConfigurationError(
-            f"{key} '{text}' is not an address to listen on: write host:port, such as 0.0.0.0:8090"
-        )
-    return host.strip("[]"), int(port)
-
-
-def names(key: str, text: str) -> list[str]:
-    """A JSON list of texts."""
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError:
-        found = None
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise ConfigurationError(f"{key} '{text}' is not a JSON list of names")
-    return found
-
-
-def check_word(key: str, text: str, known: Sequence[str]) -> None:
-    """Whether the text is one of these words, to the letter."""
-    if text not in known:
-        raise ConfigurationError(f"{key} '{text}' is not known: write one of {', '.join(known)}")
-
-
-def check_object(key: str, text: str) -> None:
-    """Whether the text is a JSON object."""
-    try:
-        value = json.loads(text)
+        return json.loads(value) if isinstance(value, str) else value
     except json.JSONDecodeError as error:
-        raise ConfigurationError(f"{key} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ConfigurationError(f'{key} is not a JSON object: write {{"key": "value"}}')  # it may be a secret
+        raise ValueError(f"is not JSON: {error}") from error
+
+
+def is_http(url: object) -> bool:
+    """Whether this is the address of an HTTP service."""
+    try:
+        parts = urlsplit(url.get_secret_value() if isinstance(url, SecretStr) else str(url))
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _is_listened_to(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    return bool(host) and port.isdecimal() and int(port) <= _LAST_PORT
+
+
+def _certificates(path: str) -> str:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # a file that holds no certificate, too
+        why = error.strerror or str(error)
+        raise ValueError(f"'{path}' is not a file of PEM certificates ({why}): write its path") from error
+    return path
+
+
+def _such(is_right: Callable[[Any], object], rule: str) -> AfterValidator:
+    """A validator that refuses other values, with the value and the rule; a SecretStr is shown as stars."""
+
+    def check(value: Any) -> Any:  # noqa: ANN401 whatever is set
+        if not is_right(value):
+            raise ValueError(f"'{value}' {rule}")
+        return value
+
+    return AfterValidator(check)
+
+
+_JSON = BeforeValidator(from_json)
+JsonObject = Annotated[dict[str, JsonValue], _JSON]
+SecretObject = Annotated[Secret[dict[str, JsonValue]], _JSON]
+Names = Annotated[tuple[str, ...], _JSON]
+NamesInAnyCase = Annotated[frozenset[str], _JSON, AfterValidator(lambda names: frozenset(map(str.lower, names)))]
+Share = Annotated[Decimal, Field(ge=0, le=1)]
+_HTTP = _such(is_http, "is not an HTTP address: write https://host/path")
+HttpAddress = Annotated[str, _HTTP]
+SecretHttpAddress = Annotated[SecretStr, _HTTP]
+_LISTENING = "is not an address to listen on: write host:port, such as 0.0.0.0:8090"
+ListeningAddress = Annotated[str, _such(_is_listened_to, _LISTENING)]
+HeaderName = Annotated[str, _such(_HEADER.fullmatch, "is not a header's name: write such as X-Api-Key")]
+_PROM = "would not be read: end its name in .prom, as node_exporter wants it"
+MetricsFile = Annotated[Path, _such(lambda path: path.suffix == ".prom", _PROM)]
+CertificateFile = Annotated[str, AfterValidator(_certificates)]

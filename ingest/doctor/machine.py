@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import Requirement
 
 from finops.ingest.config import settings
+from finops.ingest.config.reading import files, unreadable
 from finops.ingest.doctor.finding import Finding, bad, doubt, failed, good
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import today
@@ -38,7 +39,7 @@ def examine(*, reads_project: bool) -> Iterator[Finding]:
     yield _packages()
     yield from _disk()
     yield from _files()
-    if settings.unreadable():
+    if unreadable():
         return  # nothing that is set is known
     yield from _schedule()
     yield from _exports()
@@ -88,12 +89,12 @@ def _disk() -> Iterator[Finding]:
 
 
 def _files() -> Iterator[Finding]:
-    if problem := settings.unreadable():
+    if problem := unreadable():
         yield bad("configuration files", problem, "correct that file: nothing of any can be read until then")
         return
-    files = settings.files()
-    yield good("configuration files", ", ".join(map(str, files)) or "none; the environment says everything")
-    for path in files:
+    found = files()
+    yield good("configuration files", ", ".join(map(str, found)) or "none; the environment says everything")
+    for path in found:
         if path.name == "secrets.toml" and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             yield doubt("secrets", f"{path} can be read by other users", f"chmod 600 {path}")
 
@@ -125,7 +126,7 @@ def _exports() -> Iterator[Finding]:
         else:
             yield bad("metrics", f"{folder} can't be written", "make that folder, or let this user write in it")
     if exports.pushgateway:
-        yield _reached("metrics", exports.pushgateway, "metrics.pushgateway")
+        yield _reached("metrics", exports.pushgateway.get_secret_value(), "metrics.pushgateway")
     if endpoint := traces.endpoint():
         yield _reached("traces", endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT")
         if find_spec("opentelemetry.exporter") is None:

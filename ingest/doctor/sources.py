@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 
 from finops.ingest.config import settings as configuration
+from finops.ingest.config.reading import unreadable
 from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.doctor.finding import Finding, bad, clock, doubt, failed, good
 from finops.ingest.doctor.probe import Probe
@@ -25,18 +25,19 @@ PROBE_TIMEOUT, DEADLINE = 10, 30  # seconds, at most, of one source
 
 def examine() -> Iterator[Finding]:
     """Every source that is set; what is not is off, and no finding."""
-    if configuration.unreadable():
+    if unreadable():
         return  # and doctor_machine has said so
     try:
         settings = configuration.load()
     except FinopsError as error:
         yield failed("sources", error)
         return
-    limits = replace(
-        settings.limits,
-        http_timeout=min(settings.limits.http_timeout, PROBE_TIMEOUT),
-        http_deadline=min(settings.limits.http_deadline, DEADLINE),
-        http_attempts=1,
+    limits = settings.limits.model_copy(
+        update={
+            "http_timeout": min(settings.limits.http_timeout, PROBE_TIMEOUT),
+            "http_deadline": min(settings.limits.http_deadline, DEADLINE),
+            "http_attempts": 1,
+        }
     )
     with ThreadPoolExecutor(PARALLEL_PROBES) as pool:
         for findings in pool.map(partial(_source, limits=limits), settings.sources):

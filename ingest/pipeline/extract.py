@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
+from finops.ingest.config.services import Cmdb, HttpService
 from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, Settings
 from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.periods import Period, today
@@ -163,10 +165,11 @@ def _wants_month(month: Window, known: Mapping[date, Accepted], recent: date, re
 
 def supports_past_days(configured: ConfiguredSource) -> bool:
     """Whether a source can be asked for a past day: a dated dump, a meter, or an archive addressed by `{day}`."""
-    if isinstance(configured.source, MongoSource):
-        return "snapshot_field" in configured.options
-    if isinstance(configured.source, HttpSource):
-        return configured.source.supports_past_days or "{day}" in configured.options.get("params", "")
+    source, options = configured.source, configured.options
+    if isinstance(options, Cmdb):
+        return options.snapshot_field is not None
+    if isinstance(source, HttpSource) and isinstance(options, HttpService):
+        return source.supports_past_days or "{day}" in json.dumps(options.params)
     return True
 
 

@@ -52,9 +52,7 @@ class Source:
 
 @dataclass(frozen=True)
 class MongoSource(Source):
-    """A collection of the CMDB; `collection` is the default name, `sources.<service>.<name>` another."""
-
-    collection: str
+    """A collection of the CMDB."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +106,9 @@ class HttpSource(Source):
         return f"sources.{self.service}.{self.each}" if self.each else f"sources.{self.service}"
 
 
-CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "cmdb_vm", "inventory", collection="vms")
-CMDB_DISK = MongoSource("cmdb.disk", "cmdb", "open_legacy", "cmdb_disk", "inventory", collection="disks")
-CMDB_LEGACY_STORAGE = MongoSource(
-    "cmdb.legacy_storage", "cmdb", "open_legacy", "cmdb_legacy_storage", "inventory", collection="legacy_storage"
-)
+CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "cmdb_vm", "inventory")
+CMDB_DISK = MongoSource("cmdb.disk", "cmdb", "open_legacy", "cmdb_disk", "inventory")
+CMDB_LEGACY_STORAGE = MongoSource("cmdb.legacy_storage", "cmdb", "open_legacy", "cmdb_legacy_storage", "inventory")
 
 # https://docs.openstack.org/api-ref/compute/#usage-reports-os-simple-tenant-usage
 OPENSTACK_USAGE = HttpSource(

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from finops.ingest.config.services import HttpService
 from finops.ingest.database import Connection
-from finops.ingest.errors import ConfigurationError
 from finops.ingest.sources.catalog import HttpSource
 from finops.ingest.sources.rest.pagination import Pagination, SinglePage
 
@@ -70,8 +70,8 @@ class UsageLine(_Declared):
         return factor
 
 
-class Declaration(_Declared):
-    """What `[sources.http.<name>]` says beside address and credentials.
+class Declaration(HttpService):
+    """What `[sources.http.<name>]` says: address and credentials, and these.
 
     Attributes:
         path: under the address.
@@ -121,19 +121,8 @@ class DeclaredSource:
     declaration: Declaration
 
 
-def declared_source(name: str, table: Mapping[str, Any]) -> DeclaredSource:
-    """The source `http.<name>`, from what is declared for it.
-
-    Raises:
-        ConfigurationError: names the first key that can't be used.
-    """
-    section = f"sources.http.{name}"
-    try:
-        declaration = Declaration.model_validate(table)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join([section, *(str(part) for part in first["loc"])])
-        raise ConfigurationError(f"{key}: {first['msg']} (docs/declared-sources.md)") from error
+def declared_source(name: str, declaration: Declaration) -> DeclaredSource:
+    """The source `http.<name>`, from what is declared for it."""
     first_key = declaration.records.removeprefix("$.").split(".")[0].split("[")[0]
     return DeclaredSource(
         HttpSource(

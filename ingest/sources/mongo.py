@@ -7,6 +7,7 @@ driver's own options: https://www.mongodb.com/docs/manual/reference/connection-s
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
+from finops.ingest.config.services import Cmdb
 from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import SourceError
@@ -48,11 +50,11 @@ def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: l
     Raises:
         SourceError: when the server can't be reached, refuses, or the collection does not exist.
     """
-    options = configured.options
+    options = _known(configured)
     with _collection(configured, limits) as collection:
         for window in windows:
             for document in collection.find(
-                _filter(options, window), _projection(options), batch_size=int(options.get("batch_size", "1000"))
+                _filter(options, window), _projection(options), batch_size=options.batch_size
             ):
                 yield Record(_identity(document["_id"]), window.start, encode(document, limits.mask_fields))
 
@@ -63,33 +65,40 @@ def probe(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
     Raises:
         SourceError: as records() does.
     """
-    options = configured.options
+    options = _known(configured)
     with _collection(configured, limits) as collection:
         database = collection.database
         hello = database.command(
             "hello", codec_options=database.codec_options, read_preference=database.read_preference
         )
         clock_skew = hello["localTime"] - datetime.now(UTC) if "localTime" in hello else None
-        document = collection.find_one(_extended_json(options, "filter"), _projection(options))
+        document = collection.find_one(_extended_json("filter", options.filter), _projection(options))
     what = "a document" if document else "no document"
     return Probe(f"{what} in {database.name}.{collection.name}", clock_skew, is_empty=document is None)
+
+
+def _known(configured: ConfiguredSource) -> Cmdb:
+    if not isinstance(configured.options, Cmdb):
+        raise TypeError(f"{configured.source.name} is not read from MongoDB")
+    return configured.options
 
 
 @contextmanager
 def _collection(configured: ConfiguredSource, limits: ExtractionSettings) -> Iterator[Collection[dict[str, Any]]]:
     """The collection, which exists; what the driver says meanwhile is said in our words."""
-    options = configured.options
+    options = _known(configured)
+    name = options.collection(configured.source.name)
     where = f"{configured.source.name} (sources.cmdb.uri)"
     with _clear_errors(where), _client(options, limits) as client:
         # one byte that is not UTF-8 does not cost the whole collection
         codec = client.codec_options.with_options(unicode_decode_error_handler="backslashreplace")
-        database = client.get_database(options.get("database", "cmdb"), codec_options=codec)
-        if not _exists(database, options["collection"]):
+        database = client.get_database(options.database, codec_options=codec)
+        if not _exists(database, name):
             raise SourceError(
-                f"{where}: database '{database.name}' has no collection '{options['collection']}': "
+                f"{where}: database '{database.name}' has no collection '{name}': "
                 f"set sources.{configured.source.name} to its name"
             )
-        yield database[options["collection"]]
+        yield database[name]
 
 
 @contextmanager
@@ -124,16 +133,16 @@ class _AddressError(Exception):
     """The driver's own words may hold a piece of the password."""
 
 
-def _client(options: Mapping[str, str], limits: ExtractionSettings) -> MongoClient[dict[str, Any]]:
-    names = {"readPreference": "read_preference", "readConcernLevel": "read_concern"}
+def _client(options: Cmdb, limits: ExtractionSettings) -> MongoClient[dict[str, Any]]:
     # they win over the address's
-    settings: dict[str, Any] = {name: options[key] for name, key in names.items() if key in options}
+    wanted = {"readPreference": options.read_preference, "readConcernLevel": options.read_concern}
+    settings: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     try:
         with warnings.catch_warnings():
             # the driver only warns of an option that it does not know, and reads by another preference than asked for
             warnings.simplefilter("error", UserWarning)
             return MongoClient(
-                options["uri"],
+                options.uri.get_secret_value(),
                 serverSelectionTimeoutMS=max(1000, limits.http_timeout * 1000 // 6),
                 appname="finops",
                 tz_aware=True,
@@ -150,24 +159,24 @@ def _exists(database: Database[dict[str, Any]], collection: str) -> bool:
     return bool(database.command(command, read_preference=database.read_preference)["cursor"]["firstBatch"])
 
 
-def _filter(options: Mapping[str, str], window: Window) -> dict[str, Any]:
-    configured = _extended_json(options, "filter")
-    if not (snapshot_field := options.get("snapshot_field")):
+def _filter(options: Cmdb, window: Window) -> dict[str, Any]:
+    configured = _extended_json("filter", options.filter)
+    if options.snapshot_field is None:
         return configured
-    day = {snapshot_field: {"$gte": _midnight(window.start), "$lt": _midnight(window.end)}}
+    day = {options.snapshot_field: {"$gte": _midnight(window.start), "$lt": _midnight(window.end)}}
     return {"$and": [configured, day]} if configured else day
 
 
-def _projection(options: Mapping[str, str]) -> dict[str, Any] | None:
+def _projection(options: Cmdb) -> dict[str, Any] | None:
     """What to leave out or to keep; never the `_id`, a record's identity."""
-    projection = _extended_json(options, "projection")
+    projection = _extended_json("projection", options.projection)
     projection.pop("_id", None)
     return projection or None
 
 
-def _extended_json(options: Mapping[str, str], key: str) -> dict[str, Any]:
+def _extended_json(key: str, configured: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        value: dict[str, Any] = json_util.loads(options.get(key, "{}"))
+        value: dict[str, Any] = json_util.loads(json.dumps(configured))
     except (BSONError, ValueError, TypeError) as error:
         raise SourceError(f"sources.cmdb.{key} is not Extended JSON: {error}") from error
     return value

@@ -122,7 +122,7 @@ def export(registry: CollectorRegistry, exports: Exports) -> None:
     if exports.textfile:
         write_to_textfile(str(exports.textfile), registry)
     if exports.pushgateway:
-        _push(registry, exports.pushgateway)
+        _push(registry, exports.pushgateway.get_secret_value())
 
 
 def _push(registry: CollectorRegistry, address: str) -> None:

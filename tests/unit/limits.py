@@ -1,8 +1,10 @@
-"""The settings that hold for every source, as tests want them: short waits, few attempts."""
+"""What is set for a source, and what holds for every source, as tests want it: short waits, few attempts."""
 
 from decimal import Decimal
 
-from finops.ingest.config.settings import ExtractionSettings
+from finops.ingest.config.services import SERVICES, FocusExport, HttpService
+from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
+from finops.ingest.sources.catalog import FocusSource, Source
 
 LIMITS = ExtractionSettings(
     lookback_days=3,
@@ -12,3 +14,15 @@ LIMITS = ExtractionSettings(
     http_timeout=10,
     http_attempts=2,
 )
+
+
+def changed(limits: ExtractionSettings, **settings: object) -> ExtractionSettings:
+    """The same limits, but for these."""
+    return limits.model_copy(update=settings)
+
+
+def configured(source: Source, **options: object) -> ConfiguredSource:
+    """The source with these settings, as the environment would have them."""
+    of_service = SERVICES.get(source.service, HttpService)
+    model = FocusExport if isinstance(source, FocusSource) else of_service
+    return ConfiguredSource(source, model.model_validate(options))

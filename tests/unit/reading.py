@@ -1,25 +1,24 @@
 """How the tests of HTTP sources read one, and what they look at."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 import simplejson
 
-from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
+from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.catalog import HttpSource, Window
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.rest import records as rest
 
-from .limits import LIMITS
+from .limits import LIMITS, changed, configured
 
 FIRST = Window(date(2026, 9, 1), date(2026, 9, 2))
 SECOND = Window(date(2026, 9, 2), date(2026, 9, 3))
-QUICK = replace(LIMITS, http_backoff=0.01)
-ONCE = replace(QUICK, http_attempts=1)
+QUICK = changed(LIMITS, http_backoff=0.01)
+ONCE = changed(QUICK, http_attempts=1)
 
 
 def read(
@@ -31,7 +30,7 @@ def read(
     **options: str,
 ) -> list[Record]:
     """The records of the source at this address, with these settings."""
-    return list(rest.records(ConfiguredSource(source, {"url": url} | options), limits, list(windows)))
+    return list(rest.records(configured(source, url=url, **options), limits, list(windows)))
 
 
 def ids(records: list[Record]) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
 
 from finops.ingest.config.redaction import redact, secrets_of
+from finops.ingest.config.services import FocusExport
 from finops.ingest.errors import SourceError
 
 # The optional dependencies of pyproject.toml, by the scheme of an address.
@@ -31,10 +32,11 @@ class IncompleteSetError(SourceError):
 class ErrorTranslator:
     """The errors of one source, as one line without its secrets."""
 
-    def __init__(self, where: str, options: Mapping[str, str]) -> None:
+    def __init__(self, where: str, options: FocusExport) -> None:
         self._where = where
-        self._url = options["url"]
-        self._secrets = sorted(secrets_of(options), key=len, reverse=True)
+        self._url = options.url
+        given = {"url": options.url, "storage_options": options.storage_options.get_secret_value()}
+        self._secrets = sorted(secrets_of(given), key=len, reverse=True)
 
     @contextmanager
     def of(self, what: str, manifest: str | None = None) -> Iterator[None]:

@@ -8,7 +8,6 @@ sums are Python's decimals of the file's own texts, where landing casts whole co
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Context, Decimal
@@ -17,6 +16,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from finops.ingest.config.services import FocusExport
 from finops.ingest.config.settings import ConfiguredSource
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import SourceError
@@ -43,14 +43,16 @@ class Export:
         Raises:
             SourceError: when the folder does not exist or can't be listed, or holds no complete export.
         """
+        options = configured.options
+        if not isinstance(options, FocusExport):
+            raise TypeError(f"{configured.source.name} is not an export of bills")
         self._where = configured.source.name
-        self._url = configured.options["url"]
-        self._errors = ErrorTranslator(self._where, configured.options)
-        self._version = self._chosen_version(configured.options.get("version"))
-        options = json.loads(configured.options.get("storage_options", "{}"))
+        self._url = options.url
+        self._errors = ErrorTranslator(self._where, options)
+        self._version = self._chosen_version(options.version)
         with self._errors.of(self._url):
             try:
-                self._filesystem, root = fsspec.core.url_to_fs(self._url, **options)
+                self._filesystem, root = fsspec.core.url_to_fs(self._url, **options.storage_options.get_secret_value())
                 self._filesystem.invalidate_cache()  # file systems outlive a run
                 self._listing = Listing(self._where, self._filesystem, root, periods)
                 self._headers: dict[str, list[str]] = {}

@@ -17,7 +17,8 @@ from dlt.sources.helpers.rest_client.auth import (
     OAuth2ClientCredentials,
 )
 
-from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
+from finops.ingest.config.services import HttpService
+from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.catalog import HttpSource
 from finops.ingest.sources.rest.errors import Endpoint, endpoint, translate_errors
@@ -27,17 +28,16 @@ _ONE_DAY = 86_400  # seconds: a token is asked for again after that, whatever it
 
 
 def authentication(
-    configured: ConfiguredSource, source: HttpSource, limits: ExtractionSettings, deadline: Deadline
+    source: HttpSource, options: HttpService, limits: ExtractionSettings, deadline: Deadline
 ) -> AuthConfigBase | None:
     """What to present to the source."""
-    options = configured.options
-    if "token_url" in options:
-        return _client_credentials(configured, source, limits, deadline)
-    if "username" in options:
-        return HttpBasicAuth(username=options["username"], password=options["password"])
-    if "token" not in options:
+    if options.token_url:
+        return _client_credentials(source, options, limits, deadline)
+    if options.username and options.password:
+        return HttpBasicAuth(username=options.username, password=options.password.get_secret_value())
+    if options.token is None:
         return None
-    token, header = options["token"], options.get("token_header", source.token_header)
+    token, header = options.token.get_secret_value(), options.token_header or source.token_header
     _check_header(token, source.name, f"sources.{source.service}.token")
     if header == "Authorization":
         return BearerTokenAuth(token=token)
@@ -45,16 +45,17 @@ def authentication(
 
 
 def _client_credentials(
-    configured: ConfiguredSource, source: HttpSource, limits: ExtractionSettings, deadline: Deadline
-) -> AuthConfigBase:
-    options = configured.options
+    source: HttpSource, options: HttpService, limits: ExtractionSettings, deadline: Deadline
+) -> AuthConfigBase | None:
+    if options.client_id is None or options.client_secret is None:
+        return None  # refused where the configuration is read
     asked = endpoint(f"the token of {source.name}", source.service, options, key="token_url")
     presented = _ClientCredentials(
-        access_token_url=options["token_url"],
-        client_id=options["client_id"],
-        client_secret=options["client_secret"],
-        access_token_request_data={"scope": options["scope"]} if "scope" in options else {},
-        session=Session(asked, options.get("ca_bundle"), limits, deadline),
+        access_token_url=asked.url,
+        client_id=options.client_id,
+        client_secret=options.client_secret.get_secret_value(),
+        access_token_request_data={"scope": options.scope} if options.scope else {},
+        session=Session(asked, options.ca_bundle, limits, deadline),
     )
     presented.asked = asked
     return presented

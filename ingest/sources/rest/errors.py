@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import requests
 
+from finops.ingest.config.services import HttpService
 from finops.ingest.errors import SourceError
 
 _CREDENTIALS = {  # what is set for a way to authenticate: what to check when it is refused
@@ -43,12 +45,12 @@ class Endpoint:
         return f"{self.name} ({self.url})"
 
 
-def endpoint(name: str, service: str, options: Mapping[str, str], key: str = "url") -> Endpoint:
-    """The endpoint whose address is in one option of a service."""
-    way = next((way for way in _CREDENTIALS if way in options), "token")
+def endpoint(name: str, service: str, options: HttpService, key: Literal["url", "token_url"] = "url") -> Endpoint:
+    """The endpoint whose address is in one setting of a service."""
+    way = next((way for way in _CREDENTIALS if getattr(options, way) is not None), "token")
     return Endpoint(
         name=name,
-        url=options[key],
+        url=getattr(options, key),
         setting=f"sources.{service}.{key}",
         credentials=_CREDENTIALS[way].format(service),
         ca_bundle=f"sources.{service}.ca_bundle",

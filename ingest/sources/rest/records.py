@@ -18,6 +18,7 @@ import requests
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 
+from finops.ingest.config.services import HttpService
 from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import SourceError
@@ -38,9 +39,10 @@ def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: l
     Raises:
         SourceError: when the server does not answer, refuses, answers with something else, or does not come to an end.
     """
-    with _asking(configured, limits) as (client, source, where):
+    source, options = _known(configured)
+    with _asking(source, options, limits) as (client, where):
         for window in windows:
-            for question in questions(configured, source, window):
+            for question in questions(source, options, window):
                 yield from _chain(client, source, question, window, limits, where)
 
 
@@ -50,30 +52,35 @@ def probe(configured: ConfiguredSource, limits: ExtractionSettings, window: Wind
     Raises:
         SourceError: as records() does.
     """
-    with _asking(configured, limits) as (client, source, where):
-        question = next(questions(configured, source, window))
+    source, options = _known(configured)
+    with _asking(source, options, limits) as (client, where):
+        question = next(questions(source, options, window))
         record = next(_chain(client, source, question, window, limits, where), None)
         clock_skew = cast("Session", client.session).clock_skew
     what = "a record" if record else "no record"
-    return Probe(f"{what} of {window.start} at {configured.options['url']}", clock_skew, is_empty=record is None)
+    return Probe(f"{what} of {window.start} at {options.url}", clock_skew, is_empty=record is None)
+
+
+def _known(configured: ConfiguredSource) -> tuple[HttpSource, HttpService]:
+    source, options = configured.source, configured.options
+    if not isinstance(source, HttpSource) or not isinstance(options, HttpService):
+        raise TypeError(f"{source.name} is not read over HTTP")
+    return source, options
 
 
 @contextmanager
-def _asking(configured: ConfiguredSource, limits: ExtractionSettings) -> Iterator[tuple[RESTClient, HttpSource, str]]:
+def _asking(source: HttpSource, options: HttpService, limits: ExtractionSettings) -> Iterator[tuple[RESTClient, str]]:
     """A client for the source, and where it asks, to begin a message with."""
-    source = configured.source
-    if not isinstance(source, HttpSource):
-        raise TypeError(f"{source.name} is not read over HTTP")
-    asked = endpoint(source.name, source.service, configured.options)
+    asked = endpoint(source.name, source.service, options)
     deadline = Deadline(limits.http_deadline, asked.where)
-    with translate_errors(asked), Session(asked, configured.options.get("ca_bundle"), limits, deadline) as session:
+    with translate_errors(asked), Session(asked, options.ca_bundle, limits, deadline) as session:
         client = RESTClient(
             asked.url.rstrip("/") + "/",
-            auth=authentication(configured, source, limits, deadline),
+            auth=authentication(source, options, limits, deadline),
             data_selector=source.records,
             session=session,
         )
-        yield client, source, asked.where
+        yield client, asked.where
 
 
 def _chain(  # noqa: PLR0913, PLR0917 everything that a page depends on

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from finops.ingest.config.settings import ConfiguredSource
+from finops.ingest.config.services import Cube, HttpService
 from finops.ingest.periods import Period
 from finops.ingest.sources.catalog import HttpSource, Window
 
@@ -21,13 +21,12 @@ class RequestTemplate:
     body: dict[str, object] | None
 
 
-def questions(configured: ConfiguredSource, source: HttpSource, window: Window) -> Iterator[RequestTemplate]:
+def questions(source: HttpSource, options: HttpService, window: Window) -> Iterator[RequestTemplate]:
     """What to ask for a window: one question, or one for each element of the option that `each` names."""
-    options = configured.options
-    texts = {**source.params, **json.loads(options.get("params", "{}"))}
-    if "query" in options:
-        texts["query"] = options["query"]
-    for each in dict.fromkeys(json.loads(options.get(source.each or "", "[]"))) or [None]:
+    texts = {**source.params, **options.params}
+    if isinstance(options, Cube):
+        texts["query"] = json.dumps(options.query)
+    for each in dict.fromkeys(getattr(options, source.each) if source.each else ()) or [None]:
         known = _placeholders(window, each)
         params = {key: _text(value, known) for key, value in texts.items()}
         body = None if source.body is None else {key: _filled(value, known) for key, value in source.body.items()}

@@ -12,7 +12,6 @@ import yaml
 
 from finops.api.__main__ import cli as finops_api
 from finops.ingest.cli import cli
-from finops.ingest.config.settings import SETTINGS
 from tests.conftest import ROOT
 from tests.e2e.finops import Database, charge, finops, write_bill
 
@@ -45,13 +44,6 @@ def test_every_option_of_a_command_has_help() -> None:
 
 def test_every_command_has_an_example() -> None:
     assert [name for name, command in cli.commands.items() if "Example: finops" not in (command.help or "")] == []
-
-
-def test_every_setting_that_the_loader_reads_is_listed() -> None:
-    source = (ROOT / "ingest" / "config" / "settings.py").read_text(encoding="utf-8")
-    read = set(re.findall(r'_(?:whole|share|names|value)\("(ingest\.[a-z_]+)"\)', source))
-    assert read
-    assert read - {setting.key for setting in SETTINGS} == set()
 
 
 def test_every_command_of_the_api_is_on_a_page() -> None:

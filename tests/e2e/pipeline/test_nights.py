@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -33,7 +34,7 @@ SEED = int(os.environ.get("FINOPS_SEED", "20261002"))
 FIRST = date(2026, 9, 24)
 ONE_DAY = timedelta(days=1)
 MONTHS = parse_range("2026-08..2026-11")
-ANY_SIZE = ExtractionSettings(3, 1, frozenset(), 30, 60, 5)  # type: ignore[arg-type] # a share of everything: nothing shrinks too much
+ANY_SIZE = ExtractionSettings(max_shrink=Decimal(1))
 
 PUBLISHED: dict[str, LiteralString] = {
     "relevés": "select id, source, application_id, product_id, family, charge_category, period, usage_quantity,"

@@ -1,5 +1,4 @@
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -24,13 +23,13 @@ from finops.ingest.sources.catalog import (
     focus_source,
 )
 from finops.ingest.sources.focus.export import Totals, control_totals
-from tests.unit.limits import LIMITS
+from tests.unit.limits import LIMITS, changed, configured
 
 AUGUST, SEPTEMBER, OCTOBER = (Period.parse(f"2026-{month:02}") for month in (8, 9, 10))
-DATED_DUMP = ConfiguredSource(CMDB_VM, {"uri": "mongodb://cmdb", "collection": "vms", "snapshot_field": "day"})
-MONTHLY = ConfiguredSource(GITLAB_CI_MINUTES, {"url": "https://gitlab", "ci_namespaces": "[]"})
-METER = ConfiguredSource(OPENSTACK_USAGE, {"url": "https://nova"})
-TODAY_ONLY = ConfiguredSource(GITLAB_STORAGE, {"url": "https://gitlab"})
+DATED_DUMP = configured(CMDB_VM, uri="mongodb://cmdb", snapshot_field="day")
+MONTHLY = configured(GITLAB_CI_MINUTES, url="https://gitlab", ci_namespaces="[]")
+METER = configured(OPENSTACK_USAGE, url="https://nova")
+TODAY_ONLY = configured(GITLAB_STORAGE, url="https://gitlab")
 NOTHING: Mapping[date, Accepted] = {}
 
 
@@ -48,7 +47,7 @@ def planned(
     configured: ConfiguredSource, known: Mapping[date, Accepted], order: ExtractRequest, lookback_days: int = 3
 ) -> list[date]:
     """The first days of the planned windows."""
-    limits = replace(LIMITS, lookback_days=lookback_days)
+    limits = changed(LIMITS, lookback_days=lookback_days)
     return [window.start for window in plan_windows(configured, known, limits, order)]
 
 
@@ -130,7 +129,7 @@ def test_refetch_stops_at_the_day_of_the_run() -> None:
 
 def months(known: Mapping[date, Accepted], order: ExtractRequest, lookback_days: int = 3) -> list[Window]:
     """The windows planned of a source that is read by the month."""
-    return plan_windows(MONTHLY, known, replace(LIMITS, lookback_days=lookback_days), order)
+    return plan_windows(MONTHLY, known, changed(LIMITS, lookback_days=lookback_days), order)
 
 
 def read_up_to(day: int, month: int = 9) -> dict[date, Accepted]:
@@ -195,9 +194,9 @@ def test_what_knows_only_today_is_asked_for_today() -> None:
 
 
 def test_a_catalog_is_asked_for_today_and_an_archived_one_for_every_day() -> None:
-    catalog = ConfiguredSource(BACKSTAGE_CATALOG, {"url": "https://backstage"})
+    catalog = configured(BACKSTAGE_CATALOG, url="https://backstage")
     assert planned(catalog, NOTHING, ExtractRequest([Period.of(today())], today())) == [today()]
-    archived = replace(catalog, options={"url": "https://backstage", "params": '{"at": "{day}"}'})
+    archived = configured(BACKSTAGE_CATALOG, url="https://backstage", params='{"at": "{day}"}')
     assert planned(archived, NOTHING, order(3)) == september(1, 2, 3)
 
 
@@ -222,8 +221,11 @@ def test_refetch_keeps_what_can_not_be_given_again() -> None:
 
 
 def test_a_storage_that_is_archived_by_day_is_asked_for_every_day() -> None:
-    archived = replace(TODAY_ONLY, options={"url": "https://gitlab", "params": '{"at": "{day}"}'})
+    archived = configured(GITLAB_STORAGE, url="https://gitlab", params='{"at": "{day}"}')
     assert planned(archived, NOTHING, order(3)) == september(1, 2, 3)
+
+
+NEEDED = {"cube": {"query": "{}"}}
 
 
 @pytest.mark.parametrize(
@@ -232,12 +234,16 @@ def test_a_storage_that_is_archived_by_day_is_asked_for_every_day() -> None:
     ids=lambda source: source.name,
 )
 def test_a_meter_and_a_bill_give_the_past(source: Source) -> None:
-    assert supports_past_days(ConfiguredSource(source, {"url": "https://x"}))
+    assert supports_past_days(configured(source, url="https://x", **NEEDED.get(source.service, {})))
 
 
-@pytest.mark.parametrize("source", [GITLAB_STORAGE, ARTIFACTORY_STORAGE, CMDB_VM], ids=lambda source: source.name)
-def test_a_storage_and_an_undated_collection_do_not(source: Source) -> None:
-    assert not supports_past_days(ConfiguredSource(source, {"url": "https://x", "params": '{"membership": "true"}'}))
+@pytest.mark.parametrize("source", [GITLAB_STORAGE, ARTIFACTORY_STORAGE], ids=lambda source: source.name)
+def test_a_storage_does_not(source: Source) -> None:
+    assert not supports_past_days(configured(source, url="https://x", params='{"membership": "true"}'))
+
+
+def test_an_undated_collection_does_not() -> None:
+    assert not supports_past_days(configured(CMDB_VM, uri="mongodb://cmdb"))
 
 
 def test_a_dated_dump_gives_the_past() -> None:

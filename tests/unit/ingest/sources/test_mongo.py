@@ -1,6 +1,5 @@
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,13 +10,12 @@ from bson.datetime_ms import DatetimeMS
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from finops.ingest.config.settings import ConfiguredSource
 from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import CMDB_VM, Window
 from finops.ingest.sources.documents import Record
 from tests.unit.finds import Finds
-from tests.unit.limits import LIMITS
+from tests.unit.limits import LIMITS, changed, configured
 from tests.unit.mongo_wire import holding
 
 Documents = Database[dict[str, Any]]
@@ -37,8 +35,8 @@ def closed_port() -> Iterator[int]:
 def read(database: Documents, windows: tuple[Window, ...] = (FIRST,), /, **options: str) -> list[Record]:
     """The records of the collection `vms` with these settings."""
     host, port = database.client.address or ("", 0)
-    at = {"uri": f"mongodb://{host}:{port}/", "database": database.name, "collection": "vms"}
-    return list(mongo.records(ConfiguredSource(CMDB_VM, at | options), LIMITS, list(windows)))
+    at = {"uri": f"mongodb://{host}:{port}/", "database": database.name}
+    return list(mongo.records(configured(CMDB_VM, **at, **options), LIMITS, list(windows)))
 
 
 def payloads(records: list[Record]) -> list[Any]:
@@ -126,8 +124,7 @@ def test_a_document_has_the_same_record_id_every_time(database: Documents) -> No
 def test_a_date_that_python_can_t_hold_lands_too() -> None:
     document = {"_id": 1, "end_of_life": DatetimeMS(253402300800000)}  # the first millisecond of year 10000
     with holding(document) as uri:
-        configured = ConfiguredSource(CMDB_VM, {"uri": uri, "database": "cmdb", "collection": "vms"})
-        landed = payloads(list(mongo.records(configured, LIMITS, [FIRST])))
+        landed = payloads(list(mongo.records(configured(CMDB_VM, uri=uri), LIMITS, [FIRST])))
     assert landed == [{"_id": 1, "end_of_life": {"$date": {"$numberLong": "253402300800000"}}}]
 
 
@@ -261,9 +258,9 @@ def fail_once(client: MongoClient[dict[str, Any]], **failure: Any) -> None:
 
 def refusal(uri: str) -> str:
     """What is said when this address is read."""
-    configured = ConfiguredSource(CMDB_VM, {"uri": uri, "collection": "vms"})
+    source = configured(CMDB_VM, uri=uri)
     with pytest.raises(FinopsError) as failure:
-        list(mongo.records(configured, replace(LIMITS, http_timeout=1), [FIRST]))
+        list(mongo.records(source, changed(LIMITS, http_timeout=1), [FIRST]))
     return str(failure.value)
 
 

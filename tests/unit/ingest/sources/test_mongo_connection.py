@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ from finops.ingest.config.settings import ConfiguredSource, load
 from finops.ingest.errors import ConfigurationError, SourceError
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import CMDB_VM, Window
-from finops.ingest.sources.mongo_options import READ_CONCERNS, READ_PREFERENCES
 from tests.unit.authority import Authority
 from tests.unit.finds import Finds
-from tests.unit.limits import LIMITS
+from tests.unit.limits import LIMITS, changed, configured
 
 PASSWORD = "p@ss/wörd"
 DAY = Window(date(2026, 9, 1), date(2026, 9, 2))
@@ -62,8 +61,8 @@ def guarded(authorities: tuple[Authority, Authority], tmp_path_factory: pytest.T
 
 def read(uri: str, **options: str) -> list[str]:
     """The identities of what is read at this address."""
-    configured = ConfiguredSource(CMDB_VM, {"uri": uri, "database": "cmdb", "collection": "vms"} | options)
-    return [record.record_id for record in mongo.records(configured, replace(LIMITS, http_timeout=1), [DAY])]
+    source = configured(CMDB_VM, uri=uri, **options)
+    return [record.record_id for record in mongo.records(source, changed(LIMITS, http_timeout=1), [DAY])]
 
 
 def refusal(uri: str, **options: str) -> str:
@@ -168,7 +167,11 @@ def test_without_either_the_driver_and_the_server_choose(guarded: Guarded, finds
     assert asked(finds, guarded.uri()) == {"$readPreference": None, "readConcern": None}
 
 
-def configured(**settings: str) -> list[ConfiguredSource]:
+READ_PREFERENCES = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
+READ_CONCERNS = ("local", "available", "majority", "linearizable", "snapshot")
+
+
+def loaded(**settings: str) -> list[ConfiguredSource]:
     """The collections of the CMDB with these settings."""
     os.environ["SOURCES__CMDB__URI"] = f"mongodb://reader:{PASSWORD}@cmdb.example.com/"
     os.environ.update({f"SOURCES__CMDB__{name.upper()}": value for name, value in settings.items()})
@@ -183,7 +186,7 @@ def configured(**settings: str) -> list[ConfiguredSource]:
     ],
 )
 def test_every_way_to_read_can_be_set(setting: str, value: str) -> None:
-    assert [found.options[setting] for found in configured(**{setting: value})] == [value] * 3
+    assert [getattr(found.options, setting) for found in loaded(**{setting: value})] == [value] * 3
 
 
 @pytest.mark.parametrize(
@@ -196,19 +199,17 @@ def test_every_way_to_read_can_be_set(setting: str, value: str) -> None:
 )
 def test_another_way_to_read_names_the_setting_and_those_that_are_known(setting: str, value: str, remedy: str) -> None:
     with pytest.raises(ConfigurationError) as failure:
-        configured(**{setting: value})
+        loaded(**{setting: value})
     assert str(failure.value) == f"sources.cmdb.{setting} '{value}' is not known: write one of {remedy}"
 
 
 def test_the_doctor_s_question_is_one_document_and_the_server_s_clock(guarded: Guarded) -> None:
-    configured = ConfiguredSource(CMDB_VM, {"uri": guarded.uri(), "collection": "vms"})
-    probe = mongo.probe(configured, LIMITS)
+    probe = mongo.probe(configured(CMDB_VM, uri=guarded.uri()), LIMITS)
     assert (probe.found, probe.is_empty) == ("a document in cmdb.vms", False)
     assert probe.clock_skew is not None
     assert abs(probe.clock_skew.total_seconds()) < 5
 
 
 def test_the_doctor_s_question_needs_the_right_password_too(guarded: Guarded) -> None:
-    configured = ConfiguredSource(CMDB_VM, {"uri": guarded.uri("wrong"), "collection": "vms"})
     with pytest.raises(SourceError, match="its user, password and authSource"):
-        mongo.probe(configured, LIMITS)
+        mongo.probe(configured(CMDB_VM, uri=guarded.uri("wrong")), LIMITS)

@@ -1,7 +1,7 @@
 """Each product's preset over a real socket: what it is asked, what it documents that it answers, what goes wrong."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +24,7 @@ from finops.ingest.sources.catalog import (
 )
 from finops.ingest.sources.documents import Record
 from tests.unit.http_service import Answer, Service, answer
+from tests.unit.limits import changed
 from tests.unit.odd_service import Exchange, serving_oddly, tokens
 from tests.unit.reading import FIRST, ONCE, QUICK, failure, ids, payloads, read
 
@@ -83,8 +84,8 @@ every_preset = pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: pre
 
 def records_of(preset: Preset, url: str, limits: ExtractionSettings = QUICK, /, **options: str) -> list[Record]:
     """The records of a preset, with what it can't do without."""
-    required = {"query": "{}", "ci_namespaces": json.dumps([SHOP])}
-    return read(preset.source, url, (FIRST,), limits, **(required | options))
+    required = {"cube": {"query": "{}"}, "gitlab": {"ci_namespaces": json.dumps([SHOP])}}
+    return read(preset.source, url, (FIRST,), limits, **(required.get(preset.source.service, {}) | options))
 
 
 # Every product
@@ -101,7 +102,7 @@ def test_a_right_answer_is_its_record(service: Service, preset: Preset) -> None:
 @every_preset
 def test_two_failures_of_the_server_are_got_over(service: Service, preset: Preset) -> None:
     service.will(Answer("oops", 500), Answer("<html>Bad Gateway</html>", 502), answer(preset.document))
-    assert len(records_of(preset, service.url, replace(QUICK, http_attempts=3))) == 1
+    assert len(records_of(preset, service.url, changed(QUICK, http_attempts=3))) == 1
 
 
 @every_preset

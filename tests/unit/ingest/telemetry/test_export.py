@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from finops.ingest.config.settings import Exports, exports, known_secrets
 from finops.ingest.errors import ConfigurationError
@@ -10,7 +11,7 @@ from finops.ingest.telemetry.traces import endpoint
 
 
 def test_nothing_goes_anywhere_until_it_is_set() -> None:
-    assert exports() == Exports(None, None)
+    assert exports() == Exports()
     assert endpoint() is None
 
 
@@ -46,4 +47,6 @@ def test_the_password_of_a_pushgateway_is_a_secret(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("METRICS__PUSHGATEWAY", "https://pusher:p%40ss@gateway:9091")
     monkeypatch.setenv("METRICS__TEXTFILE", "finops.prom")
     assert {"p%40ss", "p@ss"} <= set(known_secrets())
-    assert exports() == Exports(Path("finops.prom"), "https://pusher:p%40ss@gateway:9091")
+    assert exports() == Exports(
+        textfile=Path("finops.prom"), pushgateway=SecretStr("https://pusher:p%40ss@gateway:9091")
+    )

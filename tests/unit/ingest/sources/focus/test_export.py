@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from finops.ingest.config.settings import ConfiguredSource
 from finops.ingest.errors import SourceError
 from finops.ingest.periods import Period
 from finops.ingest.sources.catalog import focus_source
 from finops.ingest.sources.focus.export import Export, Totals, control_totals
+from tests.unit.limits import configured
 
 AUGUST, SEPTEMBER, OCTOBER = date(2026, 8, 1), date(2026, 9, 1), date(2026, 10, 1)
 EXACT = Context(prec=400)
@@ -57,8 +57,8 @@ def write(path: Path, *lines: Line) -> Path:
 
 def export(url: object, *periods: str, **options: str) -> Export:
     """The export at this address, for these months."""
-    configured = ConfiguredSource(focus_source("aws"), {"url": str(url)} | options)
-    return Export(configured, [Period.parse(period) for period in periods or ("2026-09",)])
+    bills = configured(focus_source("aws"), url=str(url), **options)
+    return Export(bills, [Period.parse(period) for period in periods or ("2026-09",)])
 
 
 def rows(found: Export, *wanted: date) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from finops.ingest.sources.rest.pagination import (
     SinglePage,
 )
 from tests.unit.http_service import Answer, Service, answer
+from tests.unit.limits import changed
 from tests.unit.odd_service import Exchange, serving_oddly
 from tests.unit.reading import FIRST, ONCE, QUICK, SECOND, failure, ids, read
 
@@ -201,7 +202,7 @@ def endless(source: HttpSource, reply: Callable[[Exchange, int], None]) -> tuple
     """What is said of a service that answers every request with more, and how often it was asked."""
     turns = itertools.count(1)
     with serving_oddly(lambda exchange: reply(exchange, next(turns))) as service:
-        said = failure(lambda: read(source, service.url, (FIRST,), replace(QUICK, http_max_pages=20)))
+        said = failure(lambda: read(source, service.url, (FIRST,), changed(QUICK, http_max_pages=20)))
     return said, len(service.asked)
 
 
@@ -222,7 +223,7 @@ def test_endless_page_numbers_end_at_the_page_count() -> None:
 
 def test_as_many_pages_as_are_allowed_are_no_error(service: Service) -> None:
     service.will(answer([{"id": 1}]), answer([{"id": 2}]), END)
-    limits = replace(QUICK, http_max_pages=3)
+    limits = changed(QUICK, http_max_pages=3)
     assert ids(read(listed(PageNumber()), service.url, (FIRST,), limits)) == ["1", "2"]
 
 

@@ -3,7 +3,6 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from email.utils import formatdate
 from itertools import pairwise
 
@@ -13,6 +12,7 @@ from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.sources.catalog import GITLAB_STORAGE
 from tests.unit.authority import Authority
 from tests.unit.http_service import Answer, Service, answer
+from tests.unit.limits import changed
 from tests.unit.odd_service import Exchange, serving_oddly, tokens
 from tests.unit.reading import FIRST, ONCE, QUICK, failure, ids, read
 
@@ -35,7 +35,7 @@ def refusal(url: str, limits: ExtractionSettings = QUICK, **options: str) -> str
 
 def test_the_wait_doubles_and_half_of_it_is_chance(service: Service) -> None:
     service.will(BUSY, BUSY, BUSY, END)
-    read(GITLAB_STORAGE, service.url, (FIRST,), replace(QUICK, http_attempts=4, http_backoff=0.1))
+    read(GITLAB_STORAGE, service.url, (FIRST,), changed(QUICK, http_attempts=4, http_backoff=0.1))
     late = 0.2  # as this machine may be
     expected = zip(gaps(service), (0.1, 0.2, 0.4), strict=True)
     assert [gap for gap, longest in expected if not longest / 2 <= gap <= longest + late] == []
@@ -47,7 +47,7 @@ def test_two_clients_do_not_come_back_at_once(start_service: Callable[[], Servic
         service = start_service()
         service.will(BUSY, END)
         random.seed(seed)
-        read(GITLAB_STORAGE, service.url, (FIRST,), replace(QUICK, http_backoff=0.4))
+        read(GITLAB_STORAGE, service.url, (FIRST,), changed(QUICK, http_backoff=0.4))
         waited += gaps(service)
     assert abs(waited[0] - waited[1]) > 0.05
 
@@ -61,12 +61,12 @@ def test_a_status_that_may_pass_is_tried_again(service: Service, status: int) ->
 @pytest.mark.parametrize("broken", [Answer("[]", promised=5000), Answer("[]", silence=20)], ids=["breaks", "is silent"])
 def test_a_connection_that_fails_is_tried_again(service: Service, broken: Answer) -> None:
     service.will(broken, answer([{"id": 1}]))
-    assert ids(read(GITLAB_STORAGE, service.url, (FIRST,), replace(QUICK, http_timeout=1))) == ["1"]
+    assert ids(read(GITLAB_STORAGE, service.url, (FIRST,), changed(QUICK, http_timeout=1))) == ["1"]
 
 
 def test_a_redirect_is_a_part_of_its_attempt(service: Service) -> None:
     service.will(*[Answer("", 302, {"Location": f"{service.url}/there"}), BUSY] * 9)
-    assert "answered 503" in refusal(service.url, replace(QUICK, http_attempts=3))
+    assert "answered 503" in refusal(service.url, changed(QUICK, http_attempts=3))
     assert [asked.path for asked in service.asked] == ["/api/v4/projects", "/there"] * 3
 
 
@@ -95,7 +95,7 @@ def test_a_retry_after_that_says_nothing_is_as_if_it_were_not_there(service: Ser
 def test_a_wait_beyond_the_deadline_is_not_begun(service: Service, told: str) -> None:
     service.will(Answer("slow down", 429, {"Retry-After": told}))
     begun = time.monotonic()
-    said = refusal(service.url, replace(QUICK, http_deadline=60))
+    said = refusal(service.url, changed(QUICK, http_deadline=60))
     assert "not read to its end in 60 seconds: set ingest.http_deadline higher" in said
     assert "answered 429 Too Many Requests: slow down" in said
     assert time.monotonic() - begun < 1
@@ -103,7 +103,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(service: Service, told: str) ->
 
 def test_attempts_end_at_the_deadline() -> None:
     with serving_oddly(lambda exchange: exchange.send(b"busy", 503)) as service:
-        limits = replace(QUICK, http_attempts=1000, http_deadline=1)
+        limits = changed(QUICK, http_attempts=1000, http_deadline=1)
         begun = time.monotonic()
         assert "ingest.http_deadline" in refusal(service.url, limits)
     assert time.monotonic() - begun < 1.5
@@ -116,7 +116,7 @@ def test_pages_end_at_the_deadline() -> None:
         exchange.send(f'[{{"id": {there}}}]'.encode(), Link=f'<{exchange.server.url}/{there}>; rel="next"')
 
     with serving_oddly(reply) as service:
-        assert "not read to its end in 1 seconds" in refusal(service.url, replace(QUICK, http_deadline=1))
+        assert "not read to its end in 1 seconds" in refusal(service.url, changed(QUICK, http_deadline=1))
 
 
 def test_an_answer_that_drips_ends_at_the_deadline() -> None:
@@ -128,20 +128,20 @@ def test_an_answer_that_drips_ends_at_the_deadline() -> None:
 
     with serving_oddly(drip) as service:
         begun = time.monotonic()
-        assert "not read to its end in 1 seconds" in refusal(service.url, replace(QUICK, http_deadline=1))
+        assert "not read to its end in 1 seconds" in refusal(service.url, changed(QUICK, http_deadline=1))
     assert time.monotonic() - begun < 1.5
 
 
 def test_a_silent_server_is_left_at_the_deadline(service: Service) -> None:
     service.will(Answer("[]", silence=20))
     begun = time.monotonic()
-    assert "ingest.http_deadline" in refusal(service.url, replace(QUICK, http_deadline=1, http_timeout=60))
+    assert "ingest.http_deadline" in refusal(service.url, changed(QUICK, http_deadline=1, http_timeout=60))
     assert time.monotonic() - begun < 1.5
 
 
 def test_a_silent_authority_is_left_at_the_deadline(service: Service) -> None:
     with serving_oddly(lambda exchange: exchange.server.closing.wait(20)) as authority:
-        limits = replace(QUICK, http_deadline=1, http_timeout=60)
+        limits = changed(QUICK, http_deadline=1, http_timeout=60)
         said = refusal(service.url, limits, token_url=authority.url, client_id="finops", client_secret="s3cret")
     assert "ingest.http_deadline" in said
 
@@ -156,14 +156,14 @@ def test_an_answer_without_an_end_is_left_at_its_largest_size() -> None:
             exchange.wfile.write(b" " * (1 << 16))
 
     with serving_oddly(pour) as service:
-        said = refusal(service.url, replace(ONCE, http_max_answer_mib=1))
+        said = refusal(service.url, changed(ONCE, http_max_answer_mib=1))
     assert "an answer of more than 1 MiB" in said
 
 
 def test_a_small_answer_that_unpacks_without_end_is_left_at_its_largest_size() -> None:
     packed = gzip.compress(b" " * (8 << 20))
     with serving_oddly(lambda exchange: exchange.send(packed, Content_Encoding="gzip")) as service:
-        assert "an answer of more than 1 MiB" in refusal(service.url, replace(ONCE, http_max_answer_mib=1))
+        assert "an answer of more than 1 MiB" in refusal(service.url, changed(ONCE, http_max_answer_mib=1))
 
 
 def test_packed_answers_are_unpacked() -> None:
@@ -242,7 +242,7 @@ def test_a_certificate_that_is_not_trusted_is_not_tried_again(authorities: tuple
     ours, _ = authorities
     with serving_oddly(one_project, ours.server) as service:
         begun = time.monotonic()
-        refusal(service.url, replace(QUICK, http_backoff=10))
+        refusal(service.url, changed(QUICK, http_backoff=10))
     assert time.monotonic() - begun < 1
 
 
