@@ -14,7 +14,18 @@ from psycopg.rows import dict_row
 from finops.ingest.errors import ConfigurationError, FinopsError
 
 SCHEMA = Path(__file__).with_name("schema")
-SCHEMA_PARTS = ("setup", "runs", "ledger", "publications", "configured", "raw", "functions")  # in this order
+# in this order
+SCHEMA_PARTS = (
+    "setup",
+    "runs",
+    "ledger",
+    "publications",
+    "configured",
+    "raw",
+    "functions",
+    "run_functions",
+    "replace",
+)
 OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid
 
 # A run's session holds its lock, and says nothing while a source is read: a firewall that forgets silent connections

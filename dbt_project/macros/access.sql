@@ -17,24 +17,3 @@ Two branches, because an `or` would keep a caller of few groups from their index
             )
         ))
 {%- endmacro %}
-
-{#-
-A post-hook of the views. A security barrier keeps the functions of a query from seeing a row before the view does; it is
-set where it is missing, since setting it waits for whoever reads the view. (The schema is granted in ingest/schema:
-once, since two grants on it at a time fail.)
--#}
-{% macro grant_to_api() %}
-    {%- if not execute -%}{{ return('') }}{%- endif -%}
-    do $$
-    begin
-        if not exists (
-            select from pg_class where oid = '{{ this }}'::regclass and 'security_barrier=true' = any(reloptions)
-        ) then
-            alter view {{ this }} set (security_barrier = true);
-        end if;
-        if exists (select from pg_roles where rolname = 'finops_api') then
-            grant select on {{ this }} to finops_api;
-        end if;
-    end
-    $$;
-{% endmacro %}

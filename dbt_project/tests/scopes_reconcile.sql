@@ -4,9 +4,10 @@
 select
     source,
     period,
-    records_landed,
-    records_released + records_rejected + records_duplicate as records_accounted,
-    amount_landed,
-    amount_released + amount_rejected as amount_accounted
-from {{ source('finops', 'etl_reconciliations') }}
-where run_id = '{{ current_run_id() }}' and status in ('BLOCKED', 'REFUSED')
+    decision,
+    refusal,
+    records_unaccounted,
+    amount_unaccounted,
+    lines_unaccounted
+from {{ ref('int_scope_decisions') }}
+where run_id = '{{ current_run_id() }}' and decision in ('BLOCKED', 'REFUSED')

@@ -254,12 +254,8 @@ def store_taxes(connection: Connection, choices: Mapping[str, str]) -> None:
 
 
 def released_lines(run: Run) -> int:
-    """The usage lines that the run has put into relevés."""
-    row = run.connection.execute(
-        "select coalesce(sum(lines_released), 0)::bigint as lines from finops.etl_reconciliations"
-        " where run_id = %s and status = 'PUBLISHED'",
-        (run.run_id,),
-    ).fetchone()
+    """Count the usage lines that the run has put into relevés."""
+    row = run.connection.execute("select finops.released_lines(%s) as lines", (run.run_id,)).fetchone()
     return cast("int", row["lines"]) if row else 0
 
 

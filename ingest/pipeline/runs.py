@@ -83,14 +83,8 @@ class Run:
         )
 
     def close(self) -> None:
-        """Stage 4: the outcome, the end and the volume."""
-        self.connection.execute(
-            "update finops.etl_runs set status = %s, error = %s, end_time = clock_timestamp(), volume_processed ="
-            " coalesce((select sum(records_landed) from finops.etl_reconciliations"
-            "   where run_id = %s and status = 'PUBLISHED'), 0)"
-            " where run_id = %s",
-            ("FAILED" if self.failures else "SUCCESS", "; ".join(self.failures) or None, self.run_id, self.run_id),
-        )
+        """Stage 4: enter the outcome, the end and the volume."""
+        self.connection.execute("select finops.close_run(%s, %s)", (self.run_id, "; ".join(self.failures) or None))
 
 
 @dataclass(frozen=True)
@@ -201,17 +195,12 @@ def describe(error: BaseException) -> str:
 
 
 def _holder(connection: Connection, source: str | None = None) -> str:
-    """The run that works, as far as the table says: the latest one, or the latest one of a source."""
-    if connection.execute("select to_regclass('finops.etl_runs') as runs").fetchone() == {"runs": None}:
+    """Describe the run that is working, or of a source, the run that extracts it."""
+    known = connection.execute("select to_regprocedure('finops.running_run(text)') as name").fetchone()
+    if not known or known["name"] is None:
         return "it is setting the database up"
-    row = connection.execute(
-        "select kind, run_id, start_time, started_by from finops.etl_runs where status = 'RUNNING'"
-        " and (%s::text is null or %s = any(sources)) order by start_time desc limit 1",
-        (source, source),
-    ).fetchone()
-    if row is None:
-        return "it has not said its name yet"
-    return f"{row['kind']} {row['run_id']}, started {row['start_time']:%Y-%m-%d %H:%M:%S %Z} by {row['started_by']}"
+    row = connection.execute("select finops.running_run(%s) as run", (source,)).fetchone()
+    return str(row["run"]) if row else ""
 
 
 def _started_by() -> str:

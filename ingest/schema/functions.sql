@@ -1,4 +1,26 @@
--- The months that the nightly of that day still re-reads: as ingest/periods.py has it.
+-- The first days of the months in '2026-09' or '2026-07..2026-09', as people write them in dbt's variable `period`; none for ''.
+create or replace function finops.months(requested text) returns date [] language plpgsql immutable as $$
+declare
+    bounds text [] := string_to_array(btrim(requested), '..');
+    months date [];
+begin
+    if cardinality(bounds) > 2 or exists (select from unnest(bounds) as bound where bound !~ '^\d{4}-(0[1-9]|1[0-2])$') then
+        raise exception 'period ''%'' is not a month: write YYYY-MM, or YYYY-MM..YYYY-MM for a range', requested;
+    end if;
+    months := array(
+        select cast(month as date)
+        from generate_series(
+            cast(bounds[1] || '-01' as timestamp), cast(bounds[cardinality(bounds)] || '-01' as timestamp), '1 month'
+        ) as month
+    );
+    if cardinality(bounds) > 0 and months = '{}' then
+        raise exception 'period ''%'' ends before it begins: write the earlier month first', requested;
+    end if;
+    return months;
+end
+$$;
+
+-- The months that the nightly of a day still re-reads. ingest/periods.py has the same rule.
 create or replace function finops.open_periods(as_of date) returns date [] language sql immutable as $$
     select array(
         select distinct cast(date_trunc('month', cast(day as timestamp)) as date)
@@ -6,50 +28,11 @@ create or replace function finops.open_periods(as_of date) returns date [] langu
     )
 $$;
 
--- Called by whoever holds the lock: a run that still says RUNNING then has no process any more.
-create or replace function finops.fail_dead_runs(found_by uuid) returns void language sql as $$
-    update finops.etl_extractions
-    set status = 'FAILED', ended_at = clock_timestamp(), error = 'the process died'
-    where status = 'RUNNING' and run_id <> found_by;
-    update finops.etl_steps
-    set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died'
-    where status = 'RUNNING' and run_id <> found_by;
-    update finops.etl_runs
-    set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died: found by run ' || found_by
-    where status = 'RUNNING' and run_id <> found_by;
-$$;
-
--- Called by whoever holds the locks of a run that failed, or whose process died, and goes on with it: what ended it is
--- kept as a step, what it had asked dbt to publish and was not published is asked for anew.
-create or replace function finops.resume_run(taken uuid, starter text, more_periods date []) returns void
-language sql as $$
-    update finops.etl_extractions
-    set status = 'FAILED', ended_at = clock_timestamp(), error = 'the process died'
-    where run_id = taken and status = 'RUNNING';
-    update finops.etl_steps
-    set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died'
-    where run_id = taken and status = 'RUNNING';
-    insert into finops.etl_steps (run_id, step, start_time, end_time, status, error)
-    select
-        run_id,
-        'attempt',
-        coalesce(
-            (select max(end_time) from finops.etl_steps where run_id = taken and step = 'attempt'), start_time
-        ),
-        coalesce(end_time, clock_timestamp()),
-        'FAILED',
-        coalesce(error, 'the process died')
-    from finops.etl_runs
-    where run_id = taken;
-    delete from finops.etl_reconciliations where run_id = taken and status <> 'PUBLISHED';
-    update finops.etl_runs
-    set
-        status = 'RUNNING',
-        end_time = null,
-        error = null,
-        started_by = starter,
-        periods = array(select distinct unnest(periods || more_periods) order by 1)
-    where run_id = taken;
+-- Whether an owner is the owner of a month. A month is whole: it belongs to whoever owns the application on its last day, as
+-- far as is known (docs/ownership.md).
+create or replace function finops.owned_in_month(period date, valid_from date, valid_to date) returns boolean
+language sql immutable as $$
+    select period + interval '1 month' > valid_from and (valid_to is null or period + interval '1 month' <= valid_to)
 $$;
 
 -- What a small table holds, in whatever order.

@@ -60,8 +60,8 @@ create table if not exists finops.etl_scope_lookups (
 );
 create index if not exists etl_scope_lookups_scope on finops.etl_scope_lookups (source, period);
 
--- What inventories said of each day, and meters of each window, of a published (source, period): what is read again is
--- compared with it.
+-- The quantity of each day of an inventory, and of each window of a meter: as published, and as the last run found it that
+-- did not publish it (int_scope_day_changes compares the two).
 create table if not exists finops.etl_scope_days (
     source text not null,
     period date not null,
@@ -69,6 +69,8 @@ create table if not exists finops.etl_scope_days (
     unit text not null,
     quantity numeric not null
 );
+alter table finops.etl_scope_days add column if not exists is_published boolean not null default true;
+alter table finops.etl_scope_days add column if not exists is_estimated boolean not null default false;
 create index if not exists etl_scope_days_scope on finops.etl_scope_days (source, period);
 
 create table if not exists finops.rejected_usage (

@@ -53,7 +53,7 @@ owned as (
     left join owners
         on
             costs.application_id = owners.application_id
-            and {{ owned_in_month('owners', 'costs.period') }}
+            and finops.owned_in_month(costs.period, owners.valid_from, owners.valid_to)
 
 )
 

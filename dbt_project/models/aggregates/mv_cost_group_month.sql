@@ -38,7 +38,7 @@ costs as (
     left join owners
         on
             releves.application_id = owners.application_id
-            and {{ owned_in_month('owners', 'releves.period') }}
+            and finops.owned_in_month(releves.period, owners.valid_from, owners.valid_to)
     group by 1, 2, 3, 4, 5, 6, 7, 8
 
 )

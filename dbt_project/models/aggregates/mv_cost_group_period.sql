@@ -24,7 +24,7 @@ owned as (
     left join owners
         on
             releves.application_id = owners.application_id
-            and {{ owned_in_month('owners', 'releves.period') }}
+            and finops.owned_in_month(releves.period, owners.valid_from, owners.valid_to)
 
 ),
 

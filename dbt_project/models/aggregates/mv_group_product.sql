@@ -34,7 +34,7 @@ consumed as (
     left join owners
         on
             releves.application_id = owners.application_id
-            and {{ owned_in_month('owners', 'releves.period') }}
+            and finops.owned_in_month(releves.period, owners.valid_from, owners.valid_to)
     group by 1, 2, 3, 4, 5
 
 ),

@@ -34,7 +34,7 @@ rejected as (
     left join owners
         on
             rejects.application_id = owners.application_id
-            and {{ owned_in_month('owners', 'rejects.period') }}
+            and finops.owned_in_month(rejects.period, owners.valid_from, owners.valid_to)
     group by 1, 2, 3, 4, 5, 6, 7
 
 )

@@ -37,7 +37,7 @@ set_apart as (
     left join owners
         on
             charges.application_id = owners.application_id
-            and {{ owned_in_month('owners', 'charges.period') }}
+            and finops.owned_in_month(charges.period, owners.valid_from, owners.valid_to)
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 )

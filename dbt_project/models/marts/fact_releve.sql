@@ -11,6 +11,7 @@
 -- depends_on: {{ ref('int_scopes') }}
 -- depends_on: {{ ref('int_landed_scopes') }}
 -- depends_on: {{ ref('int_scope_references') }}
+-- depends_on: {{ ref('int_scope_decisions') }}
 with valued as (
 
     {% if is_incremental() -%}

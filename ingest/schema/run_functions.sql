@@ -1,0 +1,160 @@
+-- A run's life. The loader calls these for its own runs, dbt's hooks for a dbt command by hand (dbt_project/macros/runs.sql).
+-- Whoever writes holds advisory lock 7061746: the loader for the session, a dbt command for the transactions that write.
+
+-- The run that is writing, in words, for the message to whoever has to wait; of one source, the run that extracts it.
+create or replace function finops.running_run(of_source text default null) returns text language sql stable as $$
+    select coalesce(
+        (
+            select format(
+                '%s %s, started %s by %s', kind, run_id, to_char(start_time, 'YYYY-MM-DD HH24:MI:SS TZ'), started_by
+            )
+            from finops.etl_runs
+            where status = 'RUNNING' and (of_source is null or of_source = any(sources))
+            order by start_time desc
+            limit 1
+        ),
+        'it has not entered itself in finops.etl_runs yet'
+    )
+$$;
+
+-- Mark as FAILED what still says RUNNING. Only the holder of the lock may call it: no process works on such a run any more.
+create or replace function finops.fail_dead_runs(found_by uuid) returns void language sql as $$
+    update finops.etl_extractions
+    set status = 'FAILED', ended_at = clock_timestamp(), error = 'the process died'
+    where status = 'RUNNING' and run_id <> found_by;
+    update finops.etl_steps
+    set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died'
+    where status = 'RUNNING' and run_id <> found_by;
+    update finops.etl_runs
+    set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died: found by run ' || found_by
+    where status = 'RUNNING' and run_id <> found_by;
+$$;
+
+-- Continue a run that failed or whose process died. The error that ended it is kept as a step named 'attempt'; what it had
+-- planned to publish and did not publish is planned again.
+drop function if exists finops.resume_run(uuid, text, date []); -- its arguments had other names
+create or replace function finops.resume_run(resumed uuid, starter text, more_periods date []) returns void
+language sql as $$
+    update finops.etl_extractions
+    set status = 'FAILED', ended_at = clock_timestamp(), error = 'the process died'
+    where run_id = resumed and status = 'RUNNING';
+    update finops.etl_steps
+    set status = 'FAILED', end_time = clock_timestamp(), error = 'the process died'
+    where run_id = resumed and status = 'RUNNING';
+    insert into finops.etl_steps (run_id, step, start_time, end_time, status, error)
+    select
+        run_id,
+        'attempt',
+        coalesce(
+            (select max(end_time) from finops.etl_steps where run_id = resumed and step = 'attempt'), start_time
+        ),
+        coalesce(end_time, clock_timestamp()),
+        'FAILED',
+        coalesce(error, 'the process died')
+    from finops.etl_runs
+    where run_id = resumed;
+    delete from finops.etl_reconciliations where run_id = resumed and status <> 'PUBLISHED';
+    update finops.etl_runs
+    set
+        status = 'RUNNING',
+        end_time = null,
+        error = null,
+        started_by = starter,
+        periods = array(select distinct unnest(periods || more_periods) order by 1)
+    where run_id = resumed;
+$$;
+
+-- Close a run: SUCCESS without an error, else FAILED. Its volume is the records behind what it published; a run that was
+-- asked for no month in particular is about the months that it found due.
+create or replace function finops.close_run(closed uuid, failure text) returns void language sql as $$
+    update finops.etl_runs
+    set
+        status = case when failure is null then 'SUCCESS' else 'FAILED' end,
+        end_time = clock_timestamp(),
+        error = failure,
+        periods = case
+            when periods = '{}'
+                then array(select distinct period from finops.etl_reconciliations where run_id = closed order by period)
+            else periods
+        end,
+        volume_processed = coalesce(
+            (
+                select sum(records_landed)
+                from finops.etl_reconciliations
+                where run_id = closed and status = 'PUBLISHED'
+            ),
+            0
+        )
+    where run_id = closed and status = 'RUNNING'
+$$;
+
+-- Enter what a run changed, by month, and which published scopes ('cmdb.vm 2026-09') wait for a reprocess, since reference
+-- data that they stand on has changed.
+create or replace function finops.note_outcome(of_run uuid, waiting text []) returns void language sql as $$
+    update finops.etl_runs
+    set
+        waiting_scopes = waiting,
+        changes = coalesce(
+            (
+                select jsonb_object_agg(to_char(period, 'YYYY-MM'), cast(trim_scale(difference) as text))
+                from (
+                    select period, sum(cost_after - coalesce(cost_before, 0)) as difference
+                    from finops.etl_reconciliations
+                    where run_id = of_run and status = 'PUBLISHED'
+                    group by period
+                ) as months
+                where difference <> 0
+            ),
+            '{}'
+        )
+    where run_id = of_run
+$$;
+
+-- The usage lines that a run has put into relevés.
+create or replace function finops.released_lines(of_run uuid) returns bigint language sql stable as $$
+    select cast(coalesce(sum(lines_released), 0) as bigint)
+    from finops.etl_reconciliations
+    where run_id = of_run and status = 'PUBLISHED'
+$$;
+
+-- Open the run of a dbt command by hand, whose invocation is the run's id. `requested` is its variable `period`.
+create or replace function finops.open_dbt_run(invocation uuid, requested text, command text) returns void
+language plpgsql as $$
+begin
+    if not pg_try_advisory_xact_lock(7061746) then
+        raise exception 'another run is writing (%): wait until it ends, then run this again', finops.running_run();
+    end if;
+    perform finops.fail_dead_runs(invocation);
+    insert into finops.etl_runs (run_id, kind, periods, as_of, accepts_changes, reason, started_by)
+    values (
+        invocation, 'adhoc', finops.months(requested), cast(now() at time zone 'UTC' as date),
+        finops.months(requested) <> '{}', command, current_user
+    );
+    insert into finops.etl_steps (run_id, step) values (invocation, 'consolidate');
+end
+$$;
+
+-- Hold the lock for one transaction of a dbt command by hand. dbt gives each model a connection of its own, so another run
+-- may have begun since open_dbt_run: it has marked this one as FAILED, and this one stops. The loader's own runs hold the
+-- lock for their session, and pass.
+create or replace function finops.hold_run(of_run uuid) returns void language plpgsql as $$
+begin
+    if (select kind from finops.etl_runs where run_id = of_run) is distinct from 'adhoc' then
+        return;
+    end if;
+    if not pg_try_advisory_xact_lock(7061746)
+        or not exists (select from finops.etl_runs where run_id = of_run and status = 'RUNNING') then
+        raise exception 'another run has begun to write (%): run this again when it has ended', finops.running_run();
+    end if;
+end
+$$;
+
+create or replace function finops.close_dbt_run(invocation uuid, failure text) returns void language sql as $$
+    update finops.etl_steps
+    set
+        status = case when failure is null then 'SUCCESS' else 'FAILED' end,
+        end_time = clock_timestamp(),
+        row_count = finops.released_lines(invocation)
+    where run_id = invocation and step = 'consolidate' and status = 'RUNNING';
+    select finops.close_run(invocation, failure);
+$$;
