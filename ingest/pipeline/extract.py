@@ -15,10 +15,10 @@ from finops.ingest.config.services import Cmdb, HttpService
 from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, Settings
 from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.periods import Period, today
+from finops.ingest.pipeline.guard import accept_or_refuse
 from finops.ingest.pipeline.ledger import (
     Accepted,
     Outcome,
-    accept_or_refuse,
     accepted,
     done_windows,
     extraction,
@@ -158,9 +158,9 @@ def _wants_month(month: Window, known: Mapping[date, Accepted], recent: date, re
     A run as of an earlier day than the ledger's leaves what is known alone: it would take days away.
     """
     before = known.get(month.start)
-    if before is None or request.refetch or before.end < month.end:
+    if before is None or request.refetch or before.window_end < month.end:
         return True
-    return before.end == month.end and month.end - ONE_DAY > recent
+    return before.window_end == month.end and month.end - ONE_DAY > recent
 
 
 def supports_past_days(configured: ConfiguredSource) -> bool:

@@ -55,3 +55,48 @@ exception when invalid_regular_expression then
     return false;
 end
 $$;
+
+-- The extractions whose raw rows can be deleted: what ended more than `keep_days` days ago, and
+-- - is superseded, and no publication of the last `keep_days` days stands on it; nor of a source whose publications do not
+--   say what they stand on;
+-- - or is a snapshot of reference data with a later one: what it changed is kept, a row a change, in int_catalog_history.
+-- None where the run has not consolidated: what it could not publish may still need them.
+create or replace function finops.purgeable(of_run uuid, keep_days int) returns setof finops.etl_extractions
+language sql stable as $$
+    with publications as (
+        select
+            source,
+            landed_windows,
+            lead(decided_at) over (partition by source, period order by publication) as replaced_at
+        from finops.etl_reconciliations
+        where status = 'PUBLISHED' and publication is not null
+    ),
+    kept as (
+        select distinct source, unnest(landed_windows) as landed_window
+        from publications
+        where replaced_at is null or replaced_at > now() - make_interval(days => keep_days)
+    )
+    select *
+    from finops.etl_extractions as old
+    where
+        purged_at is null
+        and ended_at < now() - make_interval(days => keep_days)
+        and exists (select from finops.etl_steps where run_id = of_run and step = 'consolidate' and status = 'SUCCESS')
+        and (
+            (
+                not exists (select from finops.etl_accepted where extraction_id = old.extraction_id)
+                and (source, concat_ws(' ', run_id, window_date)) not in (select source, landed_window from kept)
+                and not exists (
+                    select from finops.etl_published as published
+                    where published.source = old.source and published.landed_digest is null
+                )
+            )
+            or (
+                measure = 'reference'
+                and exists (
+                    select from finops.etl_accepted as later
+                    where later.source = old.source and later.window_date > old.window_date
+                )
+            )
+        )
+$$;

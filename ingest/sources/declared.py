@@ -6,7 +6,7 @@ A declaration says where the records are (an HttpSource) and how each becomes us
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation
 from typing import Annotated, Literal, Self
@@ -14,7 +14,6 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from finops.ingest.config.services import HttpService
-from finops.ingest.database import Connection
 from finops.ingest.sources.catalog import HttpSource
 from finops.ingest.sources.rest.pagination import Pagination, SinglePage
 
@@ -143,34 +142,3 @@ def declared_source(name: str, declaration: Declaration) -> DeclaredSource:
         ),
         declaration,
     )
-
-
-def store_lines(connection: Connection, declared: Sequence[DeclaredSource]) -> None:
-    """Tell dbt what the records of these sources say; those that are no longer declared keep what was said last."""
-    rows = [
-        (
-            found.source.name,
-            number,
-            *_as_lists(declaration.application, declaration.date, declaration.sub_account, declaration.resource),
-            *_as_lists(declaration.resource_name, line.product_field, line.unit_field, line.quantity),
-            line.product,
-            line.unit,
-            line.factor,
-        )
-        for found in declared
-        for declaration in (found.declaration,)
-        for number, line in enumerate(declaration.lines, start=1)
-    ]
-    with connection.transaction(), connection.cursor() as cursor:
-        names = [found.source.name for found in declared]
-        cursor.execute("delete from finops.etl_declared_lines where source = any(%s)", (names,))
-        cursor.executemany(
-            "insert into finops.etl_declared_lines (source, line_number, application_path, date_path,"
-            " sub_account_path, resource_path, resource_name_path, product_path, unit_path, quantity_path, product_id,"
-            " unit, factor) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            rows,
-        )
-
-
-def _as_lists(*paths: tuple[str, ...] | None) -> list[list[str] | None]:
-    return [list(path) if path else None for path in paths]

@@ -40,7 +40,7 @@ def september(*days: int) -> list[date]:
 
 def accepted(days: Sequence[date]) -> dict[date, Accepted]:
     """A ledger in which these days count."""
-    return {day: Accepted(10, {}) for day in days}
+    return {day: Accepted(day, day + timedelta(days=1), 10, {}) for day in days}
 
 
 def planned(
@@ -134,7 +134,7 @@ def months(known: Mapping[date, Accepted], order: ExtractRequest, lookback_days:
 
 def read_up_to(day: int, month: int = 9) -> dict[date, Accepted]:
     """A ledger in which September was read up to, not including, this day."""
-    return {date(2026, 9, 1): Accepted(10, {}, date(2026, month, day))}
+    return {date(2026, 9, 1): Accepted(date(2026, 9, 1), date(2026, month, day), 10, {})}
 
 
 def test_a_month_is_one_window_up_to_the_day_before_the_run() -> None:
@@ -260,7 +260,10 @@ def bill(cost: str, *months: Period) -> dict[date, dict[str, Decimal]]:
 
 def ledger(totals: Totals) -> dict[date, Accepted]:
     """A ledger in which these bills count."""
-    return {first: Accepted(1, control_totals(window)) for first, window in totals.items()}
+    return {
+        first: Accepted(first, Period.of(first).next.first, 1, control_totals(window))
+        for first, window in totals.items()
+    }
 
 
 def test_the_ordered_bills_are_wanted_even_where_the_files_have_none() -> None:

@@ -1,0 +1,40 @@
+"""What a run published, and what it did not publish and why: dbt enters both in `etl_reconciliations`."""
+
+from __future__ import annotations
+
+from psycopg.rows import scalar_row
+
+from finops.ingest.pipeline.runs import Run
+
+DOES_NOT_ADD_UP = (
+    "{source} {month} does not reconcile and keeps its previous relevés: {records_landed} records landed, "
+    "{records_released} in relevés + {records_rejected} rejected + {records_set_apart} set apart + "
+    "{records_duplicate} duplicates; amount {amount_landed} landed, {amount_released} in relevés + "
+    "{amount_rejected} rejected + {amount_set_apart} set apart"
+)
+CHANGES_TOO_MUCH = (
+    "{source} {month} keeps its previous relevés: {refusal}. Look why, then accept it with "
+    '`finops reprocess --period {month} --source {source} --reason "…"`'
+)
+
+
+def has_scopes(run: Run) -> bool:
+    """Return whether dbt found a (source, month) to publish for this run."""
+    query = "select exists (select from finops.etl_reconciliations where run_id = %s)"
+    return bool(run.connection.cursor(row_factory=scalar_row).execute(query, (run.run_id,)).fetchone())
+
+
+def released_lines(run: Run) -> int:
+    """Count the usage lines that the run has put into relevés."""
+    cursor = run.connection.cursor(row_factory=scalar_row)
+    return int(cursor.execute("select finops.released_lines(%s)", (run.run_id,)).fetchone() or 0)
+
+
+def held_back(run: Run) -> list[str]:
+    """Describe the scopes that this run did not publish: they do not add up, or would change by too much."""
+    rows = run.connection.execute(
+        "select *, to_char(period, 'YYYY-MM') as month from finops.etl_reconciliations"
+        " where run_id = %s and status in ('BLOCKED', 'REFUSED') order by source, period",
+        (run.run_id,),
+    )
+    return [(DOES_NOT_ADD_UP if row["status"] == "BLOCKED" else CHANGES_TOO_MUCH).format_map(row) for row in rows]
