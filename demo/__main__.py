@@ -16,7 +16,8 @@ import click
 import psycopg
 from rich.console import Console
 
-from finops.demo import anchor, bills, cmdb, period, postgres, report, services, settings
+from finops.demo import anchor, bills, cmdb, period, postgres, report, settings
+from finops.demo.services import server as services
 
 ROOT = Path(__file__).resolve().parents[1]
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}

@@ -8,10 +8,10 @@ import json
 import tomllib
 from pathlib import Path
 
-from finops.demo import services
 from finops.demo.cmdb import DATABASE
 from finops.demo.company import CI_GROUPS
-from finops.demo.meter_services import DIMENSION, MEASURE, TIME
+from finops.demo.services import server as services
+from finops.demo.services.meters import DIMENSION, MEASURE, TIME
 
 DECLARED = Path(__file__).with_name("declared.toml")
 AT_THE_DAY = json.dumps({"at": "{day}"})

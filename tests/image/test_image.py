@@ -16,7 +16,8 @@ import psycopg
 import pytest
 import requests
 
-from finops.demo import bills, cmdb, period, services, settings
+from finops.demo import bills, cmdb, period, settings
+from finops.demo.services import server as services
 from tests.conftest import ROOT
 from tests.e2e.finops import Database, charge, last_run, scalar, total, wait_until, write_bill
 from tests.e2e.sources.test_buckets import Bucket, bucket, csv_gz

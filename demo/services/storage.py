@@ -7,7 +7,7 @@ Artifactory lists VIRTUAL repositories of "0 bytes" and ends with a TOTAL row th
 from datetime import date
 
 from finops.demo.company import PROJECTS, REPOSITORIES, Project, Repository
-from finops.demo.query import Answer, BadRequestError, Query
+from finops.demo.services.query import Answer, BadRequestError, Query
 from finops.demo.variation import grown
 
 KIB = 1024

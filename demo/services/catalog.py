@@ -8,7 +8,7 @@ import json
 from base64 import b64decode, b64encode
 from datetime import date
 
-from finops.demo.query import Answer, BadRequestError, Query
+from finops.demo.services.query import Answer, BadRequestError, Query
 
 Document = dict[str, object]
 

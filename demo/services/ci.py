@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 from finops.demo.company import CI_GROUPS, PROJECTS, Project
-from finops.demo.query import Answer, Query
+from finops.demo.services.query import Answer, Query
 from finops.demo.variation import activity
 
 MIB_A_MINUTE = 60  # of artifacts kept, for each minute of an ordinary day

@@ -6,7 +6,7 @@ One pages by number and the other by cursor; the platform's record has CPU, RAM 
 import base64
 from datetime import date, timedelta
 
-from finops.demo.query import Answer, BadRequestError, Query
+from finops.demo.services.query import Answer, BadRequestError, Query
 from finops.demo.variation import activity, grown
 
 # Tickets on an ordinary day.

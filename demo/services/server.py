@@ -14,13 +14,13 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from finops.demo.catalog_service import entities
-from finops.demo.ci_services import ci_minutes
-from finops.demo.declared_services import platform_usage, tickets
-from finops.demo.meter_services import allocation, load, tenant_usage
-from finops.demo.query import Answer, BadRequestError, Query
-from finops.demo.rating_services import dataframes
-from finops.demo.storage_services import projects, storage_info
+from finops.demo.services.catalog import entities
+from finops.demo.services.ci import ci_minutes
+from finops.demo.services.declared import platform_usage, tickets
+from finops.demo.services.meters import allocation, load, tenant_usage
+from finops.demo.services.query import Answer, BadRequestError, Query
+from finops.demo.services.rating import dataframes
+from finops.demo.services.storage import projects, storage_info
 
 GITLAB_TOKEN = "glpat-demo-0001"
 ARTIFACTORY_TOKEN = "artifactory-demo-0002"

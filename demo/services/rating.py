@@ -1,13 +1,13 @@
 """CloudKitty: what OpenStack's volumes and floating addresses were rated for, hour by hour.
 
 The shape is that of the real product's answer: one dataframe an hour, the points of every metric in it, a total that
-counts points and not dataframes. Servers are Nova's to count (meter_services.py): nothing is here twice.
+counts points and not dataframes. Servers are Nova's to count (meters.py): nothing is here twice.
 """
 
 from datetime import UTC, datetime, timedelta
 
 from finops.demo.company import CINDER_VOLUMES, FLOATING_ADDRESSES
-from finops.demo.query import Answer, BadRequestError, Query
+from finops.demo.services.query import Answer, BadRequestError, Query
 
 Document = dict[str, object]
 

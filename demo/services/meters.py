@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 from finops.demo.company import NAMESPACES, SERVERS, Namespace, Server
-from finops.demo.query import Answer, BadRequestError, Query
+from finops.demo.services.query import Answer, BadRequestError, Query
 from finops.demo.variation import activity, noise
 
 # Queries on an ordinary day; None is a dashboard that nobody tagged.
