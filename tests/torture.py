@@ -45,7 +45,7 @@ SOURCES = """
 [sources.http.{name}]
 path = "{name}"
 measure = "{measure}"
-records = "$[*]"
+data_selector = "$[*]"
 record_id = "{{id}}"
 application = "application"
 params = {{ day = "{{day}}" }}

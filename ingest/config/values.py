@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -37,6 +37,8 @@ class Section(BaseModel):
         hide_input_in_errors=True,
         use_attribute_docstrings=True,
     )
+
+    renamed: ClassVar[Mapping[str, str]] = {}  # keys of earlier versions, refused by the name that they have now
 
     @model_validator(mode="before")
     @classmethod

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
-from finops.ingest.sources.rest.pagination import Cursor, LinkHeader, NextUrl, Offset, Pagination, SinglePage
+from finops.ingest.sources.rest.paginators import (
+    BasePaginator,
+    HeaderLinkPaginator,
+    JSONLinkPaginator,
+    JSONResponseCursorPaginator,
+    OffsetPaginator,
+    RecordOffsetPaginator,
+    SinglePagePaginator,
+)
 
 # `reference` is not a domain of cost: who owns what has raw tables and a ledger like the others, and no relevé.
 Domain = Literal["reference", "open_legacy", "private_cloud", "public_cloud", "native"]
@@ -57,17 +65,17 @@ class MongoSource(Source):
 
 @dataclass(frozen=True)
 class HttpSource(Source):
-    """An endpoint that is paged through.
+    """An endpoint that is paged through, in the words of dlt's `rest_api` source where it has them.
 
     Attributes:
         path: under the configured URL.
         params: query parameters, a list where one comes several times; `{start}`, `{end}`, `{day}` and `{month}` stand
             for the window.
         method: `POST` where the product wants its question in a body.
-        body: that body, as JSON; placeholders as in `params`, and `{each}`.
+        json: that body; placeholders as in `params`, and `{each}`.
         each: the option that holds a JSON list, of which each is asked for on its own; without the option the source is
             off. A text that is `{each}` and nothing more takes the value as it is; that of an empty list is null.
-        records: JSONPath of the records in a page.
+        data_selector: JSONPath of the records in a page.
         columns: top-level key of their names, where the records are lists of values.
         envelope: what is said once for all records of an answer, and lands in each of them: JSONPath by key.
         required: key, or dotted path of keys, that an answer must have (None: the answer is a list), so that an error
@@ -76,7 +84,7 @@ class HttpSource(Source):
         record_id: format string over the record; None where the product gives its records no identity, and the
             content's own hash stands in.
         skip: records whose field has this value are not records, such as Artifactory's TOTAL row.
-        pagination: how the pages follow each other.
+        paginator: how the pages follow each other; each chain of pages is read by a copy.
         not_ready: an answer whose field has this value says to ask again.
         supports_past_days: whether the product can answer for a past day again.
         token_header: the header that carries the token; `Authorization` takes it as a bearer token;
@@ -84,18 +92,18 @@ class HttpSource(Source):
     """
 
     path: str
-    records: str
+    data_selector: str
     required: str | None = None
     params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     method: Literal["GET", "POST"] = "GET"
-    body: Mapping[str, object] | None = None
+    json: Mapping[str, object] | None = None
     each: str | None = None
     columns: str | None = None
     envelope: Mapping[str, str] = field(default_factory=dict)
     errors: str | None = None
     record_id: str | None = None
     skip: Mapping[str, str] = field(default_factory=dict)
-    pagination: Pagination = field(default_factory=SinglePage)
+    paginator: BasePaginator = field(default_factory=SinglePagePaginator)
     not_ready: Mapping[str, str] = field(default_factory=dict)
     supports_past_days: bool = True
     token_header: str = "Authorization"  # noqa: S105 a header's name
@@ -119,10 +127,10 @@ OPENSTACK_USAGE = HttpSource(
     "metered",
     path="os-simple-tenant-usage",
     params={"detailed": "1", "start": "{start}T00:00:00", "end": "{end}T00:00:00", "limit": "1000"},
-    records="tenant_usages[*].server_usages[*]",
+    data_selector="tenant_usages[*].server_usages[*]",
     required="tenant_usages",
     record_id="{tenant_id}/{instance_id}",
-    pagination=NextUrl("tenant_usages_links[0].href"),
+    paginator=JSONLinkPaginator("tenant_usages_links[0].href"),
     token_header="X-Auth-Token",  # noqa: S106 a header's name
 )
 # https://docs.openstack.org/cloudkitty/latest/api-reference/v2/ (dataframes)
@@ -134,9 +142,10 @@ CLOUDKITTY_USAGE = HttpSource(
     "metered",
     path="v2/dataframes",
     params={"begin": "{start}T00:00:00", "end": "{end}T00:00:00"},
-    records="dataframes[*]",
+    data_selector="dataframes[*]",
     required="dataframes",
-    pagination=Offset(total="total", grouped=True),
+    # the offset counts what the dataframes hold: it advances by the limit, not by the dataframes that came
+    paginator=OffsetPaginator(limit=1000, total_path="total", stop_after_empty_page=False),
     token_header="X-Auth-Token",  # noqa: S106 a header's name
 )
 # https://docs.openstack.org/cloudkitty/latest/api-reference/v2/ (summary): what the dataframes sum up to, already
@@ -145,10 +154,10 @@ CLOUDKITTY_SUMMARY = replace(
     CLOUDKITTY_USAGE,
     path="v2/summary",
     params={**CLOUDKITTY_USAGE.params, "groupby": ("project_id", "type")},
-    records="results",
+    data_selector="results",
     columns="columns",
     required="results",
-    pagination=Offset(total="total"),
+    paginator=RecordOffsetPaginator(limit=1000, total_path="total", stop_after_empty_page=False),
 )
 # https://www.opencost.io/docs/integrations/api
 KUBERNETES_ALLOCATION = HttpSource(
@@ -159,7 +168,7 @@ KUBERNETES_ALLOCATION = HttpSource(
     "metered",
     path="allocation",
     params={"window": "{start}T00:00:00Z,{end}T00:00:00Z", "aggregate": "namespace", "includeIdle": "true"},
-    records="data[*].*",
+    data_selector="data[*].*",
     required="data",
     record_id="{name}",
 )
@@ -180,9 +189,9 @@ GITLAB_STORAGE = HttpSource(
         "sort": "asc",
         "per_page": "100",
     },
-    records="$[*]",
+    data_selector="$[*]",
     record_id="{id}",
-    pagination=LinkHeader(),
+    paginator=HeaderLinkPaginator(),
     supports_past_days=False,
 )
 # https://docs.gitlab.com/api/graphql/reference/#queryciminutesusage: the month's compute minutes of a top-level group,
@@ -196,7 +205,7 @@ GITLAB_CI_MINUTES = HttpSource(
     window="month",
     path="api/graphql",
     method="POST",
-    body={
+    json={
         "query": (
             "query ($namespaceId: NamespaceID, $date: Date, $after: String) {"
             " ciMinutesUsage(namespaceId: $namespaceId, date: $date) { nodes { month monthIso8601"
@@ -206,17 +215,16 @@ GITLAB_CI_MINUTES = HttpSource(
         "variables": {"namespaceId": "{each}", "date": "{month}-01", "after": None},
     },
     each="ci_namespaces",
-    records="data.ciMinutesUsage.nodes[*].projects.nodes[*]",
+    data_selector="data.ciMinutesUsage.nodes[*].projects.nodes[*]",
     envelope={"monthIso8601": "data.ciMinutesUsage.nodes[*].monthIso8601"},
     # GitLab answers null where the token may not see the namespace, or where it is not a top-level group
     required="data.ciMinutesUsage.nodes",
     errors="errors",
     record_id="{project[id]}",
-    pagination=Cursor(
+    paginator=JSONResponseCursorPaginator(
         "data.ciMinutesUsage.nodes[0].projects.pageInfo.endCursor",
-        parameter="variables.after",
-        in_body=True,
-        more="data.ciMinutesUsage.nodes[0].projects.pageInfo.hasNextPage",
+        cursor_body_path="variables.after",
+        has_more_path="data.ciMinutesUsage.nodes[0].projects.pageInfo.hasNextPage",
     ),
 )
 # https://jfrog.com/help/r/jfrog-rest-apis/get-storage-summary-info
@@ -227,7 +235,7 @@ ARTIFACTORY_STORAGE = HttpSource(
     "artifactory_storage",
     "inventory",
     path="api/storageinfo",
-    records="repositoriesSummaryList[*]",
+    data_selector="repositoriesSummaryList[*]",
     required="repositoriesSummaryList",
     envelope={"binariesSummary": "binariesSummary"},
     record_id="{repoKey}",
@@ -242,7 +250,7 @@ CUBE_USAGE = HttpSource(
     "cube_usage",
     "metered",
     path="cubejs-api/v1/load",
-    records="data[*]",
+    data_selector="data[*]",
     required="data",
     not_ready={"error": "Continue wait"},
 )
@@ -263,10 +271,10 @@ BACKSTAGE_CATALOG = HttpSource(
         ),
         "limit": "500",
     },
-    records="items[*]",
+    data_selector="items[*]",
     required="items",
     record_id="{kind}:{metadata[namespace]}/{metadata[name]}",
-    pagination=Cursor("pageInfo.nextCursor"),
+    paginator=JSONResponseCursorPaginator("pageInfo.nextCursor"),
     supports_past_days=False,
 )
 

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation
-from typing import Annotated, Literal, Self
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from finops.ingest.config.services import HttpService
+from finops.ingest.exact import EXACT
 from finops.ingest.sources.catalog import HttpSource
-from finops.ingest.sources.rest.pagination import Pagination, SinglePage
-
-_EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, DivisionByZero])
+from finops.ingest.sources.rest.paginators import BasePaginator, SinglePagePaginator, create_paginator, json_path
 
 
 def _path(value: object) -> object:
-    """Of "project.key", the way to the field; a list is one already, for a key that has a dot in it."""
+    """Split "project.key" into the path to the field; a list is one already, for a key that has a dot in it."""
     return tuple(value.split(".")) if isinstance(value, str) else value
 
 
@@ -53,7 +52,7 @@ class UsageLine(_Declared):
     def _one_of_each(self) -> Self:
         for key in ("product", "unit"):
             if (getattr(self, key) is None) == (getattr(self, f"{key}_field") is None):
-                raise ValueError(f"set {key} or {key}_field, one of them")
+                raise ValueError(f"needs {key} or {key}_field, one of them")
         _ = self.factor
         return self
 
@@ -61,39 +60,49 @@ class UsageLine(_Declared):
     def factor(self) -> Decimal:
         """What a record's number is multiplied by: exact, or refused."""
         try:
-            factor = _EXACT.divide(Decimal(1), self.per)
+            factor = EXACT.divide(Decimal(1), self.per)
         except ArithmeticError:
             factor = Decimal(0)
         if factor <= 0:
-            raise ValueError(f"nothing is divided by {self.per} to the last decimal: price the record's own unit")
+            raise ValueError(
+                f"divides by {self.per}, which has to be rounded: price the record's own unit, without per"
+            )
         return factor
 
 
 class Declaration(HttpService):
-    """What `[sources.http.<name>]` says: address and credentials, and these.
+    """What `[sources.http.<name>]` holds: address, credentials and parameters, and these.
 
     Attributes:
         path: under the address.
-        records: JSONPath of the records in an answer; `$[*]` where the answer is a list.
+        data_selector: JSONPath of the records in an answer; `$[*]` where the answer is a list.
+        paginator: how the pages follow each other, with dlt's types and parameters.
         record_id: format string over a record; without it, the content is the identity.
         measure: `metered` quantities are added up, `inventory` is a capacity on a day.
         window: what one answer covers; the quantity of a `month` is spread over its days.
         supports_past_days: whether the service can be asked for a past day.
-        skip: a record in which one of these fields has this value is none.
+        skip: a record in which one of these fields has this value is left out.
         not_ready: an answer in which one of these fields has this value says to ask again.
         application: the field that names the application, by its code or an alias.
         date: the field that holds the usage date of a meter; without it, the day that was asked for.
         sub_account, resource, resource_name: fields for application rules, and for whoever looks a figure up.
     """
 
+    model_config = ConfigDict(arbitrary_types_allowed=True)  # a paginator
+    renamed: ClassVar[Mapping[str, str]] = {
+        "records": "data_selector",
+        "pagination": "paginator",
+        "gives_past": "supports_past_days",
+    }
+
     path: str
-    records: str
+    data_selector: Annotated[str, AfterValidator(json_path)]
     record_id: str | None = None
     domain: Literal["open_legacy", "private_cloud", "native"] = "native"
     measure: Literal["metered", "inventory"] = "metered"
     window: Literal["day", "month"] = "day"
     supports_past_days: bool = True
-    pagination: Annotated[Pagination, Field(discriminator="kind")] = SinglePage()
+    paginator: Annotated[BasePaginator, BeforeValidator(create_paginator)] = SinglePagePaginator()
     skip: Mapping[str, str] = {}
     not_ready: Mapping[str, str] = {}
     application: FieldPath | None = None
@@ -122,7 +131,7 @@ class DeclaredSource:
 
 def declared_source(name: str, declaration: Declaration) -> DeclaredSource:
     """The source `http.<name>`, from what is declared for it."""
-    first_key = declaration.records.removeprefix("$.").split(".")[0].split("[")[0]
+    first_key = declaration.data_selector.removeprefix("$.").split(".")[0].split("[")[0]
     return DeclaredSource(
         HttpSource(
             name=f"http.{name}",
@@ -132,10 +141,10 @@ def declared_source(name: str, declaration: Declaration) -> DeclaredSource:
             measure=declaration.measure,
             window=declaration.window,
             path=declaration.path,
-            records=declaration.records,
+            data_selector=declaration.data_selector,
             required=None if first_key in ("$", "") else first_key,
             record_id=declaration.record_id,
-            pagination=declaration.pagination,
+            paginator=declaration.paginator,
             skip=declaration.skip,
             not_ready=declaration.not_ready,
             supports_past_days=declaration.supports_past_days,

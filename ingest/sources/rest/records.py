@@ -26,7 +26,7 @@ from finops.ingest.sources.catalog import HttpSource, Window
 from finops.ingest.sources.documents import Record, content_hash, encode
 from finops.ingest.sources.rest.auth import authentication
 from finops.ingest.sources.rest.errors import endpoint, excerpt, translate_errors
-from finops.ingest.sources.rest.paginators import pages
+from finops.ingest.sources.rest.paginators import BoundedPaginator
 from finops.ingest.sources.rest.requests import RequestTemplate, questions
 from finops.ingest.sources.rest.session import Deadline, NotReadyError, Session
 
@@ -77,7 +77,8 @@ def _asking(source: HttpSource, options: HttpService, limits: ExtractionSettings
         client = RESTClient(
             asked.url.rstrip("/") + "/",
             auth=authentication(source, options, limits, deadline),
-            data_selector=source.records,
+            data_selector=source.data_selector,
+            paginator=BoundedPaginator(source.paginator, asked.where, limits.http_max_pages),  # each chain copies it
             session=session,
         )
         yield client, asked.where
@@ -92,14 +93,12 @@ def _chain(  # noqa: PLR0913, PLR0917 everything that a page depends on
     where: str,
 ) -> Iterator[Record]:
     check = cast("Hook", partial(_check, source, where))
-    paginator = pages(source.pagination, where, limits.http_max_pages)
     read: set[str] = set()
     for page in client.paginate(
         source.path,
         source.method,
         params=question.params,
-        json=question.body,
-        paginator=paginator,
+        json=question.json,
         hooks={"response": [check]},
     ):
         content = ""

@@ -18,7 +18,7 @@ class RequestTemplate:
     """One chain of requests: the parameters of the address, and the body where there is one."""
 
     params: dict[str, str | list[str]]
-    body: dict[str, object] | None
+    json: dict[str, object] | None
 
 
 def questions(source: HttpSource, options: HttpService, window: Window) -> Iterator[RequestTemplate]:
@@ -29,7 +29,7 @@ def questions(source: HttpSource, options: HttpService, window: Window) -> Itera
     for each in dict.fromkeys(getattr(options, source.each) if source.each else ()) or [None]:
         known = _placeholders(window, each)
         params = {key: _text(value, known) for key, value in texts.items()}
-        body = None if source.body is None else {key: _filled(value, known) for key, value in source.body.items()}
+        body = None if source.json is None else {key: _filled(value, known) for key, value in source.json.items()}
         yield RequestTemplate(params, body)
 
 

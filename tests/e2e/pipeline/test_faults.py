@@ -21,7 +21,7 @@ METER = """
 [sources.http.meter]
 path = "meter"
 measure = "metered"
-records = "$[*]"
+data_selector = "$[*]"
 record_id = "{id}"
 application = "application"
 params = { day = "{day}" }

@@ -443,7 +443,7 @@ def test_nothing_configured_is_nothing_to_hide() -> None:
 def test_a_service_is_declared_in_two_files_and_the_environment_together(folder: Path) -> None:
     (folder / ".dlt").mkdir()
     (folder / ".dlt" / "config.toml").write_text(
-        '[sources.http.helpdesk]\nurl = "https://from.a.file"\npath = "tickets"\nrecords = "items[*]"\n'
+        '[sources.http.helpdesk]\nurl = "https://from.a.file"\npath = "tickets"\ndata_selector = "items[*]"\n'
         '[[sources.http.helpdesk.lines]]\nproduct = "helpdesk.ticket"\nquantity = "opened"\nunit = "ticket"\n'
     )
     (folder / ".dlt" / "secrets.toml").write_text('[sources.http.helpdesk]\ntoken = "hd-1"\n')
@@ -461,7 +461,7 @@ def test_a_service_is_declared_in_two_files_and_the_environment_together(folder:
 
 def test_a_service_is_declared_by_one_variable() -> None:
     declaration = (
-        '{"path": "usage", "records": "$[*]", "domain": "private_cloud", "params": {"day": "{day}"},'
+        '{"path": "usage", "data_selector": "$[*]", "domain": "private_cloud", "params": {"day": "{day}"},'
         ' "lines": [{"product": "platform.vcpu_hour", "quantity": "cpu", "unit": "vCPU-hour"}]}'
     )
     (found,) = configured(SOURCES__HTTP__PAAS=declaration, SOURCES__HTTP__PAAS__URL="https://paas.example.com")

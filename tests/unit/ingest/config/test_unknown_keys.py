@@ -86,7 +86,7 @@ def test_a_misspelt_key_is_refused_with_its_place_and_a_key_that_exists(word: tu
     [
         ("ingest.maxshrink", "is not a setting: did you mean ingest.max_shrink?"),
         ("sources.gitlab.tokn", "is not a setting: did you mean sources.gitlab.token?"),
-        ("sources.http.helpdesk.pagination.kind", "did you mean sources.http.helpdesk.pagination?"),
+        ("sources.http.helpdesk.paginator.type", "did you mean sources.http.helpdesk.paginator?"),
         ("ingest.frequency", "is not a setting: remove it (docs/configuration.md has them all)"),
         ("sources.gitlb.token", "is not a source: did you mean sources.gitlab?"),
         ("sources.jenkins.url", "is not a source: a service of your own is sources.http.<name>"),
@@ -107,10 +107,10 @@ def test_a_key_that_is_not_a_setting_in_a_file_is_refused_with_the_file(folder: 
 
 
 def test_a_key_of_a_declaration_in_one_variable_is_refused_with_the_variable() -> None:
-    said = refusal(SOURCES__HTTP__HELPDESK=json.dumps({"url": "https://helpdesk", "recods": "$[*]"}))
+    said = refusal(SOURCES__HTTP__HELPDESK=json.dumps({"url": "https://helpdesk", "data_selektor": "$[*]"}))
     assert said.startswith(
-        "sources.http.helpdesk.recods (SOURCES__HTTP__HELPDESK in the environment) is not a setting: "
-        "did you mean sources.http.helpdesk.records?"
+        "sources.http.helpdesk.data_selektor (SOURCES__HTTP__HELPDESK in the environment) is not a setting: "
+        "did you mean sources.http.helpdesk.data_selector?"
     )
 
 

@@ -9,19 +9,10 @@ from finops.ingest.config.checking import validated
 from finops.ingest.config.reading import RawSection
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.sources.declared import Declaration, DeclaredSource, declared_source
-from finops.ingest.sources.rest.pagination import (
-    Cursor,
-    Keyset,
-    LinkHeader,
-    NextUrl,
-    Offset,
-    PageNumber,
-    Pagination,
-    SinglePage,
-)
+from finops.ingest.sources.rest import paginators
 
 LINE = {"product": "helpdesk.ticket", "quantity": "opened", "unit": "ticket"}
-TABLE: dict[str, Any] = {"url": "https://helpdesk", "path": "tickets", "records": "items[*]", "lines": [LINE]}
+TABLE: dict[str, Any] = {"url": "https://helpdesk", "path": "tickets", "data_selector": "items[*]", "lines": [LINE]}
 
 
 def declared(**keys: object) -> DeclaredSource:
@@ -51,28 +42,34 @@ def test_a_short_declaration_is_a_native_meter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("records", "required"),
+    ("data_selector", "required"),
     [("items[*]", "items"), ("data.usage[*]", "data"), ("$.data.usage[*]", "data"), ("$[*]", None), ("[*]", None)],
 )
-def test_an_answer_must_have_the_key_that_holds_the_records(records: str, required: str | None) -> None:
-    assert declared(records=records).source.required == required
+def test_an_answer_must_have_the_key_that_holds_the_records(data_selector: str, required: str | None) -> None:
+    assert declared(data_selector=data_selector).source.required == required
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("paginator", "kind", "parameters"),
     [
-        ({"kind": "single"}, SinglePage()),
-        ({"kind": "page_number", "parameter": "p", "first": 0}, PageNumber("p", 0)),
-        ({"kind": "offset", "limit": 50, "total": "total"}, Offset(limit=50, total="total")),
-        ({"kind": "cursor", "path": "next"}, Cursor("next")),
-        ({"kind": "link_header"}, LinkHeader()),
-        ({"kind": "next_url", "path": "links.next"}, NextUrl("links.next")),
-        ({"kind": "keyset", "parameter": "after"}, Keyset("after")),
+        ("single_page", paginators.SinglePagePaginator, {}),
+        ({"type": "page_number", "base_page": 1}, paginators.PageNumberPaginator, {"base_index": 1}),
+        ({"type": "offset"}, paginators.RecordOffsetPaginator, {"limit": 1000, "stop_after_empty_page": True}),
+        ({"type": "offset", "total_path": "total"}, paginators.OffsetPaginator, {"stop_after_empty_page": False}),
+        ({"type": "offset", "has_more_path": "more"}, paginators.OffsetPaginator, {"stop_after_empty_page": False}),
+        ({"type": "cursor", "cursor_param": "c"}, paginators.JSONResponseCursorPaginator, {"cursor_param": "c"}),
+        ({"type": "header_cursor", "cursor_key": "X"}, paginators.HeaderCursorPaginator, {"cursor_key": "X"}),
+        ("header_link", paginators.HeaderLinkPaginator, {"links_next_key": "next"}),
+        ({"type": "json_link", "next_url_path": "links.next"}, paginators.JSONLinkPaginator, {}),
+        ({"type": "keyset", "key_param": "after"}, paginators.KeysetPaginator, {"key_param": "after"}),
     ],
-    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
 )
-def test_every_kind_of_pages_can_be_declared(said: dict[str, object], meant: Pagination) -> None:
-    assert declared(pagination=said).source.pagination == meant
+def test_paginators_are_declared_in_dlt_s_words(
+    paginator: object, kind: type[paginators.BasePaginator], parameters: dict[str, object]
+) -> None:
+    found = declared(paginator=paginator).source.paginator
+    assert isinstance(found, kind)
+    assert vars(found) | parameters == vars(found)
 
 
 @pytest.mark.parametrize(
@@ -103,19 +100,29 @@ def test_a_field_is_a_path_and_a_key_with_a_dot_is_a_list() -> None:
     ("keys", "said"),
     [
         (
-            {"recods": "items[*]"},
-            "recods (in config.toml) is not a setting: did you mean sources.http.helpdesk.records?",
+            {"data_selektor": "items[*]"},
+            "data_selektor (in config.toml) is not a setting: did you mean sources.http.helpdesk.data_selector?",
         ),
+        ({"data_selector": "a["}, "sources.http.helpdesk.data_selector 'a[' is not a JSONPath: "),
         ({"lines": []}, "sources.http.helpdesk.lines: "),
-        ({"lines": [{"quantity": "n", "unit": "ticket"}]}, "set product or product_field, one of them"),
-        ({"lines": [LINE | {"unit_field": "u"}]}, "set unit or unit_field, one of them"),
+        ({"lines": [{"quantity": "n", "unit": "ticket"}]}, "lines.0 needs product or product_field, one of them"),
+        ({"lines": [LINE | {"unit_field": "u"}]}, "lines.0 needs unit or unit_field, one of them"),
         ({"lines": [LINE | {"quantity": ""}]}, "sources.http.helpdesk.lines.0.quantity"),
         ({"lines": [LINE | {"currency": "EUR"}]}, "sources.http.helpdesk.lines.0.currency is not a setting"),
-        ({"pagination": {"kind": "pages"}}, "sources.http.helpdesk.pagination: "),
-        ({"pagination": {"kind": "cursor"}}, "sources.http.helpdesk.pagination.cursor.path is not set"),
+        ({"paginator": {"limit": 5}}, "sources.http.helpdesk.paginator has no type: write one of single_page, "),
+        ({"paginator": "auto"}, "sources.http.helpdesk.paginator type 'auto' is not known: write one of single_page, "),
+        ({"paginator": "keyset"}, "sources.http.helpdesk.paginator.key_param is not set"),
         (
-            {"pagination": {"kind": "offset", "size": 3}},
-            "sources.http.helpdesk.pagination.offset.size is not a setting",
+            {"paginator": {"type": "page_number", "pages": "paging.pages"}},
+            "paginator pages is not a parameter of page_number, which has: base_page, has_more_path, maximum_page, ",
+        ),
+        (
+            {"paginator": {"type": "offset", "limit": "x"}},
+            "sources.http.helpdesk.paginator.limit 'x' is not a whole number",
+        ),
+        (
+            {"paginator": {"type": "cursor", "cursor_path": "a["}},
+            "sources.http.helpdesk.paginator 'a[' is not a JSONPath",
         ),
         ({"domain": "public_cloud"}, "sources.http.helpdesk.domain 'public_cloud' is not known: write one of "),
         ({"measure": "billed"}, "sources.http.helpdesk.measure 'billed' is not known: write one of metered, inventory"),
@@ -129,3 +136,16 @@ def test_a_declaration_that_can_t_be_used_names_its_key(keys: dict[str, object],
     assert message.startswith("sources.http.helpdesk")
     assert said in message
     assert "docs/declared-sources.md" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "now"),
+    [
+        ("records", "items[*]", "data_selector"),
+        ("pagination", {"kind": "single"}, "paginator"),
+        ("gives_past", False, "supports_past_days"),
+    ],
+)
+def test_a_key_that_was_renamed_is_refused_by_its_new_name(key: str, value: object, now: str) -> None:
+    said = f"is not a setting: its name is now sources.http.helpdesk.{now} (docs/upgrading.md)"
+    assert said in refusal(**{key: value})

@@ -15,8 +15,8 @@ def asked(source: HttpSource, **options: str) -> list[RequestTemplate]:
 
 def test_placeholders_of_a_body_are_filled_in_at_any_depth() -> None:
     body = {"range": {"days": ["{start}", "{end}"], "label": "month {month} of {each}"}, "limit": 100, "all": True}
-    (question,) = asked(replace(GITLAB_CI_MINUTES, body=body), ci_namespaces='["shop"]')
-    assert question.body == {
+    (question,) = asked(replace(GITLAB_CI_MINUTES, json=body), ci_namespaces='["shop"]')
+    assert question.json == {
         "range": {"days": ["2026-09-01", "2026-10-01"], "label": "month 2026-09 of shop"},
         "limit": 100,
         "all": True,
@@ -24,19 +24,19 @@ def test_placeholders_of_a_body_are_filled_in_at_any_depth() -> None:
 
 
 def test_a_source_s_own_body_is_left_as_it_is() -> None:
-    before = repr(GITLAB_CI_MINUTES.body)
+    before = repr(GITLAB_CI_MINUTES.json)
     for question in asked(GITLAB_CI_MINUTES, ci_namespaces='["a", "b"]'):
-        assert question.body is not None
-        question.body["query"] = "changed"
-    assert repr(GITLAB_CI_MINUTES.body) == before
+        assert question.json is not None
+        question.json["query"] = "changed"
+    assert repr(GITLAB_CI_MINUTES.json) == before
 
 
 def test_each_question_has_a_body_of_its_own() -> None:
     first, second = asked(GITLAB_CI_MINUTES, ci_namespaces='["a", "b"]')
-    assert first.body is not None
-    assert second.body is not None
-    assert first.body["variables"] is not second.body["variables"]
+    assert first.json is not None
+    assert second.json is not None
+    assert first.json["variables"] is not second.json["variables"]
 
 
 def test_without_a_body_there_is_none() -> None:
-    assert asked(replace(GITLAB_CI_MINUTES, body=None, each=None)) == [RequestTemplate({}, None)]
+    assert asked(replace(GITLAB_CI_MINUTES, json=None, each=None)) == [RequestTemplate({}, None)]
