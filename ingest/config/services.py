@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, Secret, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, Secret, SecretStr, model_validator
 
 from finops.ingest.config.values import (
     CertificateFile,
@@ -123,7 +123,7 @@ class FocusExport(Section):
 
     url: str
     """Folder or bucket URL of FOCUS exports; `{period}` stands for YYYY-MM"""
-    version: str | None = None
+    version: Annotated[Literal["1.0", "1.1", "1.2", "1.3"], BeforeValidator(str)] | None = None
     """FOCUS version that its files are held to, such as 1.2; empty: by their columns"""
     tax: Literal["cost", "apart"] = "cost"
     """`cost`: tax is a cost like any other; `apart`: it is kept and reconciled beside the cost, in none"""

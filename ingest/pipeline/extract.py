@@ -30,7 +30,8 @@ from finops.ingest.pipeline.runs import Run, describe
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import DOMAINS, SOURCES, FocusSource, HttpSource, MongoSource, Window
 from finops.ingest.sources.documents import Record
-from finops.ingest.sources.focus.export import Export, Totals, control_totals
+from finops.ingest.sources.focus.export import Export
+from finops.ingest.sources.focus.totals import Totals, control_totals
 from finops.ingest.sources.rest import records as rest
 from finops.ingest.telemetry.progress import Progress, SourceProgress
 
@@ -178,22 +179,22 @@ def _extract_bill(
 ) -> int:
     source = configured.source
     export = Export(configured, request.periods)
-    totals = export.count()
-    for manifest, why in export.skipped.items():
+    bill = export.count()
+    for manifest, why in bill.skipped.items():
         line.skipped(manifest, why)
-        run.skip("extract", source.name, f"passed over {manifest}: {why}")
+        run.skip("extract", source.name, f"skipped {manifest}: {why}")
     done = done_windows(run, source)
-    bills = wanted_bills(totals, accepted(run.connection, source), request.periods)
+    bills = wanted_bills(bill.totals, accepted(run.connection, source), request.periods)
     wanted = [first for first in bills if first not in done]
     if not wanted:
         return 0
     windows = [Window(first, Period(first).next.first) for first in wanted]
 
     def tables() -> Iterator[pa.Table]:
-        for window_dates, table in export.batches(wanted, limits.mask_fields):
+        for window_dates, table in export.batches(bill, wanted, limits.mask_fields):
             yield with_lineage_columns(source, run.run_id, window_dates, table)
 
-    outcomes = [_bill(window, totals) for window in windows]
+    outcomes = [_bill(window, bill.totals) for window in windows]
     with extraction(run, source, windows):
         _land_once(run, configured, windows, tables, {found.window.start: found.records for found in outcomes}, line)
         accept_or_refuse(run, source, outcomes, limits, accept_shrink=request.accept_shrink)

@@ -1,8 +1,8 @@
-"""The versions of FOCUS, 1.0 to 1.3: how one is told from another, and the columns that each requires.
+"""The versions of FOCUS, 1.0 to 1.3: the columns that each requires, and the names that they have had.
 
-A version that is chosen, or that a manifest states, is held to all of its mandatory columns (the specification's
-"feature level"). One that is only guessed from the columns is held to what no figure can do without: AWS exports the
-columns that its user selected, and a bill without a description is a bill all the same.
+A file whose version is chosen, or stated by a manifest, is held to all mandatory columns (the specification's "feature
+level"). Any other one is held to what no figure can do without: AWS exports the columns that its user selected, and a
+bill without a description is a bill all the same.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from finops.ingest.sources.focus.columns import OLDER_NAMES
+from finops.ingest.sources.focus.errors import ExportError
 
-# What no figure can do without, whatever the version.
+# What no figure can do without.
 REQUIRED = (
     "BilledCost",
     "EffectiveCost",
@@ -22,93 +22,67 @@ REQUIRED = (
     "ProviderName",
     "ServiceName",
 )
-_EVER_SINCE = (
-    "BilledCost",
+# The same in every version, but for two names that 1.3 has changed.
+MANDATORY = (
+    *REQUIRED,
     "BillingAccountId",
     "BillingAccountName",
-    "BillingCurrency",
     "BillingPeriodEnd",
-    "BillingPeriodStart",
     "ChargeCategory",
     "ChargeClass",
     "ChargeDescription",
     "ChargePeriodEnd",
-    "ChargePeriodStart",
     "ContractedCost",
-    "EffectiveCost",
     "InvoiceIssuerName",
     "ListCost",
     "PricingQuantity",
     "PricingUnit",
+    "PublisherName",
     "ServiceCategory",
-    "ServiceName",
 )
-MANDATORY = {
-    **dict.fromkeys(("1.0", "1.1", "1.2"), (*_EVER_SINCE, "ProviderName", "PublisherName")),
-    "1.3": (*_EVER_SINCE, "ServiceProviderName", "HostProviderName"),
-}
-# 1.3 deprecates the first of each pair for the second, and exports write either or both.
-_EITHER = (("ProviderName", "ServiceProviderName"), ("PublisherName", "HostProviderName"))
-# The columns that came with a version, newest first. Not BillingAccountType and SubAccountType of 1.2: Azure's 1.0
-# has them already.
-_CAME_WITH = {
-    "1.3": {
-        "AllocatedMethodDetails",
-        "AllocatedMethodId",
-        "AllocatedResourceId",
-        "AllocatedResourceName",
-        "AllocatedTags",
-        "ContractApplied",
-        "HostProviderName",
-        "ServiceProviderName",
-    },
-    "1.2": {
-        "InvoiceId",
-        "PricingCurrency",
-        "PricingCurrencyContractedUnitPrice",
-        "PricingCurrencyEffectiveCost",
-        "PricingCurrencyListUnitPrice",
-    },
-    "1.1": {
-        "CapacityReservationId",
-        "CapacityReservationStatus",
-        "CommitmentDiscountQuantity",
-        "CommitmentDiscountUnit",
-        "ServiceSubcategory",
-        "SkuMeter",
-        "SkuPriceDetails",
-    },
+# Exports of 1.3 write either name, or both.
+NAMES_OF_1_3 = {"ProviderName": "ServiceProviderName", "PublisherName": "HostProviderName"}
+# FOCUS before 1.0 had other names, and Oracle's cost reports still have them: "FOCUS Cost Report Schema" at
+# https://docs.oracle.com/en-us/iaas/Content/Billing/Concepts/costusagereportsoverview.htm
+OLDER_NAMES = {
+    "ConsumedQuantity": "UsageQuantity",
+    "ConsumedUnit": "UsageUnit",
+    "InvoiceIssuerName": "InvoiceIssuer",
+    "ProviderName": "Provider",
+    "PublisherName": "Publisher",
+    "RegionId": "Region",
 }
 # Azure writes 1.0, 1.0r2 and 1.2-preview; its 1.0-preview is older than FOCUS 1.0 and has other columns.
 _STATED = re.compile(r"v?(1\.[0-3])(?!\d)(?!(?<=1\.0)-preview)")
 
 
+def stated_version(text: str) -> str | None:
+    """Return the version that a setting or a manifest names, None where it is none of these."""
+    found = _STATED.match(text.strip())
+    return found[1] if found else None
+
+
 def other_dataset(columns: Collection[str]) -> str | None:
-    """The data set of FOCUS that a file holds instead of costs, None of a file of costs."""
+    """Return the data set of FOCUS that a file holds instead of costs, None of a file of costs."""
     if "ContractCommitmentId" in columns and not {"BilledCost", "EffectiveCost"}.intersection(columns):
         return "Contract Commitment"
     return None
 
 
-def stated_version(text: str) -> str | None:
-    """The version that a setting or a manifest names, None where it is none of these."""
-    found = _STATED.match(text.strip())
-    return found[1] if found else None
+def check_columns(file_name: str, columns: Collection[str], version: str | None) -> None:
+    """Check that a file has the columns that its version requires, None being an unknown one.
 
-
-def guessed_version(columns: Collection[str]) -> str:
-    """The version that a file's columns speak of."""
-    return next((version for version, came in _CAME_WITH.items() if came.intersection(columns)), "1.0")
-
-
-def missing_columns(columns: Collection[str], version: str | None) -> list[str]:
-    """The required columns that a file lacks, named as its version names them; `version` None: guessed."""
-    required = MANDATORY[version] if version else REQUIRED
-    newest = (version or guessed_version(columns)) == "1.3"
-    lacking = []
-    for name in required:
-        names = next((pair for pair in _EITHER if name in pair), (name, name))
-        older = [OLDER_NAMES[name] for name in names if name in OLDER_NAMES]
-        if not any(accepted in columns for accepted in (*names, *older)):
-            lacking.append(names[1] if newest else names[0])
-    return lacking
+    Raises:
+        ExportError: when it lacks one; it is named as the version names it.
+    """
+    missing = []
+    is_1_3 = version == "1.3" or (version is None and not set(columns).isdisjoint(NAMES_OF_1_3.values()))
+    for name in MANDATORY if version else REQUIRED:
+        newer = NAMES_OF_1_3.get(name, name)
+        if not {name, newer, OLDER_NAMES.get(name, name)}.intersection(columns):
+            missing.append(newer if is_1_3 else name)
+    if missing:
+        of = f"FOCUS {version}" if version else "FOCUS"
+        raise ExportError(
+            f"{file_name} has no column {', '.join(missing)}, which {of} requires: export it again, or remove the file"
+        )

@@ -341,14 +341,14 @@ def test_a_file_that_lacks_a_required_column_is_refused_by_both_names(  # noqa: 
     missing = ("PublisherName",) if name == "HostProviderName" else (name,)
     folder.write("part-7.csv", without(LINE, *missing))
     assert nightly() == 1
-    assert f"part-7.csv has no column {name}, which FOCUS requires (version {version})" in capfd.readouterr().err
+    assert f"part-7.csv has no column {name}, which FOCUS {version} requires" in capfd.readouterr().err
     assert scalar(database, "select count(*) from finops.fact_releve") == 0
 
 
 # Sets that do not count
 
 
-def test_a_run_says_which_sets_it_passed_over_and_why(
+def test_a_run_says_which_sets_it_skipped_and_why(
     folder: Folder, database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for run, cost in (("20260910T030405-aaaa", "1.10"), ("20260911T030405-bbbb", "2.20")):
@@ -365,10 +365,10 @@ def test_a_run_says_which_sets_it_passed_over_and_why(
     assert "20260911T030405-bbbb" in said
     assert why in said
     step = scalar(database, "select error from finops.etl_steps where status = 'SKIPPED' and source = 'focus.nimbus'")
-    assert step.startswith("passed over ")
+    assert step.startswith("skipped ")
     assert why in step
     finops("runs", str(scalar(database, "select run_id from finops.etl_runs")))
-    assert "passed over" in capfd.readouterr().out
+    assert "skipped" in capfd.readouterr().out
 
 
 def test_tax_is_a_cost_unless_its_source_sets_it_apart(

@@ -22,7 +22,7 @@ from finops.ingest.sources.catalog import (
     Window,
     focus_source,
 )
-from finops.ingest.sources.focus.export import Totals, control_totals
+from finops.ingest.sources.focus.totals import Totals, control_totals
 from tests.unit.limits import LIMITS, changed, configured
 
 AUGUST, SEPTEMBER, OCTOBER = (Period.parse(f"2026-{month:02}") for month in (8, 9, 10))

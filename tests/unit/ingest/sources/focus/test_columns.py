@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -13,37 +14,45 @@ from finops.ingest.sources.focus.columns import (
     DECIMAL,
     INSTANT,
     KNOWN,
-    OLDER_NAMES,
     decimals,
     instants,
+    misfits,
     snake_case,
     tags,
     texts,
     typed,
 )
-from finops.ingest.sources.focus.versions import REQUIRED
+from finops.ingest.sources.focus.versions import MANDATORY, OLDER_NAMES
 
 NOTHING_MASKED: frozenset[str] = frozenset()
 SEPTEMBER = datetime(2026, 9, 1, tzinfo=UTC)
 
 
+def first_of(column: pa.Array, parse: Callable[[pa.Array], pa.Array]) -> tuple[Any, str | None]:
+    """What the first value of a column becomes, and what is kept of it because it does not fit."""
+    values = parse(column)
+    return values[0].as_py(), misfits(column, values)[0].as_py()
+
+
+def all_tags(column: pa.Array) -> pa.Array:
+    """The tags, none of them masked."""
+    return tags(column, NOTHING_MASKED)
+
+
 def decimal_of(text: str) -> tuple[Decimal | None, str | None]:
     """What a text becomes, and what is kept of it because it does not fit."""
-    values, misfits = decimals(pa.array([text]))
-    return values[0].as_py(), misfits.get(0)
+    return first_of(pa.array([text]), decimals)
 
 
 def instant_of(text: str) -> tuple[datetime | None, str | None]:
     """What a text becomes, and what is kept of it because it does not fit."""
-    values, misfits = instants(pa.array([text]))
-    return values[0].as_py(), misfits.get(0)
+    return first_of(pa.array([text]), instants)
 
 
 def tags_of(text: str) -> tuple[Any, str | None]:
     """What a text becomes, and what is kept of it because it is not an object."""
-    values, misfits = tags(pa.array([text]), NOTHING_MASKED)
-    found = values[0].as_py()
-    return None if found is None else simplejson.loads(found, use_decimal=True), misfits.get(0)
+    found, misfit = first_of(pa.array([text]), all_tags)
+    return None if found is None else simplejson.loads(found, use_decimal=True), misfit
 
 
 def other_columns(table: pa.Table) -> list[Any]:
@@ -105,8 +114,7 @@ def test_a_blank_number_is_a_null_and_not_a_misfit(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1", " 1", "1e005", "1e5", "5.", "0.1000", "NaN", "1,5", "", "1E+30"])
 def test_a_number_is_read_the_same_whatever_its_neighbours(text: str) -> None:
-    values, misfits = decimals(pa.array([text, "n/a"]))
-    assert (values[0].as_py(), misfits.get(0)) == decimal_of(text)
+    assert first_of(pa.array([text, "n/a"]), decimals) == decimal_of(text)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +129,8 @@ def test_a_number_is_read_the_same_whatever_its_neighbours(text: str) -> None:
     ids=lambda column: str(column.type),
 )
 def test_a_number_is_exact_whatever_type_the_file_gives_it(column: pa.Array) -> None:
-    values, misfits = decimals(column)
-    assert (values.to_pylist(), misfits) == ([Decimal("1.1"), None], {})
+    values = decimals(column)
+    assert (values.to_pylist(), misfits(column, values).to_pylist()) == ([Decimal("1.1"), None], [None, None])
 
 
 SPELLINGS = r"[+-]?[0-9]{1,80}(\.[0-9]{0,80})?([eE][+-]?[0-9]{1,2})?"
@@ -137,10 +145,10 @@ NUMBERS = st.one_of(
 
 @given(st.lists(NUMBERS, min_size=1, max_size=50))
 def test_a_number_of_any_size_is_exact_or_kept_to_the_letter(numbers: list[str]) -> None:
-    values, misfits = decimals(pa.array(numbers))
-    for row, text in enumerate(numbers):
-        value = values[row].as_py()
-        assert (misfits.get(row) == text) if value is None else (value == Decimal(text) and row not in misfits)
+    values = decimals(pa.array(numbers))
+    kept = misfits(pa.array(numbers), values).to_pylist()
+    for text, value, misfit in zip(numbers, values.to_pylist(), kept, strict=True):
+        assert (misfit == text) if value is None else (value == Decimal(text) and misfit is None)
 
 
 @pytest.mark.parametrize("bytes_of_a_day", [12 * 2**40 * 86_400, 10**19, 2**64, 3 * 10**20])
@@ -149,16 +157,16 @@ def test_twelve_tebibytes_for_a_day_in_byte_seconds_stay_what_they_are(bytes_of_
 
 
 def test_a_decimal_column_too_wide_is_kept_to_the_letter() -> None:
-    _, misfits = decimals(pa.array([Decimal("0.1234567890123456789012345")], pa.decimal128(38, 25)))
-    assert misfits == {0: "0.1234567890123456789012345"}
+    column = pa.array([Decimal("0.1234567890123456789012345")], pa.decimal128(38, 25))
+    assert first_of(column, decimals) == (None, "0.1234567890123456789012345")
 
 
 def test_a_nan_in_a_float_column_is_a_misfit_and_no_blank() -> None:
-    assert decimals(pa.array([float("nan"), 1.5]))[1] == {0: "nan"}
+    assert first_of(pa.array([float("nan"), 1.5]), decimals) == (None, "nan")
 
 
 def test_decimals_have_the_raw_table_s_type() -> None:
-    assert decimals(pa.array(["1", "zz"]))[0].type == DECIMAL
+    assert decimals(pa.array(["1", "zz"])).type == DECIMAL
 
 
 # Instants
@@ -201,8 +209,7 @@ def test_a_blank_instant_is_a_null_and_not_a_misfit(text: str) -> None:
     ["2026-09-01", "2026-09-01T02:00:00+02:00", "2026-09-01T00:00Z", "2026-09-01T00:00:00.123456789Z", "2026-09"],
 )
 def test_an_instant_is_read_the_same_whatever_its_neighbours(text: str) -> None:
-    values, misfits = instants(pa.array([text, "yesterday"]))
-    assert (values[0].as_py(), misfits.get(0)) == instant_of(text)
+    assert first_of(pa.array([text, "yesterday"]), instants) == instant_of(text)
 
 
 @pytest.mark.parametrize(
@@ -217,13 +224,13 @@ def test_an_instant_is_read_the_same_whatever_its_neighbours(text: str) -> None:
     ids=lambda column: str(column.type),
 )
 def test_an_instant_is_the_same_whatever_type_the_file_gives_it(column: pa.Array) -> None:
-    assert instants(column)[0].to_pylist() == [SEPTEMBER]
+    assert instants(column).to_pylist() == [SEPTEMBER]
 
 
 def test_nanoseconds_are_cut_in_a_timestamp_as_they_are_in_a_text() -> None:
     text = "2026-09-01T00:00:00.123456789Z"
     column = pa.array([1788220800123456789], pa.timestamp("ns", "UTC"))
-    assert instants(column)[0].cast(INSTANT).to_pylist() == [instant_of(text)[0]]
+    assert instants(column).cast(INSTANT).to_pylist() == [instant_of(text)[0]]
 
 
 @pytest.mark.parametrize(
@@ -241,8 +248,9 @@ def test_the_bounds_of_what_is_a_date_are_dates(text: str) -> None:
 @pytest.mark.parametrize("unit", ["s", "ms", "us"])
 def test_a_timestamp_of_another_age_is_kept_as_it_reads(unit: str) -> None:
     column = pa.array([datetime(1, 1, 1), datetime(2026, 9, 1), None], pa.timestamp(unit))  # noqa: DTZ001 as files say it
-    values, misfits = instants(column)
-    assert (values.to_pylist(), misfits[0][:19], list(misfits)) == ([None, SEPTEMBER, None], "0001-01-01 00:00:00", [0])
+    values = instants(column)
+    kept, *others = misfits(column, values).to_pylist()
+    assert (values.to_pylist(), kept[:19], others) == ([None, SEPTEMBER, None], "0001-01-01 00:00:00", [None, None])
 
 
 # Tags
@@ -275,12 +283,12 @@ def test_tags_that_are_no_object_are_kept_to_the_letter(text: str) -> None:
 
 def test_the_map_type_of_parquet_is_an_object() -> None:
     column = pa.array([[("application", "shop"), ("owner", None)], None, []], pa.map_(pa.string(), pa.string()))
-    assert tags(column, NOTHING_MASKED)[0].to_pylist() == ['{"application": "shop", "owner": null}', None, "{}"]
+    assert all_tags(column).to_pylist() == ['{"application": "shop", "owner": null}', None, "{}"]
 
 
 def test_the_struct_type_of_parquet_is_an_object_of_what_is_set() -> None:
     column = pa.array([{"application": "shop", "owner": None}, None])
-    assert tags(column, NOTHING_MASKED)[0].to_pylist() == ['{"application": "shop"}', None]
+    assert all_tags(column).to_pylist() == ['{"application": "shop"}', None]
 
 
 GOOGLE = [
@@ -292,13 +300,13 @@ GOOGLE = [
 
 @pytest.mark.parametrize("column", [pa.array([GOOGLE, None, []]), pa.array([json.dumps(GOOGLE), None, "[]"])])
 def test_a_list_of_keys_and_values_is_an_object_of_the_first_of_each(column: pa.Array) -> None:
-    found, misfits = tags(column, NOTHING_MASKED)
+    found = all_tags(column)
     assert [text and json.loads(text) for text in found.to_pylist()] == [
         {"application": "shop", "owner": None},
         None,
         {},
     ]
-    assert misfits == {}
+    assert misfits(column, found).null_count == len(column)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +320,7 @@ def test_a_list_of_keys_and_values_is_an_object_of_the_first_of_each(column: pa.
     ids=["text", "list", "map", "struct"],
 )
 def test_a_masked_tag_does_not_land(column: pa.Array) -> None:
-    assert tags(column, frozenset({"token"}))[0].to_pylist() == ['{"Token": "***"}']
+    assert tags(column, frozenset({"token"})).to_pylist() == ['{"Token": "***"}']
 
 
 # Texts, and what has no column
@@ -386,4 +394,4 @@ def test_a_known_column_has_a_place_of_its_own(name: str) -> None:
 
 
 def test_a_required_column_has_a_place_of_its_own() -> None:
-    assert set(REQUIRED) <= KNOWN
+    assert set(MANDATORY) <= KNOWN

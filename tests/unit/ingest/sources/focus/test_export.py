@@ -3,7 +3,7 @@ import gzip
 import io
 import json
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from pathlib import Path
@@ -16,7 +16,8 @@ import pytest
 from finops.ingest.errors import SourceError
 from finops.ingest.periods import Period
 from finops.ingest.sources.catalog import focus_source
-from finops.ingest.sources.focus.export import Export, Totals, control_totals
+from finops.ingest.sources.focus.export import Export
+from finops.ingest.sources.focus.totals import Totals, control_totals
 from tests.unit.limits import configured
 
 AUGUST, SEPTEMBER, OCTOBER = date(2026, 8, 1), date(2026, 9, 1), date(2026, 10, 1)
@@ -55,25 +56,30 @@ def write(path: Path, *lines: Line) -> Path:
     return path
 
 
-def export(url: object, *periods: str, **options: str) -> Export:
+def export(url: object, *periods: str, **options: object) -> Export:
     """The export at this address, for these months."""
     bills = configured(focus_source("aws"), url=str(url), **options)
     return Export(bills, [Period.parse(period) for period in periods or ("2026-09",)])
+
+
+def names(found: Export) -> list[str]:
+    """The names of the files that count."""
+    return [file.name for file in found.count().files]
 
 
 def rows(found: Export, *wanted: date) -> list[dict[str, Any]]:
     """The landed rows of the wanted windows, with their window."""
     return [
         {"window": window.as_py(), **row}
-        for windows, table in found.batches(wanted or (SEPTEMBER,), frozenset({"secret"}))
+        for windows, table in found.batches(found.count(), wanted or (SEPTEMBER,), frozenset({"secret"}))
         for window, row in zip(windows, table.to_pylist(), strict=True)
     ]
 
 
-def refusal(url: object, read: Callable[[Export], object] = Export.count) -> str:
-    """What is said when this export is read."""
+def refusal(url: object) -> str:
+    """The error when this export is read."""
     with pytest.raises(SourceError) as failure:
-        read(export(url))
+        export(url).count()
     return str(failure.value)
 
 
@@ -116,32 +122,32 @@ def test_the_count_equals_an_independent_sum(tmp_path: Path) -> None:
     ]
     write(tmp_path / "a.csv", *lines[:100])
     write(tmp_path / "b.csv", *lines[100:])
-    assert sums(export(tmp_path).count()) == independent(lines)
+    assert sums(export(tmp_path).count().totals) == independent(lines)
 
 
 def test_amounts_too_wide_for_a_column_are_counted_whole(tmp_path: Path) -> None:
     wide = "123456789012.1234567890123456789012345"
     write(tmp_path / "a.csv", line(BilledCost=wide), line(BilledCost="-0.0000000000000000000000001"))
-    assert export(tmp_path).count()[SEPTEMBER][SEPTEMBER]["BilledCost"] == Decimal(
+    assert export(tmp_path).count().totals[SEPTEMBER][SEPTEMBER]["BilledCost"] == Decimal(
         "123456789012.1234567890123456789012344"
     )
 
 
 def test_a_sum_too_wide_for_a_column_is_counted_whole(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", *[line(BilledCost="999999999999999999.99999999999999999999")] * 3)
-    found = export(tmp_path).count()[SEPTEMBER][SEPTEMBER]["BilledCost"]
+    found = export(tmp_path).count().totals[SEPTEMBER][SEPTEMBER]["BilledCost"]
     assert found == Decimal("2999999999999999999.99999999999999999997")
 
 
 def test_a_cost_that_is_no_number_counts_as_a_record_without_an_amount(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", line(BilledCost="1,234.5"), line(BilledCost="2"), line(BilledCost="NULL"))
-    found = sums(export(tmp_path).count())[SEPTEMBER][SEPTEMBER]
+    found = sums(export(tmp_path).count().totals)[SEPTEMBER][SEPTEMBER]
     assert found == {"records": Decimal(3), "BilledCost": Decimal(2), "EffectiveCost": Decimal(3)}
 
 
 def test_a_file_of_a_header_alone_has_no_records(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(csv_text([line()]).splitlines()[0] + "\n")
-    assert (export(tmp_path).count(), rows(export(tmp_path))) == ({}, [])
+    assert (export(tmp_path).count().totals, rows(export(tmp_path))) == ({}, [])
 
 
 def test_control_totals_are_plain_decimals_by_month() -> None:
@@ -161,40 +167,40 @@ def test_control_totals_are_plain_decimals_by_month() -> None:
 def test_a_line_s_window_is_its_billing_period(tmp_path: Path) -> None:
     charged_in_august = line(ChargePeriodStart="2026-08-31T23:00:00Z")
     write(tmp_path / "a.csv", charged_in_august)
-    assert {window: list(months) for window, months in export(tmp_path).count().items()} == {SEPTEMBER: [AUGUST]}
+    assert {window: list(months) for window, months in export(tmp_path).count().totals.items()} == {SEPTEMBER: [AUGUST]}
 
 
 def test_a_month_begins_in_utc(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", line(BillingPeriodStart="2026-09-01T01:00:00+02:00"))
-    assert list(export(tmp_path).count()) == [AUGUST]
+    assert list(export(tmp_path).count().totals) == [AUGUST]
 
 
 def test_a_line_without_a_billing_period_goes_by_its_charge(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", line(BillingPeriodStart="NULL", ChargePeriodStart="2026-08-31"))
-    assert list(export(tmp_path).count()) == [AUGUST]
+    assert list(export(tmp_path).count().totals) == [AUGUST]
 
 
 def test_a_line_without_a_readable_charge_counts_in_its_window(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", line(ChargePeriodStart="soon"))
-    assert list(export(tmp_path).count()[SEPTEMBER]) == [SEPTEMBER]
+    assert list(export(tmp_path).count().totals[SEPTEMBER]) == [SEPTEMBER]
 
 
 def test_the_period_in_the_address_is_the_window_whatever_the_lines_say(tmp_path: Path) -> None:
     write(tmp_path / "period=2026-09" / "a.csv", line(BillingPeriodStart="2026-08-01"))
-    assert list(export(tmp_path / "period={period}").count()) == [SEPTEMBER]
+    assert list(export(tmp_path / "period={period}").count().totals) == [SEPTEMBER]
 
 
 def test_only_the_folders_of_the_ordered_months_are_read(tmp_path: Path) -> None:
     for month in ("2026-08", "2026-09", "2026-10"):
-        write(tmp_path / month / "a.csv", line())
+        write(tmp_path / month / "a.csv", line(ServiceName=month))
     found = export(f"{tmp_path}/{{period}}", "2026-09", "2026-10")
-    assert [file.name for file in found.files] == ["2026-09/a.csv", "2026-10/a.csv"]
+    assert names(found) == ["2026-09/a.csv", "2026-10/a.csv"]
 
 
 def test_the_period_may_be_in_the_file_s_name(tmp_path: Path) -> None:
     write(tmp_path / "focus_2026-08.csv", line())
     write(tmp_path / "focus_2026-09.csv", line())
-    assert list(export(tmp_path / "focus_{period}.csv").count()) == [SEPTEMBER]
+    assert list(export(tmp_path / "focus_{period}.csv").count().totals) == [SEPTEMBER]
 
 
 def test_only_wanted_windows_land(tmp_path: Path) -> None:
@@ -202,9 +208,20 @@ def test_only_wanted_windows_land(tmp_path: Path) -> None:
     assert [(row["window"], row["service_name"]) for row in rows(export(tmp_path))] == [(SEPTEMBER, "new")]
 
 
+def test_a_file_without_a_wanted_line_is_not_read_again(tmp_path: Path) -> None:
+    old = write(tmp_path / "08.csv", line(ServiceName="old", BillingPeriodStart="2026-08-01"))
+    write(tmp_path / "09.csv", line(ServiceName="new"))
+    found = export(tmp_path)
+    bill = found.count()
+    old.unlink()
+    assert [table["service_name"].to_pylist() for _, table in found.batches(bill, [SEPTEMBER], frozenset())] == [
+        ["new"]
+    ]
+
+
 def test_a_record_is_named_by_its_file_and_line(tmp_path: Path) -> None:
     write(tmp_path / "part" / "b.csv", line(), line(BillingPeriodStart="2026-08-01"), line())
-    write(tmp_path / "a.csv", line())
+    write(tmp_path / "a.csv", line(ServiceName="other"))
     assert [row["record_id"] for row in rows(export(tmp_path))] == ["a.csv#1", "part/b.csv#1", "part/b.csv#3"]
 
 
@@ -269,14 +286,14 @@ def test_every_format_lands_the_same_rows_as_csv(tmp_path: Path, name: str) -> N
 @pytest.mark.parametrize("name", ["bill.csv", "bill.csv.gz", "bill.parquet"])
 def test_every_format_is_counted_to_the_last_decimal(tmp_path: Path, name: str) -> None:
     write_bill(tmp_path / name)
-    assert sums(export(tmp_path / name).count()) == independent(BILL)
+    assert sums(export(tmp_path / name).count().totals) == independent(BILL)
 
 
 def test_a_bill_is_the_same_in_every_format(tmp_path: Path) -> None:
     counts = []
     for name in ("bill.csv", "bill.csv.gz", "bill.parquet"):
         write_bill(tmp_path / name)
-        counts.append(export(tmp_path / name).count())
+        counts.append(export(tmp_path / name).count().totals)
     assert counts[0] == counts[1] == counts[2]
 
 
@@ -285,7 +302,7 @@ def test_a_bill_is_the_same_in_any_order_of_lines_and_files(tmp_path: Path) -> N
     write(tmp_path / "one" / "a.csv", *lines)
     write(tmp_path / "two" / "a.csv", lines[3], lines[1])
     write(tmp_path / "two" / "b.csv", lines[0], lines[2])
-    assert export(tmp_path / "one").count() == export(tmp_path / "two").count()
+    assert export(tmp_path / "one").count().totals == export(tmp_path / "two").count().totals
 
 
 @pytest.mark.parametrize(
@@ -301,7 +318,7 @@ def test_a_bill_with_the_same_sums_and_other_content_is_another(tmp_path: Path, 
     blank = line(x_Note="", Tags="")
     write(tmp_path / "one" / "a.csv", blank, blank)
     write(tmp_path / "two" / "a.csv", blank, {**blank, **cells})
-    before, now = (export(tmp_path / name).count() for name in ("one", "two"))
+    before, now = (export(tmp_path / name).count().totals for name in ("one", "two"))
     assert sums(before) == sums(now)
     assert before != now
 
@@ -310,15 +327,18 @@ def test_a_file_of_contract_commitments_is_passed_over(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", line(BilledCost="2"))
     write(tmp_path / "commitments.csv", {"ContractCommitmentId": "c-1", "ContractId": "c", "BillingCurrency": "EUR"})
     found = export(tmp_path)
-    assert found.count()[SEPTEMBER][SEPTEMBER]["BilledCost"] == Decimal(2)
+    assert found.count().totals[SEPTEMBER][SEPTEMBER]["BilledCost"] == Decimal(2)
     assert len(rows(found)) == 1
-    assert found.skipped == {"commitments.csv": "it is FOCUS's Contract Commitment data set, which holds no costs"}
+    assert found.count().skipped == {
+        "commitments.csv": "it is FOCUS's Contract Commitment data set, which holds no costs"
+    }
 
 
 @pytest.mark.parametrize("name", ["bill.csv", "bill.csv.gz", "bill.parquet"])
 def test_every_format_lands_with_the_same_types(tmp_path: Path, name: str) -> None:
     write_bill(tmp_path / name)
-    (_, table), *_ = export(tmp_path / name).batches((SEPTEMBER,), frozenset())
+    found = export(tmp_path / name)
+    (_, table), *_ = found.batches(found.count(), (SEPTEMBER,), frozenset())
     types = [str(table.schema.field(column).type) for column in ("list_cost", "charge_period_start", "tags")]
     assert types == ["decimal128(38, 20)", "timestamp[us, tz=UTC]", "string"]
 
@@ -357,7 +377,7 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", line())
     (tmp_path / "manifest.json").write_text("{}")
     (tmp_path / "b.csv.tmp").write_text("half")
-    assert [file.name for file in export(tmp_path).files] == ["a.csv"]
+    assert names(export(tmp_path)) == ["a.csv"]
 
 
 def test_a_file_address_is_a_folder(tmp_path: Path) -> None:
@@ -394,7 +414,7 @@ def cut(path: Path) -> Path:
 def test_half_a_file_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
     write_bill(tmp_path / name)
     cut(tmp_path / name)
-    assert refusal(tmp_path).startswith(f"focus.aws: {name} is damaged or no FOCUS file")
+    assert refusal(tmp_path).startswith(f"focus.aws: {name} is damaged or not a FOCUS file")
 
 
 def test_a_large_truncated_gzip_is_never_counted_as_far_as_it_goes(tmp_path: Path) -> None:
@@ -417,13 +437,13 @@ def test_a_large_truncated_gzip_is_never_counted_as_far_as_it_goes(tmp_path: Pat
 )
 def test_a_file_that_is_no_csv_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.csv").write_bytes(content)
-    assert refusal(tmp_path, rows).startswith("focus.aws: a.csv ")
+    assert refusal(tmp_path).startswith("focus.aws: a.csv ")
 
 
 def test_a_header_that_names_a_column_twice_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     cells = [*line().items(), ("x_Note", "a"), ("x_Note", "b")]
     (tmp_path / "a.csv").write_text("\n".join(",".join(part) for part in zip(*cells, strict=True)) + "\n")
-    assert "a.csv" in refusal(tmp_path, rows)
+    assert "a.csv" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["BilledCost", "EffectiveCost", "BillingPeriodStart", "ChargePeriodStart"])
@@ -435,7 +455,7 @@ def test_a_missing_column_of_the_count_is_an_error_that_names_it(tmp_path: Path,
 @pytest.mark.parametrize("name", ["BillingCurrency", "ProviderName", "ServiceName"])
 def test_a_missing_column_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
     write(tmp_path / "a.csv", {key: cell for key, cell in line().items() if key != name})
-    assert f"a.csv has no column {name}, which FOCUS requires" in refusal(tmp_path, rows)
+    assert f"a.csv has no column {name}, which FOCUS requires" in refusal(tmp_path)
 
 
 def test_a_missing_column_of_parquet_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -460,13 +480,13 @@ def real_bill(real_input: Path) -> Path:
 
 
 def test_the_real_bill_is_counted_to_the_last_decimal(real_input: Path) -> None:
-    found = [month for window in export(real_bill(real_input)).count().values() for month in window.values()]
+    found = [month for window in export(real_bill(real_input)).count().totals.values() for month in window.values()]
     sums = [sum(month[name] for month in found) for name in ("records", "BilledCost", "EffectiveCost")]
     assert sums == [1000, Decimal("20.52022672899"), Decimal("14.97651418586")]
 
 
 def test_the_real_bill_lands_to_the_last_decimal(real_input: Path) -> None:
     found = export(real_bill(real_input))
-    landed = rows(found, *found.count())
+    landed = rows(found, *found.count().totals)
     sums = [sum(row[name] for row in landed) for name in ("billed_cost", "effective_cost")]
     assert (len(landed), *sums) == (1000, Decimal("20.52022672899"), Decimal("14.97651418586"))

@@ -15,20 +15,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from finops.ingest.sources.focus.export import Export
-from tests.unit.ingest.sources.focus.test_export import SEPTEMBER, cut, export, line, refusal, rows, write
+from tests.unit.ingest.sources.focus.test_export import SEPTEMBER, cut, export, line, names, refusal, rows, write
 from tests.unit.ingest.sources.focus.test_versions import of_version, without
 
 SCOPE = "/subscriptions/0000/providers/Microsoft.CostManagement/exports/daily"
 
 
-def names(found: Export) -> list[str]:
-    """The names of the files that count."""
-    return [file.name for file in found.files]
-
-
 def billed(found: Export) -> Decimal:
     """What the bill says, all windows together."""
-    return sum((month["BilledCost"] for window in found.count().values() for month in window.values()), Decimal(0))
+    return sum(
+        (month["BilledCost"] for window in found.count().totals.values() for month in window.values()), Decimal(0)
+    )
 
 
 def cost(amount: str, **cells: str) -> dict[str, str]:
@@ -176,7 +173,7 @@ def test_two_files_of_one_size_are_no_copies(tmp_path: Path) -> None:
 def test_two_files_of_one_header_and_no_line_are_no_copies(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text(",".join(line()) + "\n")
-    assert export(tmp_path).count() == {}
+    assert export(tmp_path).count().totals == {}
 
 
 # AWS
@@ -215,7 +212,7 @@ def test_an_aws_run_whose_file_is_missing_leaves_its_place_to_the_one_before(tmp
     newest = aws(tmp_path, ["focus-00001.csv"], "20260911T030405-bbbb")
     found = export(tmp_path)
     assert billed(found) == Decimal(1)
-    assert list(found.skipped) == [str(newest)]
+    assert list(found.count().skipped) == [str(newest)]
 
 
 def test_an_aws_run_whose_file_is_damaged_leaves_its_place_to_the_one_before(tmp_path: Path) -> None:
@@ -229,6 +226,14 @@ def test_an_aws_run_whose_file_is_damaged_leaves_its_place_to_the_one_before(tmp
     found = export(tmp_path)
     assert billed(found) == Decimal(500)
     assert [row["billed_cost"] for row in rows(found)] == [Decimal(1)] * 500
+
+
+def test_a_run_whose_header_is_damaged_leaves_its_place_to_the_one_before(tmp_path: Path) -> None:
+    for run, amount in (("20260910T030405-aaaa", "1"), ("20260911T030405-bbbb", "2")):
+        path = write(tmp_path / "data" / "BILLING_PERIOD=2026-09" / run / "focus-00001.csv", cost(amount))
+        aws(tmp_path, ["focus-00001.csv"], run)
+    path.write_bytes(b"\xff")
+    assert billed(export(tmp_path)) == Decimal(1)
 
 
 def test_the_manifest_of_two_that_was_written_last_wins_where_no_run_is_named(tmp_path: Path) -> None:
@@ -353,7 +358,7 @@ def test_the_version_that_a_manifest_states_is_held_to_its_columns(
 ) -> None:
     cells = without(of_version("1.2"), "PricingUnit")
     azure_run("a-run", "", "2026-09-11", cells=cells, config={"dataVersion": "1.2-preview"})
-    assert "has no column PricingUnit, which FOCUS requires (version 1.2)" in refusal(tmp_path)
+    assert "has no column PricingUnit, which FOCUS 1.2 requires" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -403,7 +408,7 @@ def test_half_a_parquet_page_is_damage(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[100:400] = bytes(300)
     path.write_bytes(data)
-    assert refusal(path, lambda found: rows(found, SEPTEMBER)).startswith("focus.aws: a.parquet is damaged")
+    assert refusal(path).startswith("focus.aws: a.parquet is damaged")
 
 
 def test_a_text_of_parquet_that_is_none_is_damage(tmp_path: Path) -> None:
@@ -411,13 +416,13 @@ def test_a_text_of_parquet_that_is_none_is_damage(tmp_path: Path) -> None:
     pq.write_table(
         pa.table({name: [cell] for name, cell in line().items()} | {"ServiceName": texts}), tmp_path / "a.parquet"
     )
-    assert refusal(tmp_path, rows).startswith("focus.aws: a.parquet is damaged")
+    assert refusal(tmp_path).startswith("focus.aws: a.parquet is damaged")
 
 
 def test_a_cost_of_a_type_that_is_no_number_is_one_line(tmp_path: Path) -> None:
     cells = {name: [cell] for name, cell in line().items()} | {"BilledCost": [[1, 2]]}
     pq.write_table(pa.table(cells), tmp_path / "a.parquet")
-    assert refusal(tmp_path).startswith("focus.aws: a.parquet is damaged or no FOCUS file: ")
+    assert refusal(tmp_path).startswith("focus.aws: a.parquet is damaged or not a FOCUS file: ")
 
 
 def test_a_nul_in_a_text_an_amount_or_a_tag_loses_no_line(tmp_path: Path) -> None:
@@ -437,11 +442,11 @@ def test_a_nul_in_a_text_an_amount_or_a_tag_loses_no_line(tmp_path: Path) -> Non
 def test_a_charge_of_another_age_counts_in_its_bill_and_is_kept_to_the_letter(tmp_path: Path, moment: str) -> None:
     write(tmp_path / "a.csv", line(ChargePeriodStart=moment), line())
     found = export(tmp_path)
-    assert [list(months) for months in found.count().values()] == [[SEPTEMBER]]
+    assert [list(months) for months in found.count().totals.values()] == [[SEPTEMBER]]
     landed = rows(found)[0]
     assert (landed["charge_period_start"], landed["other_columns"]) == (None, f'{{"ChargePeriodStart": "{moment}"}}')
 
 
 def test_a_bill_of_another_age_goes_by_its_charge(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", line(BillingPeriodStart="0001-01-01T00:00:00Z"))
-    assert list(export(tmp_path).count()) == [SEPTEMBER]
+    assert list(export(tmp_path).count().totals) == [SEPTEMBER]

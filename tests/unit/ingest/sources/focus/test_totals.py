@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finops.ingest.sources.focus.content import line_digests, overlaps
+from finops.ingest.sources.focus.totals import line_digests, overlaps
 
 LINES = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=6)
 

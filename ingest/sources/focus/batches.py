@@ -1,0 +1,95 @@
+"""The lines of a file of an export, a few thousand at a time, each with its billing period and its month of charge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from finops.ingest.sources.focus.columns import instants
+from finops.ingest.sources.focus.errors import ExportError
+from finops.ingest.sources.focus.files import ExportFile
+
+# About 5,000 lines of CSV at a time: bigger blocks cost memory and gain nothing.
+BLOCK_BYTES = 4 * 1024 * 1024
+BATCH_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some lines of a file, as they are written.
+
+    Attributes:
+        table: the file's own columns; CSV's are texts.
+        first_line: the number of the first of these lines; the one after the header is 1.
+        windows: the billing period of each line, by its first day.
+        months: the month of charge of each line, by its first day; that of its window where it has no readable charge.
+    """
+
+    table: pa.Table
+    first_line: int
+    windows: pa.Array
+    months: pa.Array
+
+
+@contextmanager
+def open_file(filesystem: Any, path: str) -> Iterator[tuple[list[str], Iterable[pa.RecordBatch]]]:  # noqa: ANN401 fsspec
+    """Open a CSV, CSV.gz or Parquet file: the names of its columns, and its lines.
+
+    Raises:
+        pa.ArrowInvalid: when it names a column twice.
+    """
+    if path.endswith(".parquet"):
+        with filesystem.open(path, "rb") as binary:
+            parquet = pq.ParquetFile(binary)
+            yield parquet.schema_arrow.names, parquet.iter_batches(batch_size=BATCH_ROWS)
+        return
+    with filesystem.open(path, "rb", compression="infer") as binary:
+        reader = pacsv.open_csv(
+            binary,
+            read_options=pacsv.ReadOptions(block_size=BLOCK_BYTES),
+            parse_options=pacsv.ParseOptions(newlines_in_values=True),
+            convert_options=pacsv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
+        )
+        names = reader.schema.names
+        if len(set(names)) < len(names):
+            twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
+            raise pa.ArrowInvalid(f"its header names {twice} twice")
+        yield names, reader
+
+
+def batches(file: ExportFile, lines: Iterable[pa.RecordBatch]) -> Iterator[Batch]:
+    """Number the lines of a file, and find their months.
+
+    Raises:
+        ExportError: for a line without a month.
+        pa.ArrowInvalid: for a text that is not UTF-8.
+    """
+    first_line = 1
+    for found in lines:
+        found.validate(full=True)  # a Parquet file may hold texts that are none
+        table = pa.Table.from_batches([found])
+        billed, charged = (_months(table, name) for name in ("BillingPeriodStart", "ChargePeriodStart"))
+        windows = (
+            pa.repeat(pa.scalar(file.window, pa.date32()), table.num_rows)
+            if file.window
+            else pc.coalesce(billed, charged)
+        )
+        if windows.null_count:
+            line = first_line + pc.index(pc.is_null(windows), pa.scalar(value=True)).as_py()
+            raise ExportError(
+                f"{file.name} line {line} has no readable BillingPeriodStart nor ChargePeriodStart: "
+                "correct the export, or remove the file"
+            )
+        yield Batch(table, first_line, windows, pc.coalesce(charged, windows))
+        first_line += table.num_rows
+
+
+def _months(table: pa.Table, name: str) -> pa.Array:
+    return pc.cast(pc.floor_temporal(instants(table[name].combine_chunks()), unit="month"), pa.date32())
