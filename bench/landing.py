@@ -28,9 +28,10 @@ from finops.ingest.config.services import FocusExport
 from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, Settings
 from finops.ingest.database import connect, prepare
 from finops.ingest.periods import Period
-from finops.ingest.pipeline.extract import ExtractRequest, extract_all
-from finops.ingest.pipeline.load import document_tables, land
+from finops.ingest.pipeline.extract import extract_all
+from finops.ingest.pipeline.load import document_batches, land
 from finops.ingest.pipeline.runs import RunRequest, open_run
+from finops.ingest.pipeline.windows import ExtractRequest
 from finops.ingest.sources.catalog import CMDB_DISK, focus_source
 from finops.ingest.sources.documents import Record, encode
 from finops.ingest.telemetry.progress import Progress
@@ -127,7 +128,7 @@ def main(lines: int) -> None:
     run_id = str(uuid.uuid4())
     records = (Record(str(item["_id"]), DAY, encode(item, LIMITS.mask_fields)) for item in documents(count))
     with connect() as lock:
-        landed = timed(lambda: land(CMDB_DISK, document_tables(CMDB_DISK, run_id, records), lock))
+        landed = timed(lambda: land(CMDB_DISK, run_id, document_batches(records), lock))
     peak = peak_mib()
     floor = timed(lambda: copied(((str(item["_id"]), json.dumps(item, default=str)) for item in documents(count)), 2))
     table.add_row("documents", f"{count:,}", f"{landed:.1f}", f"{floor:.1f}", f"{landed / floor:.1f}", f"{peak}")

@@ -17,7 +17,7 @@ from finops.ingest.doctor import report as doctor
 from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, Terminated
 from finops.ingest.periods import Period, open_periods, parse_range, today
 from finops.ingest.pipeline import nightly as stages
-from finops.ingest.pipeline.extract import ExtractRequest
+from finops.ingest.pipeline.windows import ExtractRequest
 from finops.ingest.reports import coverage, docs_site
 from finops.ingest.reports import runs as run_reports
 from finops.ingest.scheduler.nights import NightlyScheduler

@@ -13,7 +13,7 @@ from finops.ingest.doctor.finding import Finding, bad, clock, doubt, failed, goo
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import open_periods, today
-from finops.ingest.pipeline.extract import ExtractRequest, plan_windows
+from finops.ingest.pipeline.windows import ExtractRequest, plan_windows
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import FocusSource, MongoSource
 from finops.ingest.sources.focus.export import Export

@@ -1,12 +1,13 @@
-"""Landing in the raw schemas: the only module that runs a dlt pipeline.
+"""Load batches into the raw tables: the only module that runs a dlt pipeline.
 
-Arrow tables become Parquet files on disk, and those go into PostgreSQL by COPY. Each load has a working directory of
-its own: a package that failed would otherwise stay pending, and make the next run ignore its data. Rows that a failed
-load left behind are harmless: the ledger does not name them.
+Batches become Parquet files on disk, which are copied into PostgreSQL. Each load has its own working directory:
+otherwise a failed package would stay pending, and the next run would ignore its own data. Rows that a failed load left
+behind are harmless: no line of the ledger names them.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -26,73 +27,49 @@ from finops.ingest.sources.documents import Record
 BATCH_ROWS = 5_000
 BATCH_BYTES = 8 * 1024 * 1024
 
-RAW = pa.schema(
-    [
-        pa.field("record_id", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("window_date", pa.date32(), nullable=False),
-        pa.field("run_id", pa.string(), nullable=False),
-        pa.field("loaded_at", pa.timestamp("us", tz="UTC"), nullable=False),
-    ]
-)
-DOCUMENT = RAW.append(pa.field("payload", pa.string(), nullable=False))
+# Some rows of a source: the window of each, by its first day, and their columns, `record_id` among them.
+Batches = Iterator[tuple[pa.Array, pa.Table]]
 
 
-def document_tables(source: Source, run_id: str, records: Iterable[Record]) -> Iterator[pa.Table]:
-    """Records as Arrow tables for landing, bounded in rows and in bytes whatever the size of a document."""
+def document_batches(records: Iterable[Record]) -> Batches:
+    """Return records as batches for landing, bounded in rows and in bytes whatever the size of a document."""
     batch: list[Record] = []
     size = 0
     for record in records:
         batch.append(record)
         size += len(record.payload)
         if len(batch) >= BATCH_ROWS or size >= BATCH_BYTES:
-            yield _documents(source, run_id, batch)
+            yield _documents(batch)
             batch, size = [], 0
     if batch:
-        yield _documents(source, run_id, batch)
+        yield _documents(batch)
 
 
-def _documents(source: Source, run_id: str, batch: list[Record]) -> pa.Table:
+def _documents(batch: list[Record]) -> tuple[pa.Array, pa.Table]:
     columns = {
         "record_id": pa.array([record.record_id for record in batch]),
         "payload": pa.array([record.payload for record in batch]),
     }
-    return with_lineage_columns(
-        source, run_id, pa.array([record.window_date for record in batch], pa.date32()), pa.table(columns)
-    )
+    return pa.array([record.window_date for record in batch], pa.date32()), pa.table(columns)
 
 
-def with_lineage_columns(source: Source, run_id: str, window_dates: pa.Array, table: pa.Table) -> pa.Table:
-    """The table with what every raw row carries: source, window, run, and when it was loaded."""
-    rows = table.num_rows
-    stamps = {
-        "source": pa.repeat(source.name, rows),
-        "window_date": window_dates,
-        "run_id": pa.repeat(run_id, rows),
-        "loaded_at": pa.repeat(pa.scalar(datetime.now(UTC), RAW.field("loaded_at").type), rows),
-    }
-    for name, column in stamps.items():
-        table = table.append_column(RAW.field(name), column)
-    names = [*RAW.names, *(name for name in table.column_names if name not in RAW.names)]
-    table = table.select(names)
-    fields = [table.schema.field(name).with_nullable(name not in ("record_id", "payload", *stamps)) for name in names]
-    return table.cast(pa.schema(fields))
-
-
-def land(source: Source, tables: Iterable[pa.Table], connection: Connection) -> None:
-    """Append the tables to the source's raw table; the connection is for a lock alone.
+def land(source: Source, run_id: str, batches: Batches, connection: Connection) -> None:
+    """Append the batches to the source's raw table; the connection is for a lock alone.
 
     Raises:
         SourceError: when PostgreSQL does not take them.
         FinopsError: what the source itself raised while it was read.
     """
+    tables = (raw_table(source, run_id, windows, table) for windows, table in batches if table.num_rows)
+    if (first := next(tables, None)) is None:
+        return  # dlt can't load nothing
     dlt.config["runtime.dlthub_telemetry"] = False
-    dlt.config["runtime.intercept_signals"] = False  # dlt would forget one that comes while it loads its last file
+    dlt.config["runtime.intercept_signals"] = False  # dlt would drop one that arrives while it loads its last file
     dlt.config["load.workers"] = 2
-    # the memory of a load grows with the size of a file, not with their number
+    # the memory of a load grows with the size of a file, not with the number of files
     dlt.config["data_writer.file_max_items"] = 100_000
     dlt.config["data_writer.file_max_bytes"] = 64 * 1024 * 1024
-    resource = dlt.resource(iter(tables), name=source.table, columns=_json_hints(source))
+    resource = dlt.resource(itertools.chain([first], tables), name=source.table, columns=_json_hints(source))
     with working_folder() as directory:
         pipeline = dlt.pipeline(
             pipeline_name=f"finops_{source.domain}",
@@ -110,10 +87,24 @@ def land(source: Source, tables: Iterable[pa.Table], connection: Connection) -> 
             raise _cause(source, error) from error
 
 
-def _make_own_tables(pipeline: dlt.Pipeline, connection: Connection) -> None:
-    """Let dlt make the tables that it keeps beside the raw ones, where it never did, one process at a time.
+def raw_table(source: Source, run_id: str, windows: pa.Array, table: pa.Table) -> pa.Table:
+    """Return the rows with what every raw row carries: source, window, run, and when it was loaded."""
+    stamps = {
+        "source": pa.repeat(source.name, table.num_rows),
+        "window_date": windows,
+        "run_id": pa.repeat(run_id, table.num_rows),
+        "loaded_at": pa.repeat(pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC")), table.num_rows),
+    }
+    columns = {"record_id": table["record_id"], **stamps, **{name: table[name] for name in table.column_names}}
+    required = {*stamps, "record_id", "payload"}
+    fields = [pa.field(name, column.type, nullable=name not in required) for name, column in columns.items()]
+    return pa.table(columns, pa.schema(fields))
 
-    It looks whether they exist, then makes them: of two processes that first land in a schema at once, one would fail.
+
+def _make_own_tables(pipeline: dlt.Pipeline, connection: Connection) -> None:
+    """Let dlt create its own tables beside the raw ones if they are missing, one process at a time.
+
+    dlt checks whether they exist, then creates them: of two processes that do so at once, one would fail.
     """
     made = connection.execute("select to_regclass(%s) as made", (f"{pipeline.dataset_name}._dlt_version",)).fetchone()
     if made and made["made"]:
@@ -140,7 +131,7 @@ def _cause(source: Source, error: BaseException) -> FinopsError:
 
 
 def _credentials() -> PostgresCredentials:
-    """Libpq's variables, once more: dlt hands a URI to libpq, where a socket folder can't be the host part."""
+    """The connection of libpq's variables for dlt, which builds a URI: a socket folder can't be its host part."""
     credentials = PostgresCredentials()
     host = os.environ["PGHOST"]
     credentials.host = "localhost" if host.startswith("/") else host

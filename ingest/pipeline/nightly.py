@@ -19,9 +19,10 @@ from finops.ingest.database import connect, users
 from finops.ingest.errors import FinopsError
 from finops.ingest.pipeline import configured, publications
 from finops.ingest.pipeline import dbt as transform
-from finops.ingest.pipeline.extract import ExtractRequest, extract_all
+from finops.ingest.pipeline.extract import extract_all
 from finops.ingest.pipeline.purge import purge
 from finops.ingest.pipeline.runs import Run, RunRequest, open_run
+from finops.ingest.pipeline.windows import ExtractRequest
 from finops.ingest.reports import coverage
 from finops.ingest.telemetry.export import exporting_telemetry
 from finops.ingest.telemetry.progress import Progress

@@ -1,7 +1,7 @@
-"""Working folders that hold source records for as long as a load takes, and no longer.
+"""Working folders, which hold source records only while a load runs.
 
-A process that is killed leaves its folder behind. Each folder has a locked file: the lock ends with its process,
-whatever ends it, so the next load knows which folders are nobody's.
+A killed process leaves its folder behind. Each folder has a locked file, and a lock ends with its process, however that
+ends: the next load removes the folders whose lock is free.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOCK = "in-use"
 
 @contextmanager
 def working_folder() -> Iterator[str]:
-    """A folder of this process, removed afterwards; those of processes that are gone are removed before."""
+    """Make a folder for this process and remove it afterwards; first remove those of processes that are gone."""
     _remove_abandoned()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder, (Path(folder) / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

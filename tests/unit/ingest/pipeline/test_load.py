@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-from finops.ingest.pipeline.load import BATCH_BYTES, BATCH_ROWS, DOCUMENT, document_tables, with_lineage_columns
+from finops.ingest.pipeline.load import BATCH_BYTES, BATCH_ROWS, document_batches, raw_table
 from finops.ingest.sources.catalog import CMDB_VM, focus_source
 from finops.ingest.sources.documents import Record
 
@@ -18,7 +18,7 @@ def record(name: object, payload: str = "{}", day: date = DAY) -> Record:
 
 def tables(*records: Record) -> list[pa.Table]:
     """The tables of these records."""
-    return list(document_tables(CMDB_VM, RUN, records))
+    return [raw_table(CMDB_VM, RUN, windows, table) for windows, table in document_batches(records)]
 
 
 def test_no_records_are_no_table() -> None:
@@ -59,7 +59,7 @@ def test_records_are_taken_a_table_at_a_time() -> None:
             taken.append(1)
             yield record(len(taken))
 
-    next(document_tables(CMDB_VM, RUN, endless()))
+    next(document_batches(endless()))
     assert len(taken) == BATCH_ROWS
 
 
@@ -81,12 +81,19 @@ def test_a_row_says_when_it_was_loaded() -> None:
 
 
 def test_a_table_of_documents_has_the_raw_columns_in_order() -> None:
-    assert tables(record(1))[0].schema == DOCUMENT
+    assert [(field.name, str(field.type), field.nullable) for field in tables(record(1))[0].schema] == [
+        ("record_id", "string", False),
+        ("source", "string", False),
+        ("window_date", "date32[day]", False),
+        ("run_id", "string", False),
+        ("loaded_at", "timestamp[us, tz=UTC]", False),
+        ("payload", "string", False),
+    ]
 
 
 def test_the_columns_of_a_bill_follow_the_stamps_and_may_be_null() -> None:
     bill = pa.table({"billed_cost": pa.array([None], pa.decimal128(38, 20)), "record_id": ["a.csv#1"]})
-    found = with_lineage_columns(focus_source("aws"), RUN, pa.array([DAY]), bill).schema
+    found = raw_table(focus_source("aws"), RUN, pa.array([DAY]), bill).schema
     assert [(field.name, field.nullable) for field in found] == [
         ("record_id", False),
         ("source", False),

@@ -6,8 +6,8 @@ import pytest
 
 from finops.ingest.config.settings import ConfiguredSource
 from finops.ingest.periods import Period, today
-from finops.ingest.pipeline.extract import ExtractRequest, plan_windows, supports_past_days, wanted_bills
 from finops.ingest.pipeline.ledger import Accepted
+from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, supports_past_days, wanted_bills
 from finops.ingest.sources.catalog import (
     ARTIFACTORY_STORAGE,
     BACKSTAGE_CATALOG,

@@ -1,0 +1,100 @@
+"""Windows: which days, months and bills of a source a run reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from finops.ingest.config.services import Cmdb, HttpService
+from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
+from finops.ingest.periods import Period, today
+from finops.ingest.pipeline.ledger import Accepted
+from finops.ingest.sources.catalog import HttpSource, Window
+from finops.ingest.sources.focus.totals import Totals, control_totals
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class ExtractRequest:
+    """What is asked of stage 1.
+
+    Attributes:
+        periods: the months to extract.
+        as_of: the day of the run (UTC): meters are read up to the day before, inventories up to this day.
+        refetch: extract again every window that a source can give again, not only what is missing or recent.
+        sources: only these; empty: all.
+        accept_shrink: take windows that came back empty or much smaller.
+    """
+
+    periods: Sequence[Period]
+    as_of: date
+    refetch: bool = False
+    sources: Sequence[str] = ()
+    accept_shrink: bool = False
+
+
+def plan_windows(
+    configured: ConfiguredSource, known: Mapping[date, Accepted], limits: ExtractionSettings, request: ExtractRequest
+) -> list[Window]:
+    """The windows to extract: of the ordered months, those that are missing, and the last few again."""
+    source = configured.source
+    last = request.as_of if source.measure in ("inventory", "reference") else request.as_of - ONE_DAY
+    if not supports_past_days(configured):
+        # what a source says of today can't be said of another day
+        wanted = Period.of(request.as_of) in request.periods and request.as_of == today() and not request.refetch
+        return [Window(request.as_of, request.as_of + ONE_DAY)] if wanted else []
+    recent = last - timedelta(days=limits.lookback_days)
+    if source.window == "month":
+        months = (Window(period.first, min(period.next.first, last + ONE_DAY)) for period in request.periods)
+        return [month for month in months if month.start <= last and _wants_month(month, known, recent, request)]
+    return [
+        Window(day, day + ONE_DAY)
+        for period in request.periods
+        for day in period.days()
+        if day <= last and (request.refetch or day not in known or day > recent)
+    ]
+
+
+def _wants_month(month: Window, known: Mapping[date, Accepted], recent: date, request: ExtractRequest) -> bool:
+    """Whether to read a month: until it is over and has been read whole, and again while its last day is recent.
+
+    A run as of an earlier day than the ledger's leaves what is known alone: it would take days away.
+    """
+    before = known.get(month.start)
+    if before is None or request.refetch or before.window_end < month.end:
+        return True
+    return before.window_end == month.end and month.end - ONE_DAY > recent
+
+
+def supports_past_days(configured: ConfiguredSource) -> bool:
+    """Whether a source can be asked for a past day: a dated dump, a meter, or an archive addressed by `{day}`."""
+    source, options = configured.source, configured.options
+    if isinstance(options, Cmdb):
+        return options.snapshot_field is not None
+    if isinstance(source, HttpSource) and isinstance(options, HttpService):
+        return source.supports_past_days or "{day}" in json.dumps(options.params)
+    return True
+
+
+def wanted_bills(totals: Totals, known: Mapping[date, Accepted], periods: Sequence[Period]) -> list[date]:
+    """The billing periods to land: those ordered, those whose bill changed, new ones with charges of the request."""
+    ordered = {period.first for period in periods}
+    changed = {
+        first
+        for first, window in totals.items()
+        if first in known and _differs(known[first].control_totals, control_totals(window))
+    }
+    touching = {first for first, window in totals.items() if first not in known and ordered & set(window)}
+    return sorted(ordered | changed | touching)
+
+
+def _differs(known: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether a bill says something else; one that was landed before its content was kept is told by its sums."""
+    comparable = {
+        month: {name: value for name, value in totals.items() if name != "content" or "content" in known.get(month, {})}
+        for month, totals in now.items()
+    }
+    return known != comparable
