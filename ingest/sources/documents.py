@@ -1,7 +1,7 @@
-"""Documents to JSON text, exactly: whatever MongoDB or an API sends can be read back as the same value.
+"""Documents as exact JSON text: what MongoDB or an API sends can be read back as the same value.
 
-BSON types become relaxed Extended JSON v2 (a specification of MongoDB's), integers keep every digit, decimals too, NaN
-stays NaN (`{"$numberDouble": "NaN"}`) and does not turn into null. A NUL, which PostgreSQL can't keep, becomes U+FFFD.
+BSON types become MongoDB's relaxed Extended JSON v2, integers and decimals keep every digit, and NaN stays NaN
+(`{"$numberDouble": "NaN"}`) instead of becoming null. A NUL, which PostgreSQL can't store, becomes U+FFFD.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Record:
 
 
 def encode(document: Mapping[str, Any], mask_fields: frozenset[str]) -> str:
-    """The document as JSON text, with the values of masked fields replaced."""
+    """Return the document as JSON text, with the values of masked fields replaced."""
     masked = mask(document, mask_fields)
     try:
         text = _dumps(masked)
-    except ValueError:  # NaN or an infinity, somewhere
+    except ValueError:  # it holds a NaN or an infinity
         return _dumps(_storable(masked))
     return _dumps(_storable(masked)) if _SUSPECT.search(text) else text
 
@@ -47,23 +47,23 @@ def _dumps(value: Any) -> str:  # noqa: ANN401 any JSON or BSON value
 
 
 def mask(value: Any, mask_fields: frozenset[str]) -> Any:  # noqa: ANN401 any JSON or BSON value
-    """The value with every masked field's value replaced, at any depth; names are compared without case."""
+    """Return the value with the masked fields replaced at any depth; names are compared without case."""
     if isinstance(value, Mapping):
         return {
             key: MASK if str(key).lower() in mask_fields else mask(item, mask_fields) for key, item in value.items()
         }
     if isinstance(value, list):
         return [mask(item, mask_fields) for item in value]
-    return json_util.default(value) if isinstance(value, Code) else value  # a str to Python, code with scope to BSON
+    return json_util.default(value) if isinstance(value, Code) else value  # a str in Python
 
 
 def content_hash(payload: str) -> str:
-    """An identity for a record whose product gives it none."""
+    """Return an identity for a record that has none of its own."""
     return hashlib.sha256(payload.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401 any JSON or BSON value
-    """The value without what PostgreSQL or JSON can't hold: NaN, NUL, half a surrogate pair."""
+    """The value without what PostgreSQL or JSON can't store: NaN, NUL, half of a surrogate pair."""
     if isinstance(value, dict):
         return {_storable(key): _storable(item) for key, item in value.items()}
     if isinstance(value, list):

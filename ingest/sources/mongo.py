@@ -1,8 +1,8 @@
-"""The CMDB in MongoDB: the only module that talks to it.
+"""The CMDB in MongoDB: the only module that connects to it.
 
-A dated dump (`snapshot_field`) can be asked for any day again; a collection without one holds the state of today.
-Documents stream through a cursor, a batch at a time. The address carries the replica set, TLS and the user, by the
-driver's own options: https://www.mongodb.com/docs/manual/reference/connection-string-options/
+A dated dump (`snapshot_field`) can be read for any day; a collection without one holds the state of today. Documents
+stream through a cursor, a batch at a time. The URI carries the replica set, TLS and the user, in the driver's own
+options: https://www.mongodb.com/docs/manual/reference/connection-string-options/
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from finops.ingest.errors import SourceError
 from finops.ingest.sources.catalog import Window
 from finops.ingest.sources.documents import Record, encode
 
-# https://www.mongodb.com/docs/manual/reference/error-codes/; 8000 is what Atlas says of a wrong password.
+# https://www.mongodb.com/docs/manual/reference/error-codes/; 8000 is Atlas's code for a wrong password.
 _REMEDIES = {
     13: "the rights of its user",
     18: "its user, password and authSource",
     8000: "its user, password and authSource",
 }
-# By the driver's words, which have no codes.
+# By a part of the driver's message: these errors have no codes.
 _UNREACHED = {
     "CERTIFICATE_VERIFY_FAILED": (
         "its certificate is not trusted: name its authority's PEM file by tlsCAFile in the address"
@@ -45,7 +45,7 @@ _UNREACHED = {
 
 
 def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: list[Window]) -> Iterator[Record]:
-    """Every document of the collection in each window, whole, with its BSON types.
+    """Read every document of the collection in each window, whole, with its BSON types.
 
     Raises:
         SourceError: when the server can't be reached, refuses, or the collection does not exist.
@@ -60,7 +60,7 @@ def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: l
 
 
 def probe(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
-    """Whether the collection can be read: one document of it, of whatever day.
+    """Check that the collection can be read: one document, of any day.
 
     Raises:
         SourceError: as records() does.
@@ -85,12 +85,12 @@ def _known(configured: ConfiguredSource) -> Cmdb:
 
 @contextmanager
 def _collection(configured: ConfiguredSource, limits: ExtractionSettings) -> Iterator[Collection[dict[str, Any]]]:
-    """The collection, which exists; what the driver says meanwhile is said in our words."""
+    """Open the collection, which must exist; the driver's errors become a SourceError with a remedy."""
     options = _known(configured)
     name = options.collection(configured.source.name)
     where = f"{configured.source.name} (sources.cmdb.uri)"
-    with _clear_errors(where), _client(options, limits) as client:
-        # one byte that is not UTF-8 does not cost the whole collection
+    with _translate_errors(where), _client(where, options, limits) as client:
+        # a byte that is not UTF-8 must not fail the whole collection
         codec = client.codec_options.with_options(unicode_decode_error_handler="backslashreplace")
         database = client.get_database(options.database, codec_options=codec)
         if not _exists(database, name):
@@ -102,21 +102,13 @@ def _collection(configured: ConfiguredSource, limits: ExtractionSettings) -> Ite
 
 
 @contextmanager
-def _clear_errors(where: str) -> Iterator[None]:
+def _translate_errors(where: str) -> Iterator[None]:
     try:
         yield
-    except _AddressError as error:
-        raise SourceError(
-            f"{where}: the address is not valid: write mongodb://user:password@host:27017/?options, with the special "
-            "characters of user and password percent-encoded, and check the names and values of its options and the "
-            "files that it names"
-        ) from error
     except ServerSelectionTimeoutError as error:
-        said = str(error)
-        why = next((why for words, why in _UNREACHED.items() if words in said), None)
-        raise SourceError(
-            f"{where}: {why or 'no MongoDB server answers: check host, port and TLS'} ({_first(error)})"
-        ) from error
+        known = (why for part, why in _UNREACHED.items() if part in str(error))
+        why = next(known, "no MongoDB server answers: check host, port and TLS")
+        raise SourceError(f"{where}: {why} ({_first(error)})") from error
     except OperationFailure as error:
         remedy = _REMEDIES.get(error.code or 0, "sources.cmdb.filter, projection and read_concern")
         raise SourceError(f"{where}: MongoDB refuses: {_first(error)}; check {remedy}") from error
@@ -129,17 +121,13 @@ def _clear_errors(where: str) -> Iterator[None]:
         raise SourceError(f"{where}: {_first(error)}") from error
 
 
-class _AddressError(Exception):
-    """The driver's own words may hold a piece of the password."""
-
-
-def _client(options: Cmdb, limits: ExtractionSettings) -> MongoClient[dict[str, Any]]:
-    # they win over the address's
+def _client(where: str, options: Cmdb, limits: ExtractionSettings) -> MongoClient[dict[str, Any]]:
+    # these override the URI's
     wanted = {"readPreference": options.read_preference, "readConcernLevel": options.read_concern}
     settings: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
     try:
         with warnings.catch_warnings():
-            # the driver only warns of an option that it does not know, and reads by another preference than asked for
+            # the driver only warns of an option that it does not know, and would read with another preference
             warnings.simplefilter("error", UserWarning)
             return MongoClient(
                 options.uri.get_secret_value(),
@@ -150,11 +138,16 @@ def _client(options: Cmdb, limits: ExtractionSettings) -> MongoClient[dict[str, 
                 **settings,
             )
     except (PyMongoError, ValueError, OSError, UserWarning) as error:
-        raise _AddressError from error
+        # without the driver's message, which may hold a piece of the password
+        raise SourceError(
+            f"{where}: the address is not valid: write mongodb://user:password@host:27017/?options, with the special "
+            "characters of user and password percent-encoded, and check the names and values of its options and the "
+            "files that it names"
+        ) from error
 
 
 def _exists(database: Database[dict[str, Any]], collection: str) -> bool:
-    """Whether there is such a collection, by the member that is read: pymongo's own listing goes to the primary."""
+    """Whether the collection exists on the member that is read; pymongo's own listing asks the primary."""
     command = {"listCollections": 1, "nameOnly": True, "authorizedCollections": True, "filter": {"name": collection}}
     return bool(database.command(command, read_preference=database.read_preference)["cursor"]["firstBatch"])
 
@@ -168,7 +161,7 @@ def _filter(options: Cmdb, window: Window) -> dict[str, Any]:
 
 
 def _projection(options: Cmdb) -> dict[str, Any] | None:
-    """What to leave out or to keep; never the `_id`, a record's identity."""
+    """The fields to leave out or to keep; `_id` is always read, as it identifies a record."""
     projection = _extended_json("projection", options.projection)
     projection.pop("_id", None)
     return projection or None
@@ -189,7 +182,7 @@ def _midnight(day: date) -> datetime:
 def _identity(value: Any) -> str:  # noqa: ANN401 any BSON value may be an _id
     if not isinstance(value, ObjectId | str):
         return encode({"_id": value}, frozenset())
-    # spelt out, so that two _id that PostgreSQL can't keep stay two
+    # escaped, so that two _id that PostgreSQL can't store stay distinct
     return str(value).replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
