@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import signal
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +14,7 @@ import click
 
 from finops.ingest.config import settings as configuration
 from finops.ingest.config.redaction import redact
+from finops.ingest.database import connect_ready
 from finops.ingest.doctor import report as doctor
 from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, Terminated
 from finops.ingest.periods import Period, open_periods, parse_range, today
@@ -22,19 +24,11 @@ from finops.ingest.reports import coverage, docs_site
 from finops.ingest.reports import runs as run_reports
 from finops.ingest.scheduler.nights import NightlyScheduler
 from finops.ingest.telemetry import metrics
-from finops.ingest.telemetry.progress import Progress, progress_for
-
-
-class Failure(click.ClickException):
-    """One line on stderr; the traceback with --debug."""
-
-    def __init__(self, error: FinopsError) -> None:
-        super().__init__(redact(str(error), configuration.known_secrets()))
-        vars(self)["exit_code"] = error.exit_code  # click declares it for the class
+from finops.ingest.telemetry.progress import Progress
 
 
 class Commands(click.Group):
-    """Turns our own errors into one line, and everything else into one line too unless --debug is given."""
+    """Ends on an error with one line on stderr and the error's exit code; with --debug, on the traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 whatever the command returns
         """Run the command."""
@@ -50,13 +44,11 @@ class Commands(click.Group):
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
-            if isinstance(error, FinopsError):
-                raise Failure(error) from error
-            unexpected = FinopsError(
-                f"{type(error).__name__}: {' '.join(str(error).split())[:500]} (run again with `finops --debug …` for "
-                "the whole story)"
-            )
-            raise Failure(unexpected) from error
+            if not isinstance(error, FinopsError):
+                text = " ".join(str(error).split())[:500]
+                error = FinopsError(f"{type(error).__name__}: {text} (where: run again with `finops --debug …`)")
+            click.echo(f"Error: {redact(str(error), configuration.known_secrets())}", err=True)
+            raise click.exceptions.Exit(error.exit_code) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -100,6 +92,9 @@ def _shard(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
     return int(parts[1]), int(parts[2])
 
 
+MONTHS = "YYYY-MM[..YYYY-MM]"
+ROWS = click.IntRange(1, 1000)
+PERIOD = click.option("--period", callback=_periods, metavar=MONTHS, help="Instead of the open months.")
 AS_OF = click.option(
     "--as-of",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -115,17 +110,13 @@ ACCEPT_SHRINK = click.option(
 
 
 @cli.command("nightly")
-@click.option("--period", callback=_periods, metavar="YYYY-MM[..YYYY-MM]", help="Instead of the open months.")
+@PERIOD
 @AS_OF
 @SOURCE
 @ACCEPT_SHRINK
 @click.option("--no-extract", is_flag=True, help="Publish what `finops extract` left, and extract nothing.")
 def nightly_command(
-    period: list[Period] | None,
-    as_of: date,
-    sources: tuple[str, ...],
-    accept_shrink: bool,  # noqa: FBT001
-    no_extract: bool,  # noqa: FBT001
+    *, period: list[Period] | None, as_of: date, sources: tuple[str, ...], accept_shrink: bool, no_extract: bool
 ) -> None:
     """Collect, consolidate, publish: what the CronJob runs.
 
@@ -135,26 +126,24 @@ def nightly_command(
     """
     if no_extract and sources:
         raise click.UsageError("--no-extract extracts nothing: leave --source out")
-    settings = configuration.load()
-    _check_sources(sources, settings)
-    order = ExtractRequest(period or open_periods(as_of), as_of, sources=sources, accept_shrink=accept_shrink)
-    with progress_for(configuration.known_secrets()) as progress:
-        result = stages.nightly(settings, order, progress, extracts=not no_extract)
-    _report(result)
+    settings = _settings_for(sources)
+    request = ExtractRequest(period or open_periods(as_of), as_of, sources=sources, accept_shrink=accept_shrink)
+    _run(lambda progress: stages.nightly(settings, request, progress, extracts=not no_extract))
 
 
 @cli.command("extract")
-@click.option("--period", callback=_periods, metavar="YYYY-MM[..YYYY-MM]", help="Instead of the open months.")
+@PERIOD
 @AS_OF
 @SOURCE
 @click.option("--shard", callback=_shard, metavar="K/N", help="Only every Nth source, from the Kth on; the first is 0.")
 @ACCEPT_SHRINK
 def extract_command(
+    *,
     period: list[Period] | None,
     as_of: date,
     sources: tuple[str, ...],
     shard: tuple[int, int] | None,
-    accept_shrink: bool,  # noqa: FBT001
+    accept_shrink: bool,
 ) -> None:
     """Collect only, beside processes that collect other sources: what the pods of an Indexed Job run.
 
@@ -164,45 +153,39 @@ def extract_command(
     """
     if shard and sources:
         raise click.UsageError("--shard chooses among all sources, --source names them: drop one of the two")
-    settings = configuration.load()
-    _check_sources(sources, settings)
+    settings = _settings_for(sources)
     first, step = shard or (0, 1)
     chosen = sources or tuple(configured.source.name for configured in settings.sources)[first::step]
     if not chosen:
         click.echo(f"SUCCESS: shard {first}/{step} has no source, there are {len(settings.sources)}")
         return
-    order = ExtractRequest(period or open_periods(as_of), as_of, sources=chosen, accept_shrink=accept_shrink)
-    with progress_for(configuration.known_secrets()) as progress:
-        result = stages.extract(settings, order, f"{first}/{step}" if shard else None, progress)
-    _report(result)
+    request = ExtractRequest(period or open_periods(as_of), as_of, sources=chosen, accept_shrink=accept_shrink)
+    _run(lambda progress: stages.extract(settings, request, f"{first}/{step}" if shard else None, progress))
 
 
 @cli.command("reprocess")
-@click.option("--period", callback=_periods, required=True, metavar="YYYY-MM[..YYYY-MM]", help="What to publish again.")
+@click.option("--period", callback=_periods, required=True, metavar=MONTHS, help="What to publish again.")
 @click.option("--reason", required=True, help="Why; it is kept with the run.")
 @click.option("--refetch", is_flag=True, help="Extract again what the sources can give again, rather than use raw.")
 @AS_OF
 @SOURCE
 @ACCEPT_SHRINK
-def reprocess_command(  # noqa: PLR0913, PLR0917 one option, one argument
+def reprocess_command(  # noqa: PLR0913 one option, one argument
+    *,
     period: list[Period],
     reason: str,
-    refetch: bool,  # noqa: FBT001
+    refetch: bool,
     as_of: date,
     sources: tuple[str, ...],
-    accept_shrink: bool,  # noqa: FBT001
+    accept_shrink: bool,
 ) -> None:
     """Work out periods again, with today's prices, rates and rules; other periods are not touched.
 
     Example: finops reprocess --period 2026-09 --reason "price of nvme was missing"
     """
-    settings = configuration.load() if refetch else None
-    order = ExtractRequest(period, as_of, refetch=refetch, sources=sources, accept_shrink=accept_shrink)
-    if settings:
-        _check_sources(sources, settings)
-    with progress_for(configuration.known_secrets()) as progress:
-        result = stages.reprocess(settings, order, reason, progress)
-    _report(result)
+    settings = _settings_for(sources) if refetch else None
+    request = ExtractRequest(period, as_of, refetch=refetch, sources=sources, accept_shrink=accept_shrink)
+    _run(lambda progress: stages.reprocess(settings, request, reason, progress))
 
 
 @cli.command("serve-schedule")
@@ -213,13 +196,13 @@ def serve_schedule_command() -> None:
 
     Example: finops serve-schedule  (with SCHEDULE__CRON='30 2 * * *' and SCHEDULE__TIMEZONE=Europe/Paris)
     """
-    configuration.load()  # what is wrong with it is said now, not at night
+    configuration.load()  # a mistake in it is told now, not at night
     NightlyScheduler(configuration.schedule(), Progress(configuration.known_secrets())).serve()
 
 
 @cli.command("runs")
 @click.argument("run_id", required=False)
-@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many runs to list.")
+@click.option("--limit", default=10, show_default=True, type=ROWS, help="How many runs to list.")
 def runs_command(run_id: str | None, limit: int) -> None:
     """List the last runs, or show one whole: its steps, extractions and reconciliations.
 
@@ -232,12 +215,8 @@ def runs_command(run_id: str | None, limit: int) -> None:
 
 
 @cli.command("coverage")
-@click.option(
-    "--period", callback=_periods, metavar="YYYY-MM[..YYYY-MM]", help="Instead of the latest month published."
-)
-@click.option(
-    "--limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many offenders to list."
-)
+@click.option("--period", callback=_periods, metavar=MONTHS, help="Instead of the latest month published.")
+@click.option("--limit", default=10, show_default=True, type=ROWS, help="How many offenders to list.")
 def coverage_command(period: list[Period] | None, limit: int) -> None:
     """Say how much cost is allocated, unallocated, estimated and rejected, and what to mend first.
 
@@ -264,7 +243,7 @@ def metrics_command() -> None:
 
     Example: finops metrics > /var/lib/node_exporter/finops.prom
     """
-    with run_reports.connect_ready() as connection:
+    with connect_ready() as connection:
         click.echo(metrics.text(metrics.collect(connection, configuration.source_names())), nl=False)
 
 
@@ -308,21 +287,26 @@ def docs_serve_command(host: str, port: int) -> None:
     docs_site.serve(configuration.dbt_project(), host, port, click.echo)
 
 
-def _check_sources(names: tuple[str, ...], settings: configuration.Settings) -> None:
+def _settings_for(names: tuple[str, ...]) -> configuration.Settings:
+    """The configuration, in which each of these sources is set."""
+    settings = configuration.load()
     known = [configured.source.name for configured in settings.sources]
     for name in names:
         if name not in known:
             raise ConfigurationError(f"--source {name} is not configured; these are: {', '.join(known)}")
+    return settings
 
 
-def _report(result: stages.Result) -> None:
-    """What to know at the end; exit 1 unless everything was published."""
+def _run(stage: Callable[[Progress], stages.Result]) -> None:
+    """Run the stages and print the outcome; exit 1 unless everything was published."""
+    secrets = configuration.known_secrets()
+    with Progress(secrets) as progress:
+        result = stage(progress)
     for caveat in result.caveats:
         click.echo(caveat)
     if not result.failures:
         click.echo(f"SUCCESS: run {result.run_id}. See it with: finops runs {result.run_id[:8]}")
         return
-    secrets = configuration.known_secrets()
     for failure in result.failures:
         click.echo(f"Error: {redact(failure, secrets)}", err=True)
     click.echo(f"FAILED: run {result.run_id}. What it did: finops runs {result.run_id[:8]}", err=True)

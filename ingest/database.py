@@ -57,7 +57,7 @@ USERS = """
 Connection = psycopg.Connection[dict[str, object]]
 
 
-def connect() -> psycopg.Connection[dict[str, object]]:
+def connect() -> Connection:
     """A connection in autocommit mode, rows as dictionaries.
 
     Raises:
@@ -81,6 +81,19 @@ def connect() -> psycopg.Connection[dict[str, object]]:
         raise FinopsError(f"PostgreSQL can't be reached with {where}: {reason}") from error
 
 
+def connect_ready() -> Connection:
+    """Connect, creating the loader's tables first if they are missing."""
+    connection = connect()
+    row = connection.execute("select to_regclass('finops.etl_runs') is not null as there").fetchone()
+    if not row or not row["there"]:
+        try:
+            prepare(connection)
+        except FinopsError:
+            connection.close()
+            raise
+    return connection
+
+
 def prepare(connection: Connection) -> None:
     """Create what the loader owns, where it is missing.
 
@@ -92,17 +105,8 @@ def prepare(connection: Connection) -> None:
             f"PostgreSQL {connection.info.server_version // 10000} is too old: version 16 or later is needed"
         )
     try:
-        if _is_prepared(connection):
-            return
-        for attempt in range(SCHEMA_ATTEMPTS):
-            try:
-                _apply_schema(connection)
-            except psycopg.errors.LockNotAvailable:
-                if attempt == SCHEMA_ATTEMPTS - 1:
-                    raise
-                time.sleep(PAUSE)
-            else:
-                return
+        if not _is_prepared(connection):
+            _apply_schema(connection)
     except psycopg.errors.LockNotAvailable as error:
         raise FinopsError(
             f"the loader's tables could not be changed within {LOCK_TIMEOUT}: in use by {users(connection)}; "
@@ -116,13 +120,20 @@ def prepare(connection: Connection) -> None:
 
 
 def _apply_schema(connection: Connection) -> None:
-    with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(7061747)")
-        connection.execute("set local client_min_messages = warning")
-        connection.execute("set local lock_timeout = '50ms'")
-        connection.execute(_schema())
-        connection.execute("delete from finops.etl_schema")
-        connection.execute("insert into finops.etl_schema (version) values (%s)", (_version(),))
+    for attempt in range(1, SCHEMA_ATTEMPTS + 1):
+        try:
+            with connection.transaction():
+                connection.execute("select pg_advisory_xact_lock(7061747)")
+                connection.execute("set local client_min_messages = warning")
+                connection.execute("set local lock_timeout = '50ms'")
+                connection.execute(_schema())
+                connection.execute("delete from finops.etl_schema")
+                connection.execute("insert into finops.etl_schema (version) values (%s)", (_version(),))
+                return
+        except psycopg.errors.LockNotAvailable:
+            if attempt == SCHEMA_ATTEMPTS:
+                raise
+            time.sleep(PAUSE)
 
 
 def _version() -> str:
@@ -135,11 +146,11 @@ def _schema() -> bytes:
 
 def _is_prepared(connection: Connection) -> bool:
     """Whether the schema is this version's and the API's role, if any, may use it: then nothing has to be locked."""
-    known = connection.execute("select to_regclass('finops.etl_schema') is not null as there").fetchone()
-    if not known or not known["there"]:
+    try:
+        row = connection.execute(PREPARED, (_version(),)).fetchone()
+    except psycopg.errors.UndefinedTable:
         return False
-    role = connection.execute(PREPARED, (_version(),)).fetchone()
-    return bool(role and role["prepared"])
+    return row == {"prepared": True}
 
 
 def users(connection: Connection) -> str:

@@ -1,7 +1,7 @@
-"""How the scheduler is, over HTTP: the next run, the one at work, the last one.
+"""The scheduler's health over HTTP: the next run, the one at work, the last one.
 
-503 means that a restart helps: the scheduler is dead or does not begin what is due, or it is stopping. A nightly that
-failed, or data that is old, is not that: no restart mends a source, and the alert rules tell of it.
+503 means that a restart helps: a time is due and nothing began, or the scheduler is stopping. A nightly that failed, or
+data that is old, is not that: no restart mends a source, and the alert rules tell of it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from apscheduler.job import Job
 
+from finops.ingest.config.settings import Schedule
 from finops.ingest.errors import ConfigurationError
 
 PATH = "/healthz"
@@ -22,53 +24,57 @@ PATH = "/healthz"
 OVERDUE = timedelta(minutes=1)
 
 
+@dataclass
 class Health:
-    """What there is to say; written by the scheduler's threads, read by the endpoint's."""
+    """What the endpoint answers; written by the scheduler, read by the endpoint's threads.
 
-    def __init__(self, cron: str, timezone: str, starting_deadline: int) -> None:
-        self._what = {"cron": cron, "timezone": timezone, "starting_deadline_seconds": starting_deadline}
-        self._job: Job | None = None
-        self._thread: threading.Thread | None = None
-        self.stopping = False
-        self.running_since: datetime | None = None
-        self.last_run: Mapping[str, object] | None = None
-        self.last_success: datetime | None = None
-        self.last_exit_code: int | None = None
+    Attributes:
+        job: the nightly's job; None until the scheduler has started.
+        running_since: when the nightly at work began; None while none is.
+        last_run: the latest nightly in the database.
+        last_success: when the latest nightly that succeeded began.
+        last_exit_code: that of the last nightly of this process.
+    """
 
-    def watch(self, job: Job, thread: threading.Thread) -> None:
-        """Look at this job, and at the thread that begins it, from now on."""
-        self._job, self._thread = job, thread
+    schedule: Schedule
+    job: Job | None = None
+    stopping: bool = False
+    running_since: datetime | None = None
+    last_run: Mapping[str, object] | None = None
+    last_success: datetime | None = None
+    last_exit_code: int | None = None
 
-    def state(self) -> tuple[str, datetime | None]:
-        """`starting`, `ok`, `stopping` or `dead`, and the next time."""
-        if self.stopping or self._job is None or self._thread is None:
-            return "stopping" if self.stopping else "starting", None
-        next_run: datetime = self._job.next_run_time
-        is_late = next_run < datetime.now(UTC) - OVERDUE
-        return ("ok" if self._thread.is_alive() and not is_late else "dead"), next_run
+    @property
+    def state(self) -> str:
+        """`starting`, `ok`, `stopping` or `dead`."""
+        if self.stopping or self.job is None:
+            return "stopping" if self.stopping else "starting"
+        return "dead" if self.job.next_run_time < datetime.now(UTC) - OVERDUE else "ok"
 
     def answer(self) -> tuple[int, bytes]:
         """The status and the body, as JSON; it names no error, for that may name a source's address."""
-        state, next_run = self.state()
-        said = {
+        state = self.state
+        body = {
             "state": state,
-            **self._what,
-            "next_run": next_run,
+            "cron": self.schedule.cron,
+            "timezone": self.schedule.timezone,
+            "starting_deadline_seconds": self.schedule.starting_deadline,
+            "next_run": self.job.next_run_time if self.job and not self.stopping else None,
             "running_since": self.running_since,
             "last_run": self.last_run,
             "last_success": self.last_success,
             "last_exit_code": self.last_exit_code,
         }
-        return (200 if state in ("ok", "starting") else 503), json.dumps(said, default=_instant).encode()
+        return (200 if state in ("ok", "starting") else 503), json.dumps(body, default=_instant).encode()
 
 
-def _instant(value: object) -> str:
-    return value.astimezone(UTC).isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
+def _instant(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager
-def serving(health: Health, host: str, port: int) -> Iterator[str]:
-    """Answer for as long as the block runs; yields the address.
+def serving(health: Health) -> Iterator[str]:
+    """Answer at `schedule.listen` for as long as the block runs; yields the address.
 
     Raises:
         ConfigurationError: when the address can't be listened on.
@@ -87,8 +93,9 @@ def serving(health: Health, host: str, port: int) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: a probe comes every few seconds."""
+            """Log nothing: a probe comes every few seconds."""
 
+    host, port = health.schedule.host, health.schedule.port
     try:
         server = ThreadingHTTPServer((host, port), Handler)
     except OSError as error:
@@ -96,10 +103,6 @@ def serving(health: Health, host: str, port: int) -> Iterator[str]:
             f"schedule.listen '{host}:{port}' can't be listened on ({error.strerror or error}): write another"
         ) from error
     with server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://{server.server_address[0]!s}:{server.server_port}{PATH}"
-        finally:
-            server.shutdown()
-            thread.join()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{server.server_address[0]!s}:{server.server_port}{PATH}"
+        server.shutdown()

@@ -18,14 +18,8 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 import psycopg
-from apscheduler.events import (
-    EVENT_JOB_ERROR,
-    EVENT_JOB_MAX_INSTANCES,
-    EVENT_JOB_MISSED,
-    EVENT_SCHEDULER_STARTED,
-    JobEvent,
-)
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from finops.ingest.config.settings import Schedule
@@ -45,8 +39,9 @@ _EVENT_TEXT = {
     EVENT_JOB_ERROR: "broke off: the nightly's process could not be started or followed",
 }
 _LAST = """
-    select run_id::text, start_time, end_time, status from finops.etl_runs
-    where kind = 'nightly' and (%s or status = 'SUCCESS') order by start_time desc limit 1
+    select run_id::text, start_time, end_time, status,
+        (select max(start_time) from finops.etl_runs where kind = 'nightly' and status = 'SUCCESS') as last_success
+    from finops.etl_runs where kind = 'nightly' order by start_time desc limit 1
 """
 
 
@@ -79,11 +74,6 @@ def trigger(cron: str, timezone: str) -> CronTrigger:
         raise ConfigurationError(f"schedule.cron '{cron}' is not a cron expression: {error}") from error
 
 
-def _environment() -> dict[str, str]:
-    """Of a nightly: each is a run of its own, whatever this process was given."""
-    return {name: value for name, value in os.environ.items() if name != "INGEST__RUN_ID"}
-
-
 class NightlyScheduler:
     """Begins the nightlies, one at a time, and ends the one at work when the process is to stop."""
 
@@ -92,20 +82,17 @@ class NightlyScheduler:
         self._trigger = trigger(schedule.cron, schedule.timezone)
         self._progress = progress
         self._child: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
         self._starting = threading.Lock()
-        self.health = Health(schedule.cron, schedule.timezone, schedule.starting_deadline)
+        self._health = Health(schedule)
 
     def serve(self) -> None:
         """Work until SIGTERM or SIGINT; from then on no run is begun, and the one at work has its grace."""
         asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: asked.set())
-        logging.getLogger("apscheduler").addHandler(logging.NullHandler())  # what it would say, _say does
-        scheduler = BlockingScheduler(timezone=self._trigger.timezone)
-        started = threading.Event()
-        scheduler.add_listener(lambda _: started.set(), EVENT_SCHEDULER_STARTED)
-        scheduler.add_listener(self._say, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
+        logging.getLogger("apscheduler").addHandler(logging.NullHandler())  # what it would log, _tell does
+        scheduler = BackgroundScheduler(timezone=self._trigger.timezone)
+        scheduler.add_listener(self._tell, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
         job = scheduler.add_job(
             self._night,
             self._trigger,
@@ -115,63 +102,48 @@ class NightlyScheduler:
             misfire_grace_time=self._schedule.starting_deadline,
             next_run_time=self._first(),
         )
-        with serving(self.health, self._schedule.host, self._schedule.port) as url:
+        with serving(self._health) as url:
             self._progress.event("scheduled", cron=self._schedule.cron, next=job.next_run_time, health=url)
-            thread = threading.Thread(target=scheduler.start, daemon=True)
-            thread.start()
-            started.wait()  # what has not started can't be shut down
-            self.health.watch(job, thread)
+            scheduler.start()
+            self._health.job = job
             asked.wait()
             self._stop()
-            scheduler.shutdown(wait=True)
-            thread.join()
+            scheduler.shutdown()
         self._progress.event("stopped")
 
     def _first(self) -> datetime:
         """The first time to begin: one that is over, where no nightly has succeeded since the one before it."""
-        now = datetime.now(self._trigger.timezone)
-        since = now
-        try:
-            self._remember()
-        except ConfigurationError:
-            raise
-        except FinopsError as error:
-            self._progress.event("unknown_past", error=error)
-        if self.health.last_success is not None:
-            since = self.health.last_success.astimezone(self._trigger.timezone)
-        return cast("datetime", self._trigger.get_next_fire_time(None, since))
+        self._remember()
+        since = self._health.last_success or datetime.now(UTC)
+        return cast("datetime", self._trigger.get_next_fire_time(None, since.astimezone(self._trigger.timezone)))
 
     def _night(self) -> None:
         """One nightly, from its process's start to its end."""
+        # each is a run of its own, whatever this process was given
+        environment = {name: value for name, value in os.environ.items() if name != "INGEST__RUN_ID"}
         with self._starting:
-            if self._stopping.is_set():
+            if self._health.stopping:
                 return
             # its own group: Ctrl-C on a terminal is for this process, which knows of the grace
-            self._child = subprocess.Popen(NIGHTLY, process_group=0, env=_environment())  # noqa: S603 this very program
-            self.health.running_since = datetime.now(UTC)
+            self._child = subprocess.Popen(NIGHTLY, process_group=0, env=environment)  # noqa: S603 this very program
+            self._health.running_since = datetime.now(UTC)
         code = self._child.wait()
-        try:
-            self._remember()
-        except FinopsError as error:
-            self._progress.event("unknown_past", error=error)
-        self.health.running_since, self.health.last_exit_code = None, code
+        self._remember()
+        self._health.running_since, self._health.last_exit_code = None, code
         self._progress.event("night_over", exit_code=code)
 
     def _stop(self) -> None:
+        """Begin nothing more; end the nightly at work by SIGTERM after its grace, by SIGKILL after TIME_TO_CLOSE."""
         with self._starting:
-            self._stopping.set()
+            self._health.stopping = True
             child = self._child
-        self.health.stopping = True
         if child is None or child.poll() is not None:
             return
         self._progress.event("stopping", grace_seconds=self._schedule.stop_grace)
         try:
             child.wait(self._schedule.stop_grace)
         except subprocess.TimeoutExpired:
-            self._end(child)
-
-    def _end(self, child: subprocess.Popen[bytes]) -> None:
-        child.terminate()
+            child.terminate()
         try:
             child.wait(TIME_TO_CLOSE)
         except subprocess.TimeoutExpired:
@@ -179,18 +151,26 @@ class NightlyScheduler:
             child.kill()
 
     def _remember(self) -> None:
-        """Read from the database how the last nightly went, and when one last succeeded."""
-        with connect() as connection:
-            try:
-                last = connection.execute(_LAST, (True,)).fetchone()
-                succeeded = connection.execute(_LAST, (False,)).fetchone()
-            except psycopg.errors.UndefinedTable:  # no run yet
-                return
-        self.health.last_run = last
-        self.health.last_success = cast("datetime", succeeded["start_time"]) if succeeded else None
+        """Read from the database how the last nightly went, and when one last succeeded.
 
-    def _say(self, event: JobEvent) -> None:
+        Raises:
+            ConfigurationError: when no database is named; one that can't be reached is only told.
+        """
+        try:
+            with connect() as connection:
+                last = connection.execute(_LAST).fetchone()
+        except psycopg.errors.UndefinedTable:  # no run yet
+            return
+        except ConfigurationError:
+            raise
+        except FinopsError as error:
+            self._progress.event("unknown_past", "warning", error=error)
+            return
+        if last:
+            self._health.last_success = cast("datetime | None", last.pop("last_success"))
+            self._health.last_run = last
+
+    def _tell(self, event: JobEvent) -> None:
         times = getattr(event, "scheduled_run_times", None) or [getattr(event, "scheduled_run_time", None)]
-        self._progress.event(
-            "night", at=times[0], what=_EVENT_TEXT[event.code], error=getattr(event, "exception", None)
-        )
+        error = getattr(event, "exception", None)
+        self._progress.event("night", "warning", at=times[0], what=_EVENT_TEXT[event.code], error=error)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from finops.ingest.config import settings
-from finops.ingest.config.redaction import redact
 from finops.ingest.database import Connection
 from finops.ingest.telemetry import metrics, traces
 from finops.ingest.telemetry.progress import Progress
@@ -17,31 +16,25 @@ ENDED = "select run_id::text from finops.etl_runs where end_time >= %s order by 
 
 @contextmanager
 def exporting_telemetry(connection: Connection, progress: Progress) -> Iterator[None]:
-    """Tell of the run that opens and closes within the block, whether it succeeds, fails or is interrupted."""
-    row = connection.execute("select clock_timestamp() as now").fetchone()
+    """Export the run that opens and closes within the block, whether it succeeds, fails or is interrupted."""
+    since = connection.execute("select clock_timestamp() as since").fetchone()
     try:
         yield
     finally:
-        _try(progress, "metrics", lambda: _metrics(connection))
-        _try(progress, "traces", lambda: _traces(connection, row["now"] if row else None))
+        for what, export in {"metrics": _metrics, "traces": _traces}.items():
+            try:
+                export(connection, since)
+            except Exception as error:  # noqa: BLE001 whatever it is, the run is over, and ended as it did
+                progress.event("not_exported", "warning", what=what, error=f"{type(error).__name__}: {error}")
 
 
-def _metrics(connection: Connection) -> None:
+def _metrics(connection: Connection, _: object) -> None:
     exports = settings.exports()
     if exports.textfile or exports.pushgateway:
         metrics.export(metrics.collect(connection, settings.source_names()), exports)
 
 
-def _traces(connection: Connection, since: object) -> None:
-    if traces.endpoint() is None:
-        return
-    for run in connection.execute(ENDED, (since,)).fetchall():
-        traces.export(connection, str(run["run_id"]), settings.known_secrets())
-
-
-def _try(progress: Progress, what: str, tell: Callable[[], None]) -> None:
-    try:
-        tell()
-    except Exception as error:  # noqa: BLE001 whatever it is, the run is over, and ended as it did
-        said = redact(f"{type(error).__name__}: {error}", settings.known_secrets())
-        progress.event("not_told", what=what, error=said)
+def _traces(connection: Connection, since: dict[str, object] | None) -> None:
+    if since and traces.endpoint():
+        for run in connection.execute(ENDED, (since["since"],)).fetchall():
+            traces.export(connection, str(run["run_id"]), settings.known_secrets())

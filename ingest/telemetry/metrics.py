@@ -1,18 +1,15 @@
 """What a run exports for Prometheus: read from PostgreSQL once the run is closed, so that a failed one tells as much.
 
-All are gauges: they say how things stood when the run ended. Ages are for the reader to work out, from the instants. A
-share is cost over cost, and sums of shares are none, so the parts are exported. Prometheus holds floats: what is exact
-is in PostgreSQL. A source that is not configured any more is not exported, or its age would raise an alert for ever.
+All are gauges: how things stood when the run ended. Ages and shares are for the reader to work out. Prometheus holds
+floats: what is exact is in PostgreSQL. A source that is not configured any more is not exported, or its age would raise
+an alert for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from prometheus_client import CollectorRegistry, Gauge, push_to_gateway, write_to_textfile
@@ -21,7 +18,6 @@ from prometheus_client.openmetrics.exposition import generate_latest
 
 from finops.ingest.config.settings import Exports
 from finops.ingest.database import Connection
-from finops.ingest.periods import Period
 
 QUERIES = Path(__file__).with_suffix(".sql")
 PREFIX = "finops_"
@@ -57,54 +53,40 @@ METRICS = {
     "rejected_unpriced_lines": "Those of them of which not even the amount is known.",
     "rejected_amount": "The known amount of rejected lines, in their own currency.",
 }
-LATEST = (
-    "select greatest((select max(period) from finops.fact_releve), (select max(period) from finops.rejected_usage))"
-)
+MONTHS = """
+    select distinct (latest - make_interval(months => back))::date as month
+    from (
+        select max(period) as latest
+        from (select period from finops.fact_releve union all select period from finops.rejected_usage) as published
+    ) as months, generate_series(0, 1) as back
+    where latest is not null
+"""
+TRIED = "select distinct source from finops.etl_steps where step = 'extract' and status <> 'SKIPPED'"
 
 
 def collect(connection: Connection, sources: Sequence[str]) -> CollectorRegistry:
-    """Every metric of these sources; of all that were ever tried where none is named."""
-    known = sources or _tried(connection)
-    months = _latest_months(connection)
+    """Every metric of these sources; of all that were ever tried where none is named.
+
+    Months are the latest one that has relevés or rejects, and the one before it; none before dbt's first build.
+    """
+    built = connection.execute("select to_regclass('finops.fact_releve') is not null as it_is").fetchone()
+    months = [row["month"] for row in connection.execute(MONTHS)] if built and built["it_is"] else []
+    known = list(sources) or [str(row["source"]) for row in connection.execute(TRIED)]
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}
-    for query in queries(of_months=bool(months)):
-        for row in connection.execute(query.encode(), {"sources": list(known), "periods": months}):
-            _note(registry, gauges, row)
+    for query in QUERIES.read_text(encoding="utf-8").rstrip(";\n").split(";\n"):
+        if months or "%(periods)s" not in query:
+            for row in connection.execute(query.encode(), {"sources": known, "periods": months}):
+                _set(registry, gauges, row)
     return registry
 
 
-def _latest_months(connection: Connection) -> list[date]:
-    """The latest month that has relevés or rejects, and the one before it; none before dbt's first build."""
-    there = connection.execute("select to_regclass('finops.fact_releve') is not null as there").fetchone()
-    row = connection.execute(LATEST).fetchone() if there and there["there"] else None
-    if row is None or row["greatest"] is None:
-        return []
-    latest = Period.of(cast("date", row["greatest"]))
-    return [Period.of(latest.first - timedelta(days=1)).first, latest.first]
-
-
-def queries(*, of_months: bool) -> list[str]:
-    """The statements of metrics.sql, with or without those that read the relevés and rejects of months."""
-    statements = QUERIES.read_text(encoding="utf-8").split(";\n")
-    return [text for text in statements if text.strip() and (of_months or "%(periods)s" not in text)]
-
-
-def _note(registry: CollectorRegistry, gauges: dict[str, Gauge], row: Mapping[str, object]) -> None:
+def _set(registry: CollectorRegistry, gauges: dict[str, Gauge], row: Mapping[str, object]) -> None:
     labels = {name: str(value) for name, value in row.items() if name not in METRICS}
-    for name in row.keys() & METRICS.keys():
-        if (value := row[name]) is None:
-            continue
+    for name in (name for name in row if name in METRICS and row[name] is not None):
         if name not in gauges:
             gauges[name] = Gauge(PREFIX + name, METRICS[name], sorted(labels), registry=registry)
-        gauges[name].labels(**labels).set(float(cast("Decimal", value)))
-
-
-def _tried(connection: Connection) -> list[str]:
-    rows = connection.execute(
-        "select distinct source from finops.etl_steps where step = 'extract' and status <> 'SKIPPED' order by source"
-    )
-    return [str(row["source"]) for row in rows]
+        gauges[name].labels(**labels).set(float(str(row[name])))
 
 
 def text(registry: CollectorRegistry) -> str:

@@ -1,25 +1,28 @@
-"""What a person sees while a run goes on: bars on a terminal, one structured line an event otherwise.
+"""What a run says on stderr while it goes on: JSON lines for a log, and readable lines with bars on a terminal.
 
-A password in a driver's message never reaches a log: every value is redacted first.
+A line has the keys of the API's log (`time`, `level`, `logger`, `message`) and the event's own. Every text is redacted:
+a password in a driver's message never reaches a log.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as RichProgress
+from rich.progress import Progress as Bars
 
 from finops.ingest.config.redaction import redact
+
+LOGGER = "finops.ingest"
 
 
 @dataclass(frozen=True)
@@ -31,65 +34,20 @@ class SourceProgress:
 
 
 class Progress:
-    """Structured lines: `time=… event=… key=value`."""
+    """The events of a run. As a context manager, it draws the bars of what is going on; only a terminal has them."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         self._secrets = secrets
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def event(self, event: str, **values: object) -> None:
-        """One line for one fact."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        said = {key: redact(str(value), self._secrets) for key, value in values.items() if value is not None}
-        fields = " ".join(f"{key}={_quoted(value)}" for key, value in said.items())
-        # one write a line: two threads' lines would else run into each other
-        print(f"time={now} event={event} {fields}".rstrip() + "\n", end="", file=sys.stderr, flush=True)  # noqa: T201
-
-    @contextmanager
-    def source(self, name: str) -> Iterator[SourceProgress]:
-        """A source while it is extracted."""
-        rows = [0]
-        start = time.monotonic()
-
-        def advance(count: int) -> None:
-            rows[0] += count
-
-        yield SourceProgress(advance, partial(self._passed_over, name))
-        self.event("extracted", source=name, rows=rows[0], seconds=f"{time.monotonic() - start:.1f}")
-
-    def _passed_over(self, name: str, what: str, why: str) -> None:
-        self.event("skipped", source=name, what=what, why=why)
-
-    def failed(self, name: str, error: str) -> None:
-        """A source, or a step, that failed."""
-        self.event("failed", what=name, error=error)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[Callable[[int, int], None]]:
-        """A stage with a known number of parts, such as the models that dbt builds: call with (done, total)."""
-        start = time.monotonic()
-        yield lambda _done, _total: None
-        self.event("done", stage=name, seconds=f"{time.monotonic() - start:.1f}")
-
-
-class TerminalProgress(Progress):
-    """The same on a terminal, as it moves."""
-
-    def __init__(self, secrets: Sequence[str] = ()) -> None:
-        super().__init__(secrets)
         self._console = Console(stderr=True)
-        self._bars = RichProgress(
+        self._is_terminal = sys.stderr.isatty()
+        self._bars = Bars(
             SpinnerColumn(finished_text="[green]✓[/]"),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
             console=self._console,
+            disable=not self._is_terminal,
         )
 
     def __enter__(self) -> Self:
@@ -99,48 +57,48 @@ class TerminalProgress(Progress):
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def event(self, event: str, **values: object) -> None:
-        """One line for one fact, above the bars."""
-        text = "  ".join(f"{key} {value}" for key, value in values.items() if value is not None)
-        self._console.print(f"[bold]{escape(event)}[/]  {escape(redact(text, self._secrets))}", highlight=False)
+    def event(self, message: str, level: str = "info", /, **values: object) -> None:
+        """Write one line for one fact; values that are None are left out."""
+        known = {key: self._value(value) for key, value in values.items() if value is not None}
+        if self._is_terminal:
+            heading = f"[red]✗ {escape(message)}[/]" if level == "error" else f"[bold]{escape(message)}[/]"
+            fields = "  ".join(f"{key} {value}" for key, value in known.items())
+            self._console.print(f"{heading}  {escape(fields)}", highlight=False)
+            return
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {"time": now, "level": level, "logger": LOGGER, "message": message, **known}
+        # one write a line: two threads' lines would else run into each other
+        print(json.dumps(line, ensure_ascii=False) + "\n", end="", file=sys.stderr, flush=True)  # noqa: T201
+
+    def failed(self, what: str, error: str) -> None:
+        """Write the line of a source, or a step, that failed."""
+        self.event("failed", "error", what=what, error=error)
 
     @contextmanager
     def source(self, name: str) -> Iterator[SourceProgress]:
-        """A source while it is extracted."""
-        task = self._bars.add_task(f"extract {name}", total=None, count="")
-        rows = [0]
+        """Follow a source while it is extracted."""
+        started, task, rows = time.monotonic(), self._bars.add_task(f"extract {name}", total=None, count=""), 0
 
         def advance(count: int) -> None:
-            rows[0] += count
-            self._bars.update(task, count=f"{rows[0]:,} records")
+            nonlocal rows
+            rows += count
+            self._bars.update(task, count=f"{rows:,} records")
 
-        yield SourceProgress(advance, partial(self._passed_over, name))
-        self._finish(task)
+        yield SourceProgress(advance, lambda what, why: self.event("skipped", source=name, what=what, why=why))
+        self._end(task, started, "extracted", source=name, rows=rows)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[int, int], None]]:
-        """A stage with a known number of parts."""
-        task = self._bars.add_task(name, total=None, count="")
+        """Follow a stage with a known number of parts, such as the models that dbt builds: call with (done, total)."""
+        started, task = time.monotonic(), self._bars.add_task(name, total=None, count="")
+        yield lambda done, total: self._bars.update(task, completed=done, total=total, count=f"{done}/{total}")
+        self._end(task, started, "done", stage=name)
 
-        def advance(done: int, total: int) -> None:
-            self._bars.update(task, completed=done, total=total, count=f"{done}/{total}")
-
-        yield advance
-        self._finish(task)
-
-    def failed(self, name: str, error: str) -> None:
-        """A source, or a step, that failed."""
-        self._console.print(f"[red]✗ {escape(name)}[/]  {escape(redact(error, self._secrets))}", highlight=False)
-
-    def _finish(self, task: TaskID) -> None:
+    def _end(self, task: TaskID, started: float, message: str, **values: object) -> None:
+        """Fill the bar; without bars, a line says how long it took."""
         self._bars.update(task, total=1, completed=1)
+        if not self._is_terminal:
+            self.event(message, **values, seconds=round(time.monotonic() - started, 1))
 
-
-def progress_for(secrets: Sequence[str]) -> Progress:
-    """Bars where a person looks at them, lines where a log collects them."""
-    return TerminalProgress(secrets) if sys.stderr.isatty() else Progress(secrets)
-
-
-def _quoted(value: str) -> str:
-    text = " ".join(value.split())
-    return f'"{text.replace(chr(34), chr(39))}"' if not text or any(sign in text for sign in ' ="') else text
+    def _value(self, value: object) -> object:
+        return value if isinstance(value, int | float) else redact(str(value), self._secrets)

@@ -10,47 +10,52 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
-from typing import TYPE_CHECKING, cast
+
+from psycopg.rows import class_row
 
 from finops.ingest.config.redaction import redact
 from finops.ingest.database import Connection
 from finops.ingest.errors import ConfigurationError, FinopsError
 
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.util.types import AttributeValue
-
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-EPOCH = datetime.fromtimestamp(0, UTC)
-
-RUN = """
-    select kind, start_time, end_time, status, error, volume_processed as records, started_by,
-        (select string_agg(to_char(period, 'YYYY-MM'), ',' order by period) from unnest(periods) as period) as periods
-    from finops.etl_runs where run_id = %s
+# The run itself has the number 0; an instant is nanoseconds since 1970.
+SPANS = """
+    select number, name, status, coalesce(error, '') as error, attributes,
+        (extract(epoch from start_time) * 1000000)::bigint * 1000 as start_time,
+        (extract(epoch from end_time) * 1000000)::bigint * 1000 as end_time
+    from (
+        select 0 as number, concat('finops ', kind) as name, start_time, end_time, status, error,
+            jsonb_build_object('kind', kind, 'records', volume_processed, 'started_by', started_by, 'status', status,
+                'periods', (select string_agg(to_char(period, 'YYYY-MM'), ',' order by period)
+                            from unnest(periods) as period)) as attributes
+        from finops.etl_runs where run_id = %(run_id)s
+        union all
+        select step_id, concat_ws(' ', step, steps.source), start_time, end_time, steps.status, steps.error,
+            jsonb_build_object('step', step, 'source', steps.source, 'rows', row_count, 'status', steps.status,
+                'windows', count(window_date), 'window_start', min(window_date), 'window_end', max(window_end))
+        from finops.etl_steps as steps
+        left join finops.etl_extractions as extractions
+            on step = 'extract' and extractions.run_id = steps.run_id and extractions.source = steps.source
+        where steps.run_id = %(run_id)s and steps.status in ('SUCCESS', 'FAILED') and end_time is not null
+        group by step_id
+    ) as spans
+    order by number
 """
-STEPS = """
-    select steps.step_id, steps.step, steps.source, steps.start_time, steps.end_time, steps.status, steps.error,
-        steps.row_count as rows, windows.*
-    from finops.etl_steps as steps
-    left join lateral (
-        select count(*) as windows, min(window_date)::text as window_start, max(window_end)::text as window_end
-        from finops.etl_extractions as extractions
-        where steps.step = 'extract' and extractions.run_id = steps.run_id and extractions.source = steps.source
-    ) as windows on true
-    where steps.run_id = %s and steps.status in ('SUCCESS', 'FAILED') and steps.end_time is not null
-    order by steps.step_id
-"""
-# What becomes an attribute `finops.…` of a span, where it says something.
-ATTRIBUTES = (
-    *("kind", "periods", "records", "started_by", "status"),
-    *("step", "source", "rows", "windows", "window_start", "window_end"),
-)
 
-Row = Mapping[str, object]
+
+@dataclass(frozen=True)
+class _Span:
+    number: int
+    name: str
+    status: str
+    error: str
+    attributes: dict[str, str | int | None]
+    start_time: int
+    end_time: int
 
 
 def endpoint() -> str | None:
@@ -68,64 +73,40 @@ def export(connection: Connection, run_id: str, secrets: Sequence[str]) -> None:
         FinopsError: when the receiver does not answer or refuses.
     """
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 the extra
-        from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415 the extra
+        from opentelemetry import trace  # noqa: PLC0415 the extra
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import ReadableSpan  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415
+        from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
             f"{' or '.join(ENDPOINTS)} is set, and OpenTelemetry is not installed: pip install 'finops-module[otel]'"
         ) from error
-    exporter = OTLPSpanExporter()
-    if exporter.export(list(_spans(connection, run_id, secrets))) is not SpanExportResult.SUCCESS:
-        raise FinopsError(f"the receiver of traces at {endpoint()} does not answer or refuses: check {ENDPOINTS[1]}")
-
-
-def _spans(connection: Connection, run_id: str, secrets: Sequence[str]) -> Iterator[ReadableSpan]:
-    from opentelemetry import trace  # noqa: PLC0415 the extra
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 the extra
-    from opentelemetry.sdk.trace import ReadableSpan  # noqa: PLC0415 the extra
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415 the extra
-
     release = version("finops-module")
-    own = Resource({"service.name": "finops", "service.version": release})
-    resource, scope = own.merge(OTELResourceDetector().detect()), InstrumentationScope("finops", release)
-    sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    resource = Resource({"service.name": "finops", "service.version": release}).merge(OTELResourceDetector().detect())
 
-    def context(number: object) -> trace.SpanContext:
+    def context(number: int) -> trace.SpanContext:
         span_id = int.from_bytes(sha256(f"{run_id}/{number}".encode()).digest()[:8])
+        sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
         return trace.SpanContext(uuid.UUID(run_id).int, span_id, is_remote=False, trace_flags=sampled)
 
-    def span(name: str, row: Row, number: object, parent: trace.SpanContext | None) -> ReadableSpan:
-        failed = row["status"] == "FAILED"
+    def span(row: _Span) -> ReadableSpan:
+        known = {f"finops.{name}": value for name, value in row.attributes.items() if value is not None}
+        failed = trace.Status(trace.StatusCode.ERROR, redact(row.error, secrets))
         return ReadableSpan(
-            name=name,
-            context=context(number),
-            parent=parent,
+            name=row.name,
+            context=context(row.number),
+            parent=context(0) if row.number else None,
             resource=resource,
-            instrumentation_scope=scope,
-            attributes={"finops.run_id": run_id, **_attributes(row)},
-            status=trace.Status(trace.StatusCode.ERROR, redact(str(row["error"]), secrets))
-            if failed
-            else trace.Status(trace.StatusCode.OK),
-            start_time=_nanoseconds(row["start_time"]),
-            end_time=_nanoseconds(row["end_time"]),
+            instrumentation_scope=InstrumentationScope("finops", release),
+            attributes={"finops.run_id": run_id, **known},
+            status=failed if row.status == "FAILED" else trace.Status(trace.StatusCode.OK),
+            start_time=row.start_time,
+            end_time=row.end_time,
         )
 
-    run = cast("Row", connection.execute(RUN, (run_id,)).fetchone())
-    root = span(f"finops {run['kind']}", run, "run", None)
-    yield root
-    for step in connection.execute(STEPS, (run_id,)):
-        yield span(
-            " ".join(filter(None, (str(step["step"]), cast("str | None", step["source"])))),
-            step,
-            step["step_id"],
-            root.context,
-        )
-
-
-def _attributes(row: Row) -> dict[str, AttributeValue]:
-    return {f"finops.{name}": cast("AttributeValue", row[name]) for name in ATTRIBUTES if row.get(name) is not None}
-
-
-def _nanoseconds(instant: object) -> int:
-    """Nanoseconds since 1970, by whole numbers: a float of them would lose a part."""
-    return (cast("datetime", instant) - EPOCH) // timedelta(microseconds=1) * 1000
+    with connection.cursor(row_factory=class_row(_Span)) as cursor:
+        spans = [span(row) for row in cursor.execute(SPANS, {"run_id": run_id})]
+    if OTLPSpanExporter().export(spans) is not SpanExportResult.SUCCESS:
+        raise FinopsError(f"the receiver of traces at {endpoint()} does not answer or refuses: check {ENDPOINTS[1]}")

@@ -58,7 +58,7 @@ class Scheduler:
 
     def health(self) -> dict[str, Any]:
         """What the endpoint says."""
-        url = self.wait_for(lambda text: re.search(r"health=(\S+)", text), "no address")[1]
+        url = self.wait_for(lambda text: re.search(r'"health": "(\S+)"', text), "no address")[1]
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 our own server
             found: dict[str, Any] = json.load(answer)
         return found
@@ -138,7 +138,7 @@ def test_a_nightly_begins_when_its_time_comes_and_health_says_how_it_went(
     )  # no night may be that of before
     with scheduler() as running:
         wait_until(database, "select count(*) > 1 from finops.etl_runs where kind = 'nightly' and status = 'SUCCESS'")
-        running.wait_for(lambda text: "event=night_over exit_code=0" in text, "no end")
+        running.wait_for(lambda text: '"night_over", "exit_code": 0' in text, "no end")
         health = running.health()
         latest = database.execute(
             "select run_id::text from finops.etl_runs order by start_time desc limit 1"

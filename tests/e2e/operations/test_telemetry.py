@@ -154,7 +154,7 @@ def test_receivers_that_refuse_or_are_off_fail_no_run_and_are_told_of_without_th
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     assert finops(*NIGHTLY) == 0
     said = capfd.readouterr().err
-    assert 'event=not_told what=metrics error="HTTPError: HTTP Error 401' in said
+    assert '"not_exported", "what": "metrics", "error": "HTTPError: HTTP Error 401' in said
     assert "the receiver of traces at http://127.0.0.1:9 does not answer" in said
     assert "p@ss-w0rd" not in said
     assert "p%40ss" not in said

@@ -360,8 +360,8 @@ def test_a_run_says_which_sets_it_skipped_and_why(
     assert nightly() == 0
     assert total(database) == Decimal("1.10")
     why = "focus-00002.csv, which is not there"
-    (said,) = [said for said in capfd.readouterr().err.splitlines() if "event=skipped" in said]
-    assert "source=focus.nimbus" in said
+    (said,) = [said for said in capfd.readouterr().err.splitlines() if '"skipped"' in said]
+    assert '"source": "focus.nimbus"' in said
     assert "20260911T030405-bbbb" in said
     assert why in said
     step = scalar(database, "select error from finops.etl_steps where status = 'SKIPPED' and source = 'focus.nimbus'")

@@ -1,15 +1,14 @@
 """When the scheduler begins a nightly, and when its health says that a restart helps."""
 
 import json
-import threading
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from urllib.error import HTTPError
 
 import pytest
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
 
-from finops.ingest.config.settings import schedule
+from finops.ingest.config.settings import Schedule, schedule
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.scheduler.health import Health, serving
 from finops.ingest.scheduler.nights import trigger
@@ -78,34 +77,40 @@ def asked(url: str) -> tuple[int, dict[str, object]]:
         return error.code, json.load(error)
 
 
-def test_a_scheduler_that_died_is_not_healthy() -> None:
-    health = Health("0 0 1 1 *", "UTC", 1)
-    scheduler = BlockingScheduler(timezone=UTC)
-    job = scheduler.add_job(print, trigger("0 0 1 1 *", "UTC"), next_run_time=datetime.now(UTC) + timedelta(days=1))
-    thread = threading.Thread(target=scheduler.start, daemon=True)
-    thread.start()
-    health.watch(job, thread)
-    with serving(health, "127.0.0.1", 0) as url:
-        assert asked(url)[0] == 200
-        scheduler.shutdown()
-        thread.join()
+def health(due: datetime | None = None, port: int = 0) -> Health:
+    """The health of a scheduler whose next nightly is due then; without a time, it is starting."""
+    found = Health(Schedule(cron="0 0 1 1 *", listen=f"127.0.0.1:{port}"))
+    if due:
+        found.job = BackgroundScheduler(timezone=UTC).add_job(print, next_run_time=due)
+    return found
+
+
+def test_a_scheduler_that_waits_for_its_time_is_healthy() -> None:
+    due = datetime(2100, 1, 1, tzinfo=UTC)
+    with serving(health(due)) as url:
+        status, said = asked(url)
+        assert asked(url + "/")[0] == 404
+    assert (status, said["state"], said["next_run"]) == (200, "ok", "2100-01-01T00:00:00+00:00")
+
+
+def test_a_scheduler_that_does_not_begin_what_is_due_is_not_healthy() -> None:
+    with serving(health(datetime.now(UTC) - timedelta(hours=1))) as url:
         status, said = asked(url)
     assert (status, said["state"]) == (503, "dead")
 
 
-def test_a_scheduler_that_does_not_begin_what_is_due_is_not_healthy() -> None:
-    health = Health("0 0 1 1 *", "UTC", 1)
-    scheduler = BlockingScheduler(timezone=UTC)
-    job = scheduler.add_job(print, trigger("0 0 1 1 *", "UTC"), next_run_time=datetime.now(UTC) - timedelta(hours=1))
-    health.watch(job, threading.main_thread())
-    assert health.state()[0] == "dead"
+def test_a_scheduler_is_healthy_while_it_starts_and_not_while_it_stops() -> None:
+    starting = health()
+    assert starting.answer()[0] == 200
+    starting.stopping = True
+    assert starting.answer()[0] == 503
 
 
 def test_an_address_that_is_taken_is_named() -> None:
-    with serving(Health("", "", 1), "127.0.0.1", 0) as url:
+    with serving(health()) as url:
         port = int(url.rpartition(":")[2].partition("/")[0])
         with (
             pytest.raises(ConfigurationError, match=f"'127.0.0.1:{port}' can't be listened on"),
-            serving(Health("", "", 1), "127.0.0.1", port),
+            serving(health(port=port)),
         ):
             pass
