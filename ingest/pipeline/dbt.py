@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from psycopg import sql
 
@@ -87,11 +88,11 @@ def _code(project: Path) -> str:
     return digest.hexdigest()
 
 
-def write_docs(project: Path, folder: Path) -> None:
-    """What dbt's docs site is made of, into a folder: `index.html`, `manifest.json` and `catalog.json`.
+def write_docs(project: Path, folder: Path) -> Path:
+    """Write dbt's docs site into a folder and return its page: one HTML file that holds everything.
 
     With the columns' types as they are in the database that libpq's variables name; without one, as they are described.
-    Nothing is written into the project's folder.
+    Unit tests are left out, or the lineage would be full of them. Nothing is written into the project's folder.
 
     Raises:
         FinopsError: when the database can't be reached, or with what dbt says is wrong.
@@ -99,13 +100,12 @@ def write_docs(project: Path, folder: Path) -> None:
     where = ["--project-dir", str(project), "--target-path", str(folder), "--log-path", str(folder)]
     with _profiles_directory(project) as profiles, _some_database():
         where += ["--profiles-dir", profiles]
-        without = []
-        if not os.environ.get("PGHOST"):
-            _invoke(
-                ["parse", *where], _no_progress
-            )  # to compile takes a database, and what is not compiled dbt does not write
-            without = ["--no-compile", "--empty-catalog"]
-        _invoke(["docs", "generate", *without, *where], _no_progress)
+        manifest = _invoke(["parse", *where])
+        manifest.unit_tests.clear()
+        manifest.write(str(folder / "manifest.json"))  # dbt writes it only where it compiles, which takes a database
+        without = [] if os.environ.get("PGHOST") else ["--no-compile", "--empty-catalog"]
+        _invoke(["docs", "generate", "--static", *without, *where], manifest=manifest)
+    return folder / "static_index.html"
 
 
 def parse(project: Path) -> None:
@@ -116,10 +116,18 @@ def parse(project: Path) -> None:
     """
     with _profiles_directory(project) as profiles:
         where = ["--project-dir", str(project), "--profiles-dir", profiles]
-        _invoke(["parse", *where], _no_progress)
+        _invoke(["parse", *where])
 
 
-def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> None:
+def _no_progress(*_: int) -> None:
+    """No progress display."""
+
+
+def _invoke(
+    arguments: Sequence[str],
+    advance: Callable[[int, int], None] = _no_progress,
+    manifest: Any = None,  # noqa: ANN401 dbt's
+) -> Any:  # noqa: ANN401 whatever dbt's command returns
     # Imported late: dbt takes seconds, and `finops --help` should not.
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
@@ -129,7 +137,9 @@ def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> No
         if total and getattr(getattr(event, "info", None), "name", "").endswith("Result"):
             advance(getattr(data, "index", 0), total)
 
-    result = dbtRunner(callbacks=[watch]).invoke(["--log-level", "none", "--no-use-colors", *arguments])
+    result = dbtRunner(manifest=manifest, callbacks=[watch]).invoke(
+        ["--log-level", "none", "--no-use-colors", *arguments]
+    )
     if isinstance(result.exception, KeyboardInterrupt | SystemExit):
         raise result.exception  # a signal: dbt has cancelled its queries, and says that it failed
     if result.exception is not None:
@@ -138,10 +148,7 @@ def _invoke(arguments: Sequence[str], advance: Callable[[int, int], None]) -> No
         failures = list(_failures(result.result))
         more = f"; and {len(failures) - SHOWN_FAILURES} more" if len(failures) > SHOWN_FAILURES else ""
         raise FinopsError("dbt: " + "; ".join(failures[:SHOWN_FAILURES]) + more)
-
-
-def _no_progress(*_: int) -> None:
-    """No progress display."""
+    return result.result
 
 
 def _failures(results: object) -> Iterator[str]:

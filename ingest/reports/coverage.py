@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
-from typing import cast
 
-from rich.markup import escape
-from rich.table import Table
+from psycopg import sql
 
-from finops.ingest.database import Connection
+from finops.ingest.database import Connection, connect_ready
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import Period
-from finops.ingest.reports.runs import changed, connect_ready, waiting, wide_console
+from finops.ingest.reports.runs import notes
+from finops.ingest.reports.tables import table_of, wide_console
 
-LATEST = "select max(period) as period from finops.fact_releve"
+# Of to_char: two decimals, and a share behind them.
+FORMATS = {"money": "FM999,999,999,999,990.00", "share": '" ("FM99,990.0"%)"'}
 COVERAGE = """
-    select source, currency, sum(total_cost) as total, sum(allocated_cost) as allocated,
-        sum(unallocated_cost) as unallocated, sum(estimated_cost) as estimated, sum(rejected_cost) as rejected,
-        sum(unpriced_line_count) as unpriced, sum(set_apart_cost) as set_apart
-    from finops.cost_coverage where period = any(%s) group by source, currency order by total desc, source
+    select source, to_char(total, %(money)s) || ' ' || currency as cost,
+        to_char(allocated, %(money)s) || coalesce(to_char(100 * allocated / cost, %(share)s), '') as allocated,
+        to_char(unallocated, %(money)s) || coalesce(to_char(100 * unallocated / cost, %(share)s), '') as unallocated,
+        to_char(estimated, %(money)s) || coalesce(to_char(100 * estimated / cost, %(share)s), '') as estimated,
+        to_char(rejected, %(money)s) || ' ' || currency as rejected,
+        to_char(unpriced, 'FM999,999,999,999') || ' lines' as "rejected, amount unknown",
+        to_char(set_apart, %(money)s) || ' ' || currency as "set apart"
+    from (
+        select source, currency, sum(total_cost) as total, nullif(sum(total_cost), 0) as cost,
+            sum(allocated_cost) as allocated, sum(unallocated_cost) as unallocated, sum(estimated_cost) as estimated,
+            sum(rejected_cost) as rejected, nullif(sum(unpriced_line_count), 0) as unpriced,
+            nullif(sum(set_apart_cost), 0) as set_apart
+        from finops.cost_coverage where period = any(%(months)s) group by source, currency
+    ) as sums
+    order by total desc, source
 """
-DAYS = """
-    select period, source, measured_days, estimated_days, missing_days, days_to_come, missing_dates
-    from finops.mv_source_month where period = any(%s) order by period, source
+# Days of one month as ranges of their numbers: 1–3, 7.
+RANGES = sql.SQL("""
+    (select string_agg(concat_ws('–', extract(day from lower(days)),
+            nullif(extract(day from upper(days) - 1), extract(day from lower(days)))), ', ' order by days)
+        from unnest((select range_agg(daterange(day, day, '[]')) from unnest(missing_dates) as day)) as days)
+""")
+DAYS = sql.SQL("""
+    select to_char(period, 'YYYY-MM') as month, source, measured_days as measured, estimated_days as estimated,
+        missing_days as missing, days_to_come as "to come", {ranges} as "missing days"
+    from finops.mv_source_month where period = any(%(months)s) order by period, source
+""").format(ranges=RANGES)
+MISSING = sql.SQL("""
+    select format('%%s %%s: %%s missing, and in no cost: %%s (%%s measured, %%s estimated)', source,
+        to_char(period, 'YYYY-MM'), case missing_days when 1 then '1 day is' else missing_days || ' days are' end,
+        {ranges}, measured_days, estimated_days) as sentence
+    from finops.mv_source_month
+    where missing_days > 0 and period = any(%(months)s) order by period, source
+""").format(ranges=RANGES)
+# The largest amounts first, then those that nobody knows, by their number of lines.
+GAPS = """
+    select source, reason as why, subject as what,
+        coalesce(to_char(sum, %(money)s) || ' ' || currency, 'unknown') as amount, lines
+    from (
+        select source, reason, subject, sum(amount), max(currency) as currency, sum(line_count) as lines,
+            row_number() over (
+                partition by sum(amount) is null
+                order by abs(sum(amount)) desc, sum(line_count) desc, source, reason, subject
+            ) as place
+        from finops.coverage_gaps where period = any(%(months)s) group by source, reason, subject
+    ) as ranked
+    where place <= %(limit)s order by sum is null, place
 """
-# Periods are literals of the scan: see the README on lineage. What nobody claims is named by the best that it says.
-UNALLOCATED = """
-    select source, 'UNALLOCATED' as reason, coalesce(
-            'code ' || application_code,
-            'account ' || case when starts_with(source, 'focus.') then coalesce(sub_account_name, sub_account_id) end,
-            'resource ' || coalesce(resource_id, resource_name), 'no name at all') as what,
-        sum(total_cost) as amount, max(currency) as currency, count(*) as lines
-    from finops.releve_lines where period = any(%s) and application_id = 'UNALLOCATED' group by source, what
-"""
-REJECTED = """
-    select source, reason, coalesce(regexp_replace(detail, ' valid on [0-9-]+', ''), product_id, 'unknown') as what,
-        sum(amount) as amount, max(currency) as currency, count(*) as lines
-    from finops.rejected_usage where period = any(%s) group by source, reason, what
-"""
-
-Row = Mapping[str, object]
 
 
 def show(periods: Sequence[Period] | None, limit: int) -> None:
@@ -52,20 +74,20 @@ def show(periods: Sequence[Period] | None, limit: int) -> None:
     """
     with connect_ready() as connection:
         months = [period.first for period in periods] if periods else _latest(connection)
-        sources = connection.execute(COVERAGE, (months,)).fetchall()
-        days = connection.execute(DAYS, (months,)).fetchall()
-        offenders = [row for query in (UNALLOCATED, REJECTED) for row in connection.execute(query, (months,))]
+        title = "..".join(dict.fromkeys(str(Period(month)) for month in (months[0], months[-1])))
+        values: dict[str, object] = {"months": months, "limit": limit, **FORMATS}
+        coverage = table_of(connection, COVERAGE, values, f"Coverage of {title}", left=("source",))
+        if not coverage.row_count:
+            raise FinopsError(f"nothing was published for {title}: `finops runs` says why, `finops nightly` publishes")
+        days = table_of(connection, DAYS, values, "Days of each month")
+        gaps = table_of(connection, GAPS, values, "What to mend first", left=("source", "why", "what"))
+    if not gaps.row_count:
+        gaps.title = "Nothing to mend: all cost is allocated and nothing was rejected"
     console = wide_console()
-    title = str(Period(months[0])) if len(months) == 1 else f"{Period(months[0])}..{Period(months[-1])}"
-    if not sources:
-        raise FinopsError(f"nothing was published for {title}: `finops runs` says why, `finops nightly` publishes")
-    console.print(_coverage_table(title, sources))
-    console.print(_days_table(days))
-    console.print(_offender_table(offenders, limit))
+    console.print(coverage, days, gaps, sep="\n")
     console.print(
         "Mend a code with application_aliases.csv or application_rules.csv, a reject as it says, in the dbt project's "
         f'seeds; then: finops reprocess --period {title} --reason "…"',
-        highlight=False,
         markup=False,
     )
 
@@ -75,109 +97,23 @@ def caveats(connection: Connection, run_id: str) -> list[str]:
 
     Days are those of the months that the run is for, as published; none where nothing ever was.
     """
-    if not _is_built(connection):
-        return []
-    missing = connection.execute(
-        "select months.* from finops.mv_source_month as months"
-        " join finops.etl_runs as runs on runs.run_id = %s and months.period = any(runs.periods)"
-        " where months.missing_days > 0 order by months.period, months.source",
-        (run_id,),
-    )
-    found = [_missing_days(row) for row in missing.fetchall()]
     run = connection.execute(
-        "select changes, waiting_scopes from finops.etl_runs where run_id = %s", (run_id,)
+        "select periods as months, changes, waiting_scopes from finops.etl_runs where run_id = %s", (run_id,)
     ).fetchone()
-    if run and run["changes"]:
-        found.insert(0, changed(cast("Mapping[str, str]", run["changes"])))
-    if run and run["waiting_scopes"]:
-        found.append(waiting(cast("Sequence[str]", run["waiting_scopes"])))
-    return found
-
-
-def _missing_days(row: Row) -> str:
-    days = ranges(cast("Sequence[date]", row["missing_dates"]))
-    count = "1 day is" if row["missing_days"] == 1 else f"{row['missing_days']} days are"
-    return (
-        f"{row['source']} {row['period']:%Y-%m}: {count} missing, and in no cost: {days} "
-        f"({row['measured_days']} measured, {row['estimated_days']} estimated)"
-    )
+    if not run or not _is_built(connection):
+        return []
+    missing = [str(row["sentence"]) for row in connection.execute(MISSING, run)]
+    return [*notes(run), *missing]
 
 
 def _latest(connection: Connection) -> list[date]:
-    row = connection.execute(LATEST).fetchone() if _is_built(connection) else None
-    if row is None or row["period"] is None:
+    latest = "select period from finops.fact_releve order by period desc limit 1"
+    row = connection.execute(latest).fetchone() if _is_built(connection) else None
+    if row is None:
         raise FinopsError("nothing was published yet: start with `make nightly`, or `make demo`")
-    return [cast("date", row["period"])]
+    return [date.fromisoformat(str(row["period"]))]
 
 
 def _is_built(connection: Connection) -> bool:
     row = connection.execute("select to_regclass('finops.mv_source_month') is not null as built").fetchone()
     return bool(row and row["built"])
-
-
-def _coverage_table(title: str, rows: Sequence[Row]) -> Table:
-    table = Table(title=f"Coverage of {title}", title_justify="left")
-    table.add_column("source", no_wrap=True)
-    for name in ("cost", "allocated", "unallocated", "estimated", "rejected", "rejected, amount unknown", "set apart"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        total = cast("Decimal", row["total"])
-        parts = [_with_share(row[name], total) for name in ("allocated", "unallocated", "estimated")]
-        unpriced = f"{row['unpriced']:,} lines" if row["unpriced"] else ""
-        apart = _money(row["set_apart"], row) if row["set_apart"] else ""
-        table.add_row(str(row["source"]), _money(total, row), *parts, _money(row["rejected"], row), unpriced, apart)
-    return table
-
-
-def _days_table(rows: Sequence[Row]) -> Table:
-    """Whose days are known, and how: what is missing is in no cost."""
-    table = Table(title="Days of each month", title_justify="left")
-    table.add_column("month", no_wrap=True)
-    table.add_column("source", no_wrap=True)
-    for name in ("measured", "estimated", "missing", "to come"):
-        table.add_column(name, justify="right")
-    table.add_column("missing days", overflow="fold")
-    for row in rows:
-        counts = [str(row[name]) for name in ("measured_days", "estimated_days", "missing_days", "days_to_come")]
-        missing = ranges(cast("Sequence[date]", row["missing_dates"]))
-        table.add_row(f"{row['period']:%Y-%m}", str(row["source"]), *counts, missing)
-    return table
-
-
-def ranges(days: Sequence[date]) -> str:
-    """Days of one month as ranges of their numbers: `1–3, 7`."""
-    spans: list[list[int]] = []
-    for day in days:
-        if spans and spans[-1][1] == day.day - 1:
-            spans[-1][1] = day.day
-        else:
-            spans.append([day.day, day.day])
-    return ", ".join(f"{first}" if first == last else f"{first}–{last}" for first, last in spans)
-
-
-def _offender_table(rows: Sequence[Row], limit: int) -> Table:
-    """The largest amounts first, then those that nobody knows, by their number of lines."""
-    known = [row for row in rows if row["amount"] is not None]
-    known.sort(key=lambda row: -abs(cast("Decimal", row["amount"])))
-    unknown = [row for row in rows if row["amount"] is None]
-    unknown.sort(key=lambda row: -cast("int", row["lines"]))
-    ranked = known[:limit] + unknown[:limit]
-    title = "What to mend first" if ranked else "Nothing to mend: all cost is allocated and nothing was rejected"
-    table = Table(title=title, title_justify="left")
-    for name in ("source", "why", "what"):
-        table.add_column(name, overflow="fold")
-    for name in ("amount", "lines"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in ranked:
-        amount = "unknown" if row["amount"] is None else _money(row["amount"], row)
-        table.add_row(str(row["source"]), str(row["reason"]), escape(str(row["what"])), amount, f"{row['lines']:,}")
-    return table
-
-
-def _money(amount: object, row: Row) -> str:
-    return f"{cast('Decimal', amount):,.2f} {row['currency']}"
-
-
-def _with_share(amount: object, total: Decimal) -> str:
-    part = cast("Decimal", amount)
-    return f"{part:,.2f} ({part / total:.1%})" if total else f"{part:,.2f}"

@@ -14,7 +14,6 @@ import pytest
 
 from finops.demo.postgres import Embedded
 from finops.ingest.pipeline import dbt as transform
-from finops.ingest.reports import docs_site
 from tests.conftest import ROOT
 from tests.e2e.finops import finops
 
@@ -71,14 +70,14 @@ def docs(server: Embedded, template: str, tmp_path_factory: pytest.TempPathFacto
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**server.environment(), "PGDATABASE": template}.items():
             patch.setenv(name, value)
-        transform.write_docs(project, folder / "made")
+        page = transform.write_docs(project, folder / "made").read_text(encoding="utf-8")
         with psycopg.connect() as connection:
             rows = connection.execute(COLUMNS_BUILT).fetchall()
     manifest = json.loads((folder / "made" / "manifest.json").read_text(encoding="utf-8"))
     return Docs(
         manifest,
         {name: set(columns) for name, columns in rows},
-        docs_site.assemble(folder / "made").decode(),
+        page,
         files(project) - before,
     )
 

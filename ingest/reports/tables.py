@@ -1,0 +1,60 @@
+"""Query results as tables, for a person."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from psycopg import sql
+from psycopg.rows import tuple_row
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from finops.ingest.database import Connection
+
+FIGURES = {"int4", "int8", "numeric", "interval"}  # types of PostgreSQL whose columns stand on the right
+STATUS_STYLE = {
+    **dict.fromkeys(("SUCCESS", "COMPLETE", "PUBLISHED"), "green"),
+    **dict.fromkeys(("FAILED", "REFUSED", "BLOCKED"), "red"),
+    **dict.fromkeys(("RUNNING", "EMPTY"), "yellow"),
+}
+
+
+def wide_console() -> Console:
+    """As wide as the terminal; a pipe has no width, and no table should be folded for it."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(width=240, highlight=False)
+
+
+def table_of(
+    connection: Connection,
+    query: str | sql.Composed,
+    values: dict[str, object],
+    title: str | None = None,
+    left: Collection[str] = (),
+) -> Table:
+    """The rows of a query under the names of its columns; `left`: the only ones that are not on the right."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(query.encode() if isinstance(query, str) else query, values).fetchall()
+        columns = cursor.description or []
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        is_figure = column.name not in left if left else column.type_display in FIGURES
+        table.add_column(column.name, justify="right" if is_figure else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else cell(value) for value in row))
+    return table
+
+
+def cell(value: object) -> str:
+    """A value as it is shown: instants in UTC, durations in seconds, statuses in colour."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, timedelta):
+        return f"{value / timedelta(seconds=1):.1f} s"
+    if isinstance(value, int | Decimal):
+        return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+    text = escape(str(value))
+    return f"[{STATUS_STYLE[text]}]{text}[/]" if text in STATUS_STYLE else text
