@@ -19,41 +19,24 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
-from finops.ingest.config import settings
-from finops.ingest.config.reading import files, unreadable
-from finops.ingest.doctor.finding import Finding, bad, doubt, failed, good
+from finops.ingest.config import reading, settings
+from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import today
 from finops.ingest.pipeline import dbt as transform
 from finops.ingest.scheduler.nights import trigger
-from finops.ingest.telemetry import traces
+from finops.ingest.telemetry import traces as traces_export
 
 GIB = 1 << 30
 LEAST_FREE, ENOUGH_FREE = 0.25, 2  # GiB: dlt writes what it reads to files of at most 64 MiB, dbt what it compiles
 MAX_LISTED = 5  # names of a list
 DAY_OF_NO_END = "9999-12-31"
 
-
-def examine(*, reads_project: bool) -> Iterator[Finding]:
-    """Everything that needs no connection to the database or a source."""
-    yield _packages()
-    yield from _disk()
-    yield from _files()
-    if unreadable():
-        return  # nothing that is set is known
-    yield from _schedule()
-    yield from _exports()
-    try:
-        project = settings.dbt_project()
-    except FinopsError as error:
-        yield failed("dbt project", error)
-        return
-    yield from _reference_data(project)
-    if reads_project:
-        yield _project(project)
+Rows = list[dict[str, str]]
 
 
-def _packages() -> Finding:
+def packages() -> Iterator[Finding]:
+    """Whether each dependency of the module is installed, in a version that it allows."""
     wrong = []
     for text in requires("finops-module") or []:
         requirement = Requirement(text)
@@ -67,70 +50,74 @@ def _packages() -> Finding:
         if not requirement.specifier.contains(found, prereleases=True):
             wrong.append(f"{requirement.name} {found} is not {requirement.specifier}")
     if wrong:
-        return bad("packages", "; ".join(wrong), "install what requirements.lock names (`make` does, into .venv)")
-    shown = ", ".join(f"{name} {version(name)}" for name in ("finops-module", "dbt-core", "dbt-postgres", "dlt"))
-    return good("packages", f"Python {platform.python_version()}, {shown}")
+        yield Finding(
+            BAD, "packages", "; ".join(wrong), "install what requirements.lock names (`make` does, into .venv)"
+        )
+    else:
+        shown = ", ".join(f"{name} {version(name)}" for name in ("finops-module", "dbt-core", "dbt-postgres", "dlt"))
+        yield Finding(GOOD, "packages", f"Python {platform.python_version()}, {shown}")
 
 
-def _disk() -> Iterator[Finding]:
+def disk() -> Iterator[Finding]:
+    """Whether the temporary folder can be written and has room."""
     folder = tempfile.gettempdir()
     try:
         with tempfile.TemporaryFile(dir=folder):
             free = shutil.disk_usage(folder).free / GIB
     except OSError as error:
-        yield bad("disk", f"{folder} can't be written ({error.strerror})", "set TMPDIR to a folder that can")
+        found = f"{folder} can't be written ({error.strerror})"
+        yield Finding(BAD, "disk", found, "set TMPDIR to a folder that can")
         return
     found = f"{free:.1f} GiB free in {folder}, where dlt and dbt write"
-    remedy = "make room, or set TMPDIR to a folder that has some"
-    if free < LEAST_FREE:
-        yield bad("disk", found, remedy)
+    if free < ENOUGH_FREE:
+        sign = BAD if free < LEAST_FREE else DOUBT
+        yield Finding(sign, "disk", found, "make room, or set TMPDIR to a folder that has some")
     else:
-        yield doubt("disk", found, remedy) if free < ENOUGH_FREE else good("disk", found)
+        yield Finding(GOOD, "disk", found)
 
 
-def _files() -> Iterator[Finding]:
-    if problem := unreadable():
-        yield bad("configuration files", problem, "correct that file: nothing of any can be read until then")
+def files() -> Iterator[Finding]:
+    """Whether the files in `.dlt` can be read, and the secrets by nobody else."""
+    if problem := reading.unreadable():
+        remedy = "correct that file: nothing of any can be read until then"
+        yield Finding(BAD, "configuration files", problem, remedy)
         return
-    found = files()
-    yield good("configuration files", ", ".join(map(str, found)) or "none; the environment says everything")
+    found = reading.files()
+    yield Finding(GOOD, "configuration files", ", ".join(map(str, found)) or "none; the environment says everything")
     for path in found:
         if path.name == "secrets.toml" and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            yield doubt("secrets", f"{path} can be read by other users", f"chmod 600 {path}")
+            yield Finding(DOUBT, "secrets", f"{path} can be read by other users", f"chmod 600 {path}")
 
 
-def _schedule() -> Iterator[Finding]:
-    try:
-        schedule = settings.schedule()
-        times = trigger(schedule.cron, schedule.timezone)
-    except FinopsError as error:
-        yield failed("schedule", error)
-        return
-    following = times.get_next_fire_time(None, datetime.now(times.timezone))
-    at = following.astimezone(UTC)
-    yield good(
-        "schedule", f"of `finops serve-schedule`: {schedule.cron} {schedule.timezone}, next {at:%Y-%m-%d %H:%M} UTC"
-    )
+def schedule() -> Iterator[Finding]:
+    """When `finops serve-schedule` would begin next."""
+    schedule = settings.schedule()
+    times = trigger(schedule.cron, schedule.timezone)
+    at = times.get_next_fire_time(None, datetime.now(times.timezone)).astimezone(UTC)
+    when = f"{schedule.cron} {schedule.timezone}, next {at:%Y-%m-%d %H:%M} UTC"
+    yield Finding(GOOD, "schedule", f"of `finops serve-schedule`: {when}")
 
 
-def _exports() -> Iterator[Finding]:
-    try:
-        exports = settings.exports()
-    except FinopsError as error:
-        yield failed("metrics", error)
-        return
+def metrics() -> Iterator[Finding]:
+    """Whether the metrics of a run can go where they should."""
+    exports = settings.exports()
     if exports.textfile:
         folder = exports.textfile.resolve().parent
         if os.access(folder, os.W_OK | os.X_OK):
-            yield good("metrics", f"to {exports.textfile}")
+            yield Finding(GOOD, "metrics", f"to {exports.textfile}")
         else:
-            yield bad("metrics", f"{folder} can't be written", "make that folder, or let this user write in it")
+            remedy = "make that folder, or let this user write in it"
+            yield Finding(BAD, "metrics", f"{folder} can't be written", remedy)
     if exports.pushgateway:
         yield _reached("metrics", exports.pushgateway.get_secret_value(), "metrics.pushgateway")
-    if endpoint := traces.endpoint():
+
+
+def traces() -> Iterator[Finding]:
+    """Whether the traces of a run can go where they should."""
+    if endpoint := traces_export.endpoint():
         yield _reached("traces", endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT")
         if find_spec("opentelemetry.exporter") is None:
-            yield bad("traces", "OpenTelemetry is not installed", "pip install 'finops-module[otel]'")
+            yield Finding(BAD, "traces", "OpenTelemetry is not installed", "pip install 'finops-module[otel]'")
 
 
 def _reached(what: str, address: str, setting: str) -> Finding:
@@ -139,70 +126,60 @@ def _reached(what: str, address: str, setting: str) -> Finding:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         with socket.create_connection((parts.hostname or "", port), timeout=5):
-            return good(what, f"{parts.hostname}:{port} listens")
+            return Finding(GOOD, what, f"{parts.hostname}:{port} listens")
     except OSError as error:
-        return doubt(
-            what, f"{parts.hostname}:{port} does not answer ({error})", f"check {setting}; no run fails for it"
-        )
+        found = f"{parts.hostname}:{port} does not answer ({error})"
+        return Finding(DOUBT, what, found, f"check {setting}; no run fails for it")
 
 
-def _reference_data(project: Path) -> Iterator[Finding]:
-    """What dbt's tests would stop the run for, and what would be rejected tonight."""
+def project() -> Iterator[Finding]:
+    """What dbt's tests would stop the run for, what would be rejected tonight, and whether dbt reads the project."""
+    folder = settings.dbt_project()
     try:
-        prices, products = _rows(project, "prices"), _rows(project, "products")
+        yield from _prices(_rows(folder, "prices"), _rows(folder, "products"))
     except OSError as error:
-        yield bad("reference data", f"{error.filename} can't be read ({error.strerror})", "check ingest.dbt_project")
-        return
-    try:
-        overlapping = _overlapping(prices)
-        priced = {row["product_id"] for row in prices if _holds(row, today().isoformat())}
-        # a bill brings its costs along
-        without = [
-            row["product_id"] for row in products if row["product_id"] not in priced and row["domain"] != "public_cloud"
-        ]
+        found = f"{error.filename} can't be read ({error.strerror})"
+        yield Finding(BAD, "reference data", found, "check ingest.dbt_project")
     except KeyError as error:
-        yield bad("reference data", f"a seed of {project} has no column {error}", "see its _seeds.yml")
-        return
-    if overlapping:
-        yield bad("prices", f"two are valid on a day for {_some(overlapping)}", "end one with valid_to in prices.csv")
-    if without:
-        yield doubt(
-            "prices", f"none is valid today for {_some(without)}", "add them to prices.csv: their usage is rejected"
-        )
-    if not overlapping and not without:
-        yield good("prices", f"{len(prices)} prices, each product has one today")
+        yield Finding(BAD, "reference data", f"a seed of {folder} has no column {error}", "see its _seeds.yml")
+    if not os.environ.get("PGUSER"):
+        return  # dbt's profile can't be read without
+    own = (folder / "profiles.yml").exists()
+    profile = "its own profiles.yml" if own else "the example profile (libpq's variables)"
+    found = f"{folder} with {profile}"
+    try:
+        transform.parse(folder)
+    except FinopsError as error:
+        yield Finding(BAD, "dbt project", f"{found}: {error}", "correct what dbt names")
+    else:
+        yield Finding(GOOD, "dbt project", found)
 
 
-def _rows(project: Path, seed: str) -> list[dict[str, str]]:
-    with (project / "seeds" / f"{seed}.csv").open(encoding="utf-8-sig", newline="") as file:
+def _rows(folder: Path, seed: str) -> Rows:
+    with (folder / "seeds" / f"{seed}.csv").open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def _overlapping(prices: list[dict[str, str]]) -> list[str]:
-    """Products of which two prices are valid on the same day; dates are compared as texts, which ISO 8601 allows."""
-    in_order = sorted(prices, key=lambda row: (row["product_id"], row["valid_from"]))
-    found = {
-        before["product_id"]
-        for before, after in pairwise(in_order)
-        if before["product_id"] == after["product_id"] and (before["valid_to"] or DAY_OF_NO_END) > after["valid_from"]
+def _prices(prices: Rows, products: Rows) -> Iterator[Finding]:
+    """Products with two prices on one day, or none today; dates are compared as texts, which ISO 8601 allows."""
+    day = today().isoformat()
+    spans = sorted((row["product_id"], row["valid_from"], row["valid_to"] or DAY_OF_NO_END) for row in prices)
+    priced = {product for product, first, end in spans if first <= day < end}
+    overlapping = {
+        product for (product, _, end), (following, first, _) in pairwise(spans) if product == following and end > first
     }
-    return sorted(found)
+    # a bill brings its costs along
+    charged = {product["product_id"] for product in products if product["domain"] != "public_cloud"}
+    if overlapping:
+        found = f"two are valid on a day for {_some(overlapping)}"
+        yield Finding(BAD, "prices", found, "end one with valid_to in prices.csv")
+    if without := charged - priced:
+        found = f"none is valid today for {_some(without)}"
+        yield Finding(DOUBT, "prices", found, "add them to prices.csv: their usage is rejected")
+    if not overlapping and not without:
+        yield Finding(GOOD, "prices", f"{len(prices)} prices, each product has one today")
 
 
-def _holds(price: dict[str, str], day: str) -> bool:
-    return price["valid_from"] <= day < (price["valid_to"] or DAY_OF_NO_END)
-
-
-def _some(names: list[str]) -> str:
+def _some(names: set[str]) -> str:
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more
-
-
-def _project(project: Path) -> Finding:
-    own = (project / "profiles.yml").exists()
-    profile = "its own profiles.yml" if own else "the example profile (libpq's variables)"
-    try:
-        transform.parse(project)
-    except FinopsError as error:
-        return bad("dbt project", f"{project} with {profile}: {error}", "correct what dbt names")
-    return good("dbt project", f"{project} with {profile}")
+    return ", ".join(sorted(names)[:MAX_LISTED]) + more

@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from finops.ingest.config import settings as configuration
-from finops.ingest.config.reading import unreadable
 from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
-from finops.ingest.doctor.finding import Finding, bad, clock, doubt, failed, good
+from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import open_periods, today
@@ -25,13 +24,7 @@ PROBE_TIMEOUT, DEADLINE = 10, 30  # seconds, at most, of one source
 
 def examine() -> Iterator[Finding]:
     """Every source that is set; what is not is off, and no finding."""
-    if unreadable():
-        return  # and doctor_machine has said so
-    try:
-        settings = configuration.load()
-    except FinopsError as error:
-        yield failed("sources", error)
-        return
+    settings = configuration.load()
     limits = settings.limits.model_copy(
         update={
             "http_timeout": min(settings.limits.http_timeout, PROBE_TIMEOUT),
@@ -47,17 +40,17 @@ def examine() -> Iterator[Finding]:
 def _source(configured: ConfiguredSource, limits: ExtractionSettings) -> list[Finding]:
     name = configured.source.name
     try:
-        probe = _asked(configured, limits)
+        probe = _probe(configured, limits)
     except FinopsError as error:
-        return [failed(name, error)]
+        return [Finding(BAD, name, str(error))]
     except Exception as error:  # noqa: BLE001 whatever one source does, the others are looked at
-        return [bad(name, f"unforeseen {type(error).__name__}: {error}", "report it")]
-    empty = doubt(name, probe.found, f"if it should hold something, check sources.{configured.source.service}")
-    skew = clock(name, probe.clock_skew) if probe.clock_skew is not None else None
-    return [empty if probe.is_empty else good(name, probe.found), *([skew] if skew else [])]
+        return [Finding(BAD, name, f"unforeseen {type(error).__name__}: {error}", "report it")]
+    remedy = f"if it should hold something, check sources.{configured.source.service}"
+    finding = Finding(DOUBT, name, probe.found, remedy) if probe.is_empty else Finding(GOOD, name, probe.found)
+    return [finding, *clock(name, probe.clock_skew)]
 
 
-def _asked(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
+def _probe(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
     periods = open_periods(today())
     if isinstance(configured.source, FocusSource):
         return Export(configured, periods).probe()

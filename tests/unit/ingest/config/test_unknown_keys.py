@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from finops.ingest.config.services import SERVICES, FocusExport
 from finops.ingest.config.settings import Exports, ExtractionSettings, Schedule, exports, known_secrets, load, schedule
 from finops.ingest.config.values import Section
-from finops.ingest.doctor import machine, sources
+from finops.ingest.doctor.report import findings
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.sources.declared import Declaration
 
@@ -148,8 +148,7 @@ def test_each_section_refuses_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_doctor_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**GITLAB, "INGEST__MAXSHRINK": "1", "SCHEDULE__CRONE": "30 2 * * *"}.items():
         monkeypatch.setenv(name, value)
-    found = [*machine.examine(reads_project=False), *sources.examine()]
-    problems = {finding.what: finding.found for finding in found if finding.sign == "✗"}
+    problems = {finding.what: finding.found for finding in findings() if finding.sign == "✗"}
     assert "did you mean ingest.max_shrink?" in problems["sources"]
     assert "did you mean schedule.cron?" in problems["schedule"]
 
