@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -81,17 +83,18 @@ def connect() -> Connection:
         raise FinopsError(f"PostgreSQL can't be reached with {where}: {reason}") from error
 
 
-def connect_ready() -> Connection:
+@contextmanager
+def connect_ready() -> Iterator[Connection]:
     """Connect, creating the loader's tables first if they are missing."""
-    connection = connect()
-    row = connection.execute("select to_regclass('finops.etl_runs') is not null as there").fetchone()
-    if not row or not row["there"]:
-        try:
+    with connect() as connection:
+        if not exists(connection, "finops.etl_runs"):
             prepare(connection)
-        except FinopsError:
-            connection.close()
-            raise
-    return connection
+        yield connection
+
+
+def exists(connection: Connection, relation: str) -> bool:
+    """Whether a table or a view is there."""
+    return connection.execute("select to_regclass(%s) as found", (relation,)).fetchone() != {"found": None}
 
 
 def prepare(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg.rows import class_row, tuple_row
 
-from finops.ingest.database import OLDEST_SERVER, Connection, connect
+from finops.ingest.database import OLDEST_SERVER, Connection, connect, exists
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
 from finops.ingest.pipeline.runs import LOCK
 from finops.ingest.sources.catalog import DOMAINS
@@ -75,7 +75,7 @@ def examine() -> Iterator[Finding]:
         try:
             yield from _server(connection)
             yield from cursor.execute(RIGHTS, {"raw": [f"raw_{domain}" for domain in DOMAINS]})
-            if connection.execute("select to_regclass('finops.etl_runs') as runs").fetchone() != {"runs": None}:
+            if exists(connection, "finops.etl_runs"):
                 yield from cursor.execute(LOCK_HOLDERS, {"lock": LOCK})
         except psycopg.Error as error:
             found = f"refuses: {str(error).strip().splitlines()[0]}"

@@ -7,7 +7,7 @@ from datetime import date
 
 from psycopg import sql
 
-from finops.ingest.database import Connection, connect_ready
+from finops.ingest.database import Connection, connect_ready, exists
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import Period
 from finops.ingest.reports.runs import notes
@@ -100,7 +100,7 @@ def caveats(connection: Connection, run_id: str) -> list[str]:
     run = connection.execute(
         "select periods as months, changes, waiting_scopes from finops.etl_runs where run_id = %s", (run_id,)
     ).fetchone()
-    if not run or not _is_built(connection):
+    if not run or not exists(connection, "finops.mv_source_month"):
         return []
     missing = [str(row["sentence"]) for row in connection.execute(MISSING, run)]
     return [*notes(run), *missing]
@@ -108,12 +108,7 @@ def caveats(connection: Connection, run_id: str) -> list[str]:
 
 def _latest(connection: Connection) -> list[date]:
     latest = "select period from finops.fact_releve order by period desc limit 1"
-    row = connection.execute(latest).fetchone() if _is_built(connection) else None
+    row = connection.execute(latest).fetchone() if exists(connection, "finops.mv_source_month") else None
     if row is None:
         raise FinopsError("nothing was published yet: start with `make nightly`, or `make demo`")
     return [date.fromisoformat(str(row["period"]))]
-
-
-def _is_built(connection: Connection) -> bool:
-    row = connection.execute("select to_regclass('finops.mv_source_month') is not null as built").fetchone()
-    return bool(row and row["built"])

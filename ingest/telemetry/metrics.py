@@ -17,7 +17,7 @@ from prometheus_client.exposition import basic_auth_handler
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from finops.ingest.config.settings import Exports
-from finops.ingest.database import Connection
+from finops.ingest.database import Connection, exists
 
 QUERIES = Path(__file__).with_suffix(".sql")
 PREFIX = "finops_"
@@ -69,8 +69,8 @@ def collect(connection: Connection, sources: Sequence[str]) -> CollectorRegistry
 
     Months are the latest one that has relevés or rejects, and the one before it; none before dbt's first build.
     """
-    built = connection.execute("select to_regclass('finops.fact_releve') is not null as it_is").fetchone()
-    months = [row["month"] for row in connection.execute(MONTHS)] if built and built["it_is"] else []
+    is_built = exists(connection, "finops.fact_releve")
+    months = [row["month"] for row in connection.execute(MONTHS)] if is_built else []
     known = list(sources) or [str(row["source"]) for row in connection.execute(TRIED)]
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}
