@@ -1,7 +1,7 @@
 """Stages 2 and 3: dbt, in this process, through its programmatic entry point.
 
-dbt writes to the terminal and reads the environment: both are kept here. Comparing every view with its model takes a
-second; so views and aggregates are left out of a run while the project and they are what they were.
+dbt's terminal output and its use of environment variables stay in this module. To compare every view with its model
+takes a second, so a run leaves views and aggregates out while neither they nor the project's code have changed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def build(connection: Connection, project: Path, run_id: str, advance: Callable[
 
 
 def note_build(connection: Connection, project: Path) -> None:
-    """Keep what the views and aggregates were made of, and how they stand, after a build of them all."""
+    """After a complete build, store fingerprints of the code and of the views and aggregates that it made."""
     connection.execute("delete from finops.etl_project")
     connection.execute(
         sql.SQL("insert into finops.etl_project select %s, relations from ({}) as made").format(RELATIONS),
@@ -61,7 +61,7 @@ def note_build(connection: Connection, project: Path) -> None:
 
 
 def _stands(connection: Connection, project: Path) -> bool:
-    """Whether the project's code, and all views and aggregates, are what they were after the last build."""
+    """Return whether code, views and aggregates are unchanged since the last complete build."""
     row = connection.execute(
         sql.SQL("select from finops.etl_project where code = %s and relations = ({})").format(RELATIONS),
         (_code(project),),
@@ -70,7 +70,7 @@ def _stands(connection: Connection, project: Path) -> bool:
 
 
 def _changed_seeds(connection: Connection, project: Path) -> list[str]:
-    """The files of reference data that their tables were not made of; dbt's checksum is of the stripped text."""
+    """Select the files of reference data that changed since they were loaded; dbt hashes the stripped text."""
     loaded = {row["seed"]: row["checksum"] for row in connection.execute(SEEDS)}
     return [
         f"resource_type:seed,{path.stem}"
@@ -80,7 +80,7 @@ def _changed_seeds(connection: Connection, project: Path) -> list[str]:
 
 
 def _code(project: Path) -> str:
-    """A fingerprint of all that makes a view of the project, its reference data left out."""
+    """Hash everything that determines a view of the project, which excludes the reference data."""
     digest = hashlib.sha256()
     folders = [project / name for name in ("models", "macros", "tests")]
     for path in sorted([*project.glob("*.yml"), *(path for folder in folders for path in folder.rglob("*.*"))]):
@@ -109,7 +109,7 @@ def write_docs(project: Path, folder: Path) -> Path:
 
 
 def parse(project: Path) -> None:
-    """Read the whole project and its profile, without a look at the database.
+    """Parse the whole project and its profile, without connecting to the database.
 
     Raises:
         FinopsError: with what dbt says.
@@ -167,7 +167,7 @@ def _one_line(text: str) -> str:
 
 @contextmanager
 def _profiles_directory(project: Path) -> Iterator[str]:
-    """The project's own profiles.yml where there is one, else the example, which reads libpq's variables."""
+    """Yield the folder of the project's own profiles.yml, else of the example, which reads libpq's variables."""
     if (project / "profiles.yml").exists():
         yield str(project)
         return
@@ -178,7 +178,7 @@ def _profiles_directory(project: Path) -> Iterator[str]:
 
 @contextmanager
 def _some_database() -> Iterator[None]:
-    """Names that the profile can't do without, where no database is configured: nothing connects to it."""
+    """Set the names that the profile requires while no database is configured; nothing connects to it."""
     named = {name: value for name, value in (("PGUSER", "nobody"), ("PGDATABASE", "finops")) if name not in os.environ}
     os.environ.update(named)
     try:
@@ -190,7 +190,7 @@ def _some_database() -> Iterator[None]:
 
 @contextmanager
 def _run_named(run_id: str) -> Iterator[None]:
-    """The run that the dbt project belongs to while it builds: see macros/runs.sql."""
+    """Name the run that dbt builds for: see macros/runs.sql."""
     os.environ["FINOPS_RUN_ID"] = run_id
     try:
         yield

@@ -1,10 +1,10 @@
 """Runs and their steps, in `etl_runs` and `etl_steps`.
 
-A run holds a PostgreSQL advisory lock for as long as its connection lives, so that two never write at once, and so that
-one whose process died is told from one that works: the lock of the dead is free. A run that only extracts shares that
-lock with others of its kind, and holds one more for each of its sources.
+A run holds a PostgreSQL advisory lock for as long as its connection lives. So two runs never write at once, and a run
+whose process died is recognised: nobody holds its lock. A run that only extracts shares the lock with its like,
+and holds one more lock for each of its sources.
 
-A run whose id is given, which Kubernetes does for every pod of a Job, goes on where the pod before it ended.
+A run that is given an id resumes the run of that id where it failed: all pods of a Kubernetes Job give the Job's uid.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from finops.ingest.database import Connection, prepare
 from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, LockedError
 from finops.ingest.periods import Period
 
-# The same number as in dbt_project/macros/runs.sql.
+# The same number as in ingest/schema/run_functions.sql.
 LOCK = 7061746
 
 Kind = Literal["nightly", "reprocess", "adhoc"]
@@ -32,14 +32,14 @@ Kind = Literal["nightly", "reprocess", "adhoc"]
 
 @dataclass
 class Step:
-    """What a step has to say when it ends."""
+    """A step that is running; `rows` is how many it has processed."""
 
     rows: int | None = None
 
 
 @dataclass
 class Run:
-    """A run that is open; `failures` decide how it closes. `resumed`: an earlier process began it, and failed."""
+    """An open run. It closes as FAILED if there are `failures`; `resumed` if an earlier process began it and failed."""
 
     run_id: str
     connection: Connection
@@ -48,7 +48,7 @@ class Run:
 
     @contextmanager
     def step(self, name: str, source: str | None = None) -> Iterator[Step]:
-        """Record a step; a FinopsError fails the step, is noted in the run, and goes no further."""
+        """Record a step. A FinopsError fails the step, is added to the run's failures, and is not raised further."""
         row = self.connection.execute(
             "insert into finops.etl_steps (run_id, step, source) values (%s, %s, %s) returning step_id",
             (self.run_id, name, source),
@@ -75,7 +75,7 @@ class Run:
 
     def _end_step(self, step_id: object, status: str, rows: int | None, error: str | None) -> None:
         if self.connection.closed:
-            return  # PostgreSQL went away: what ended the step is the news
+            return  # PostgreSQL went away: report the error that ended the step, not this one
         self.connection.execute(
             "update finops.etl_steps set status = %s, row_count = %s, error = %s, end_time = clock_timestamp()"
             " where step_id = %s",
@@ -89,17 +89,17 @@ class Run:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a run is opened as.
+    """How to open a run.
 
     Attributes:
-        kind: how it was asked for.
-        periods: the months that it is about.
-        as_of: the day (UTC) that it is for.
-        reason: why, where a person or a program says so.
-        run_id: that of an earlier attempt, to go on with it, or of the first of several; None: an id of its own.
-        sources: what it is about alone; empty: all.
-        accepts_changes: months that are not open may change by any amount.
-        publishes: False where it only extracts its sources, so that runs of other sources go on beside it.
+        kind: nightly, reprocess or adhoc.
+        periods: the months to work on.
+        as_of: the day (UTC) that the run is for.
+        reason: why a person or a program asked for it.
+        run_id: the id of an earlier attempt to resume, or of the first of several; None: a new id.
+        sources: only these sources; empty: all.
+        accepts_changes: whether months that are not open may change by any amount.
+        publishes: whether the run publishes; one that only extracts its sources may run beside others that do.
     """
 
     kind: Kind
@@ -114,12 +114,12 @@ class RunRequest:
 
 @contextmanager
 def open_run(connection: Connection, run_request: RunRequest) -> Iterator[Run]:
-    """Stage 0 and stage 4: a run, from its lock to its outcome.
+    """Stage 0 and stage 4: take the lock, open the run, and close it with its outcome.
 
     Raises:
-        LockedError: when another run holds the lock; it says which.
-        AlreadySucceededError: when the run of this id has succeeded.
-        ConfigurationError: when the run of this id is of another kind.
+        LockedError: another run holds the lock; the message names it.
+        AlreadySucceededError: the run of this id has succeeded before.
+        ConfigurationError: the run of this id is of another kind.
     """
     _lock(connection, () if run_request.publishes else run_request.sources)
     prepare(connection)
@@ -157,7 +157,7 @@ def _lock(connection: Connection, only: Sequence[str]) -> None:
 
 
 def _begin(run: Run, run_request: RunRequest) -> None:
-    """Enter the run, or take it up again. Whoever holds its locks knows that no process works on it."""
+    """Insert the run, or resume it: as we hold its locks, no other process is working on it."""
     months = [period.first for period in run_request.periods]
     begun = run.connection.execute(
         "insert into finops.etl_runs (run_id, kind, periods, as_of, sources, accepts_changes, reason, started_by)"
@@ -188,7 +188,7 @@ def _begin(run: Run, run_request: RunRequest) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """An error for the record; KeyboardInterrupt has no message of its own."""
+    """Return the error's message for the run's record; KeyboardInterrupt has none of its own."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return str(error).strip() or type(error).__name__
