@@ -31,9 +31,9 @@ def cli() -> None:
 @cli.command("serve")
 @click.option("--host", help="Address to listen on, instead of FINOPS_API_HOST.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of FINOPS_API_PORT.")
-@click.option("--insecure-local", is_flag=True, help="Ask nobody for a token; only on this machine's loopback address.")
+@click.option("--insecure-local", is_flag=True, help="Ask for no token; only on this machine's loopback address.")
 def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # noqa: FBT001
-    """Serve the API on the database of libpq's variables, until it is told to stop.
+    """Serve the API on the database that libpq's variables name, until it is told to stop.
 
     Example: finops-api serve --insecure-local --port 8000
     """
@@ -70,7 +70,7 @@ def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # 
 @click.option("--group", "groups", multiple=True, metavar="ID", help="A group whose costs it shows; repeatable.")
 @click.option("--everything", is_flag=True, help="It shows the costs of all groups.")
 @click.option(
-    "--expires", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC) that it is worthless."
+    "--expires", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC) that it is no longer valid."
 )
 def token(name: str, groups: tuple[str, ...], everything: bool, expires: datetime) -> None:  # noqa: FBT001
     """Make a token: shown once, on stderr; on stdout what to append to FINOPS_API_TOKENS_FILE.
@@ -78,12 +78,12 @@ def token(name: str, groups: tuple[str, ...], everything: bool, expires: datetim
     Example: finops-api token backstage --everything --expires 2027-06-30 >> tokens.toml
     """
     if bool(groups) == everything:
-        raise click.UsageError("say what it shows: --group, once or more, or --everything")
+        raise click.UsageError("choose what it shows: --group, once or more, or --everything")
     if not FULL_NAME.fullmatch(name):
         raise click.BadParameter(f"'{name}' has more than letters, digits, - and _", param_hint="NAME")
     day: date = expires.date()
     if day <= datetime.now(UTC).date():
-        raise click.BadParameter(f"{day} is past: the token would be worth nothing", param_hint="--expires")
+        raise click.BadParameter(f"{day} is not in the future: the token would have expired", param_hint="--expires")
     made, entry = tokens.create(name, day, "*" if everything else list(groups))
     click.echo(f"The token, shown this once: {made}", err=True)
     click.echo(entry)

@@ -5,43 +5,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
-from finops.api.auth.authenticator import Authenticator
-from finops.api.auth.rate_limit import Allowance
+from finops.api.auth.authenticator import Authenticator, authenticate
+from finops.api.auth.rate_limit import RateLimit
 from finops.api.backstage.cost_insights import routes as cost_insights
 from finops.api.backstage.infrawallet import routes as infrawallet
 from finops.api.catalogue import routes as catalogue
 from finops.api.costs import routes as costs
 from finops.api.database import create_pool
-from finops.api.http import metrics_route as metrics
-from finops.api.http import probes as health
-from finops.api.http import problems as errors
-from finops.api.http.access_log import Observed
+from finops.api.http import probes, problems
+from finops.api.http.access_log import AccessLog
 from finops.api.http.metrics import Metrics
-from finops.api.http.responses import NotModifiedError, not_modified
+from finops.api.http.openapi import DocumentedAPI
 from finops.api.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-ROUTERS = (
-    health.router,
-    metrics.router,
-    catalogue.router,
-    costs.router,
-    cost_insights.router,
-    infrawallet.router,
-)
 DESCRIPTION = """
 What applications, groups, domains and product families cost, month by month: read-only, from the aggregates that the
-last nightly published. You see the groups that your token is for; all else does not exist for you.
+last nightly published. You see the groups that your token is for; everything else does not exist for you.
 
 - **Money** is an exact decimal, as text, in the `currency` beside it. Months are `YYYY-MM`.
 - **The sum is the same whatever the grouping**: `total` is of all lines, on all pages.
-- **How much to trust it**: `as_of` is the end of the last successful run; `open_months` may still change; `estimated`
-  stands on an earlier day's snapshot; `coverage` says what no application claims, and what could not be valued and is
+- **How far to trust it**: `as_of` is the end of the last successful run; `open_months` may still change; `estimated`
+  is based on an earlier day's snapshot; `coverage` says what no application claims, and what could not be valued and is
   in no cost.
 - **Pages**: `next` is the `cursor` of the next page, and the `Link` header leads to it. With `Accept: text/csv` there
   are no pages.
@@ -56,9 +46,9 @@ TAGS = [
 
 
 def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
-    """The API, for an ASGI server; `insecure_local` lets everybody in, and is for a loopback address alone.
+    """The API, for an ASGI server; `insecure_local` authenticates everybody, and is for a loopback address alone.
 
-    The database may be away when it starts: it says 503 until the database is back.
+    The database may be down when it starts: answers are 503 until it is back.
     """
 
     @asynccontextmanager
@@ -70,7 +60,7 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
         finally:
             await app.state.pool.close()
 
-    app = FastAPI(
+    app = DocumentedAPI(
         title="FinOps API",
         version="1.0.0",
         description=DESCRIPTION,
@@ -81,15 +71,15 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
         openapi_tags=TAGS,
     )
     app.state.authenticator = Authenticator(settings, everybody=insecure_local)
-    app.state.allowance = Allowance(settings.rate_limit)
+    app.state.rate_limit = RateLimit(settings.rate_limit)
     app.state.csv_lines = settings.csv_lines
     app.state.metrics = Metrics(app.state)
-    errors.install(app)
-    app.add_exception_handler(NotModifiedError, not_modified)
-    for router in ROUTERS:
-        app.include_router(router)
+    problems.install(app)
+    app.include_router(probes.router)
+    for router in (catalogue.router, costs.router, cost_insights.router, infrawallet.router):
+        app.include_router(router, dependencies=[Depends(authenticate)])
     if insecure_local:
-        # a web page can make its own name point at this machine, and would then be let in
+        # a web page can make its own name point at this machine, and would be authenticated
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
     if settings.cors_origins:
         app.add_middleware(
@@ -100,5 +90,5 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
             expose_headers=["ETag", "Link", "Retry-After"],
         )
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(Observed, metrics=app.state.metrics, stall_timeout=settings.stall_timeout)
+    app.add_middleware(AccessLog, metrics=app.state.metrics, stall_timeout=settings.stall_timeout)
     return app

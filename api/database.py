@@ -1,46 +1,86 @@
 """PostgreSQL: a pool, and transactions that can only read what their caller may see.
 
-A connection is had through a `Reader` alone, and a reader belongs to an identity: what it may see is said in the first
-statement of each transaction, where the views of dbt_project/models/api look for it. The transaction is read-only, and
-one snapshot: the aggregates are refreshed together, so all of one answer belongs together. The role, the timeouts and
-the rest are options of the connection.
+A `Reader` is the only way to a connection, and belongs to a caller: the first statement of each transaction says which
+groups it may see, and the views of dbt_project/models/api show those. A transaction is read-only, and one snapshot: the
+aggregates are refreshed together, so everything in one answer belongs together.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated, Any, TypeVar
 
 import psycopg
 from fastapi import Depends, Request
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool
 
-from finops.api.auth.authenticator import Caller
 from finops.api.auth.caller import Identity
+from finops.api.http.problems import NOTHING_PUBLISHED, unavailable
 from finops.api.settings import Settings
-
-Connection = psycopg.AsyncConnection[DictRow]
-Pool = AsyncConnectionPool[Connection]
 
 WAITING_PER_CONNECTION = 20  # requests that may wait for each connection before the next are turned away
 IDLE_IN_TRANSACTION = 30_000  # milliseconds
-KEEPALIVE = 60  # seconds of silence: a firewall forgets a connection of the night, and a caller would get its 503
+KEEPALIVE = 60  # seconds of silence: a firewall drops an idle connection, and a caller would get a 503 for it
 RECONNECT = 2  # seconds after which a lost connection is given up, so that the next request makes a new one at once
+DATA_VERSION = "select version, refreshed_at, as_of, first_period, last_period from finops_api.data_version"
+T = TypeVar("T")
 
 
-def create_pool(settings: Settings) -> Pool:
+class Connection(psycopg.AsyncConnection[TupleRow]):
+    """A connection that reads rows of a type."""
+
+    async def rows(
+        self, kind: type[T], query: str, parameters: Mapping[str, Any] | None = None, *, prepare: bool | None = None
+    ) -> list[T]:
+        """All rows of a query, each made into a `kind` from its columns by name."""
+        async with self.cursor(row_factory=class_row(kind)) as cursor:
+            await cursor.execute(query.encode(), parameters, prepare=prepare)
+            return await cursor.fetchall()
+
+
+@dataclass(frozen=True)
+class DataVersion:
+    """The refresh that the aggregates of a snapshot come from, and the months that they hold."""
+
+    version: int | None
+    refreshed_at: datetime
+    as_of: datetime | None
+    first_period: date | None
+    last_period: date | None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads as one caller."""
+
+    pool: AsyncConnectionPool[Connection]
+    identity: Identity
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A read-only snapshot of what the caller may see.
+
+        Raises:
+            psycopg.Error, PoolTimeout: which http/problems.py turns into a 503.
+        """
+        async with self.pool.connection() as connection:
+            await connection.execute("select set_config('finops.groups', %s, true)", [self.identity.setting])
+            yield connection
+
+
+def create_pool(settings: Settings) -> AsyncConnectionPool[Connection]:
     """A pool that is not open yet."""
     return AsyncConnectionPool(
         make_conninfo(
             application_name="finops-api", connect_timeout=5, keepalives_idle=KEEPALIVE, options=_options(settings)
         ),
-        kwargs={"row_factory": dict_row},
-        connection_class=psycopg.AsyncConnection[DictRow],
+        connection_class=Connection,
         min_size=min(2, settings.pool_size),
         max_size=settings.pool_size,
         max_waiting=settings.pool_size * WAITING_PER_CONNECTION,
@@ -53,7 +93,7 @@ def create_pool(settings: Settings) -> Pool:
 
 
 def _options(settings: Settings) -> str:
-    """What holds for a whole session, after whatever PGOPTIONS says."""
+    """Options of every session, after those of PGOPTIONS."""
     options = {
         "role": settings.role,
         "default_transaction_read_only": "on",
@@ -74,34 +114,21 @@ async def _configure(connection: Connection) -> None:
     await connection.set_read_only(True)
 
 
-@dataclass(frozen=True)
-class Reader:
-    """The only way to a connection: as somebody."""
+async def data_version(connection: Connection) -> DataVersion:
+    """The version of the data in this snapshot.
 
-    pool: Pool
-    identity: Identity
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """A read-only snapshot of what the identity may see.
-
-        Raises:
-            psycopg.Error, PoolTimeout: what errors.py makes a 503 of.
-        """
-        async with self.pool.connection() as connection:
-            await connection.execute("select set_config('finops.groups', %s, true)", [self.identity.setting])
-            yield connection
-
-    async def rows(self, query: str, parameters: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """All rows of one query, in a transaction of its own."""
-        async with self.transaction() as connection:
-            cursor = await connection.execute(query.encode(), parameters)
-            return await cursor.fetchall()
+    Raises:
+        ProblemError: 503 where nothing was published yet.
+    """
+    [version] = await connection.rows(DataVersion, DATA_VERSION)
+    if version.version is None:
+        raise unavailable(NOTHING_PUBLISHED)
+    return version
 
 
-async def reader(request: Request, identity: Caller) -> Reader:
-    """The dependency of every route that reads costs; async, since FastAPI gives a plain function a thread."""
-    return Reader(request.app.state.pool, identity)
+async def reader(request: Request) -> Reader:
+    """The reader of an authenticated caller; async, since FastAPI runs a plain function in a thread."""
+    return Reader(request.app.state.pool, request.state.identity)
 
 
 ReaderDep = Annotated[Reader, Depends(reader)]

@@ -1,31 +1,51 @@
-"""Exact money: arithmetic, and amounts as JSON numbers for clients whose types want numbers, never through a float.
+"""Exact money: the types that it has in answers, and its arithmetic; never through a float.
 
-`1E-12` is as exact as `0.000000000001`, and JSON has both. What the client makes of a number of more than 17 digits is
-its own affair; everywhere else money goes out as text (schemas.py).
+Our own answers carry money as text (`Money`); clients whose types want JSON numbers get exact ones (`Number`). `1E-12`
+is as exact as `0.000000000001`, and JSON has both. What a client makes of a number of more than 17 digits is up to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, localcontext
 from typing import Annotated
 
 import simplejson
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
-# Sums that would have to be rounded are an error: Python's own context rounds to 28 digits without a word.
+# A sum that would have to be rounded is an error: Python's own context rounds to 28 digits without a word.
 EXACT = Context(prec=1000, traps=[Inexact])
-# Shares have no exact decimal: they are rounded where they are shown.
-ROUNDED = Context(prec=1000, rounding=ROUND_HALF_UP)
-PLACES = Decimal("0.000001")
+# Quotients have no exact decimal: shares are rounded where they are shown, ratios to more digits than a double has.
+SHARES = Context(prec=1000, rounding=ROUND_HALF_UP)
+DIVISION = Context(prec=60)
+RATIOS = Context(prec=20)
+SHARE_PLACES = Decimal("0.000001")
+ZERO = Decimal()
+
+Money = Annotated[
+    Decimal,
+    PlainSerializer(lambda amount: f"{amount:f}", return_type=str),
+    Field(examples=["1234.56"], description="Exact decimal, as text"),
+]
+Ratio = Annotated[
+    Decimal,
+    PlainSerializer(lambda ratio: f"{ratio:f}", return_type=str),
+    Field(examples=["0.0425"], description="Decimal as text, rounded to 6 places: 0.0425 is 4.25 %"),
+]
+
+
+Estimated = Annotated[
+    Money,
+    Field(description="The part of it that is estimated: days without a snapshot of their own, months without a rate"),
+]
+EstimatedShare = Annotated[Ratio | None, Field(description="`estimated` ÷ `cost`; absent where that is zero")]
 
 
 def plain(amount: Decimal) -> Decimal:
-    """The same amount without the zeros at the end of its decimals."""
-    with localcontext(EXACT):
-        stripped = (amount + 0).normalize()  # no -0
-        return stripped if stripped.as_tuple().exponent <= 0 else stripped.quantize(Decimal(1))  # type: ignore[operator]
+    """The same amount without exponent, sign of zero, or zeros at the end of its decimals."""
+    return Decimal(f"{EXACT.normalize(EXACT.add(amount, ZERO)):f}")
 
 
 Number = Annotated[
@@ -41,7 +61,7 @@ Day = Annotated[
 
 
 class ExactResponse(JSONResponse):
-    """A model, or a list of them, with its decimals as numbers."""
+    """A model, or a list of them, whose decimals go out as JSON numbers."""
 
     def render(self, content: object) -> bytes:
         """The body."""
@@ -53,16 +73,28 @@ class ExactResponse(JSONResponse):
 def _dumped(value: object) -> dict[str, object]:
     if isinstance(value, BaseModel):
         return value.model_dump(by_alias=True)
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    raise TypeError(f"{type(value).__name__} can't be written as JSON")
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum."""
+    with localcontext(EXACT):
+        return sum(amounts, ZERO)
 
 
 def difference(amount: Decimal, other: Decimal) -> Decimal:
-    """One less the other, without zeros at the end."""
+    """The first less the second, without zeros at the end."""
     return EXACT.normalize(EXACT.subtract(amount, other))
 
 
 def share(part: Decimal, whole: Decimal) -> Decimal | None:
-    """One as a part of the other, to 6 places without zeros at the end; None where the other is zero."""
+    """The part ÷ the whole, to 6 places without zeros at the end; None where the whole is zero."""
     if not whole:
         return None
-    return ROUNDED.normalize(ROUNDED.quantize(ROUNDED.divide(part, whole), PLACES))
+    return SHARES.normalize(SHARES.quantize(SHARES.divide(part, whole), SHARE_PLACES))
+
+
+def change(previous: Decimal, current: Decimal) -> tuple[Decimal, Decimal | None]:
+    """The amount of a change and its ratio; no ratio where the base is 0 or a credit: it would point the wrong way."""
+    amount = difference(current, previous)
+    return amount, RATIOS.create_decimal(DIVISION.divide(amount, previous)) if previous > 0 else None

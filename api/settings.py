@@ -1,7 +1,7 @@
-"""What an operator sets, read once at the start: `FINOPS_API_…` here, PostgreSQL by libpq's own variables.
+"""The settings, read once at the start: `FINOPS_API_…` here, PostgreSQL by libpq's own variables.
 
-Callers are authorised by tokens (a file that is read again when it changes) and by issuers of JWTs. Neither is set by
-default, so that an API that was only started lets nobody in.
+Callers are authenticated by tokens (a file that is read again when it changes) and by issuers of JWTs. Neither is set
+by default: an API without configuration rejects every request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Scope = Literal["*"] | list[str]
 
 
 class Issuer(BaseModel):
-    """Whose JWTs are believed, and what their bearers may see.
+    """An issuer whose JWTs are accepted, and what their bearers may see.
 
     Backstage's user tokens have an issuer, the audience `backstage` and, in `ent`, the groups that the user is in.
     The tokens of its plugins (https://backstage.io/docs/auth/service-to-service-auth) have no issuer, the target
@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
     role: str = Field(default="finops_api", min_length=1, description="PostgreSQL role that its transactions take on")
-    pool_size: int = Field(default=10, ge=1, le=1000, description="Connections to PostgreSQL, at most")
+    pool_size: int = Field(default=10, ge=1, le=1000, description="Most connections to PostgreSQL")
     pool_timeout: float = Field(default=2, gt=0, description="Seconds to wait for a connection before a 503")
     statement_timeout: float = Field(default=10, gt=0, description="Seconds that a query may take")
     stall_timeout: float = Field(
@@ -53,11 +53,11 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds that a caller may take to send a request, or to read some of an answer",
     )
-    csv_lines: int = Field(default=1_000_000, ge=1, description="Lines that a CSV has at most")
+    csv_lines: int = Field(default=1_000_000, ge=1, description="Most lines in a CSV")
     rate_limit: str = Field(default="6000/minute", description="Requests that one caller may make; empty: no limit")
     tokens_file: Path | None = Field(default=None, description="File of bearer tokens, written by `finops-api token`")
     issuers: Json[list[Issuer]] = Field(
-        default_factory=list, validate_default=False, description="JSON list of the issuers of JWTs that are believed"
+        default_factory=list, validate_default=False, description="JSON list of the issuers whose JWTs are accepted"
     )
     cors_origins: Json[list[str]] = Field(
         default_factory=list, validate_default=False, description="JSON list of origins that browsers may call from"
@@ -69,5 +69,5 @@ class Settings(BaseSettings):
         try:
             parse(text or "1/second")
         except ValueError as error:
-            raise ValueError(f"'{text}' is not a rate: write such as 600/minute, or nothing") from error
+            raise ValueError(f"'{text}' is not a rate: write one such as 600/minute, or nothing") from error
         return text

@@ -33,17 +33,17 @@ import psutil
 import psycopg
 import uvloop
 from psycopg.rows import DictRow, dict_row
-from psycopg.sql import SQL, Composed
 from rich.console import Console
 from rich.table import Table
 
 from bench.aggregates import APPLICATIONS_OF_A_GROUP, LAST_PERIOD, Scale, build, fill
 from bench.load import Target, at_rate, saturate
 from finops.api.auth import tokens
-from finops.api.backstage.intervals import Intervals, parse
+from finops.api.backstage.cost_insights.intervals import Intervals, parse
 from finops.api.backstage.queries import GROUP, GROUP_DAYS_BY_APPLICATION, GROUP_DAYS_BY_FAMILY, TOTAL_DAYS
-from finops.api.catalogue.queries import DATA_VERSION, SCOPES
+from finops.api.costs.filters import SCOPES
 from finops.api.costs.query import Comparison, CostQuery
+from finops.api.database import DATA_VERSION
 from finops.api.months import shifted
 from finops.demo import postgres
 
@@ -57,7 +57,7 @@ ROUNDS = 5
 Connection = psycopg.Connection[DictRow]
 
 
-Statement = tuple[bytes | SQL | Composed, dict[str, Any]]
+Statement = tuple[bytes, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,13 @@ class Question:
 
 def of_costs(query: CostQuery, scope: str = "", value: str = "") -> list[Statement]:
     """What /v1 asks of the database."""
-    exists: list[Statement] = [(SCOPES[scope], {"value": value})] if scope else []
-    return [(DATA_VERSION.encode(), {}), *exists, (query.page(), query.parameters)]
+    exists: list[Statement] = [(SCOPES[scope].encode(), {"value": value})] if scope else []
+    return [(DATA_VERSION.encode(), {}), *exists, (query.page().encode(), query.parameters)]
 
 
 def of_cost_insights(intervals: Intervals, *queries: str, group: str | None = None) -> list[Statement]:
     """What Cost Insights asks of the database."""
-    values = {"first_period": intervals.start.replace(day=1), "end": intervals.end, "group": group}
+    values = {**intervals.parameters, "group": group}
     return [(query.encode(), values) for query in queries]
 
 

@@ -1,4 +1,8 @@
-"""Authenticate the caller by bearer token or JWT."""
+"""Authenticate the caller by bearer token or JWT.
+
+`authenticate` is a dependency of whole routers (app.py). It puts the caller's identity into `request.state`: a route
+without it has none to read the database with.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="finops"'}
 
 
 class Authenticator:
-    """Tells who a credential belongs to."""
+    """Finds out whose a credential is."""
 
     def __init__(self, settings: Settings, *, everybody: bool) -> None:
         self._everybody = everybody
@@ -30,7 +34,7 @@ class Authenticator:
         self._issuers = Issuers(settings.issuers)
 
     async def identity(self, credential: str | None) -> Identity | None:
-        """Who calls; None where the credential is nobody's.
+        """The caller; None where the credential is unknown or has expired.
 
         Raises:
             TokensError, KeysError: when that can't be decided now.
@@ -44,25 +48,21 @@ class Authenticator:
         return await self._issuers.identity(credential)
 
 
-async def caller(
+async def authenticate(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
-) -> Identity:
-    """The dependency of every route but the probes."""
+) -> None:
+    """Put the caller's identity into `request.state`, and count the request against its rate limit."""
     authenticator: Authenticator = request.app.state.authenticator
     try:
         identity = await authenticator.identity(credentials.credentials if credentials else None)
     except (TokensError, KeysError) as error:
-        LOG.error("nobody can be let in: %s", error)  # noqa: TRY400 - the message is the story
-        raise unavailable("who you are can't be checked now") from error
+        LOG.error("no caller can be authenticated: %s", error)  # noqa: TRY400 - the message says it all
+        raise unavailable("your credentials can't be checked now") from error
     if identity is None:
         raise ProblemError(
             HTTPStatus.UNAUTHORIZED,
             "send `Authorization: Bearer …` with a token that is known here and has not expired",
             headers=CHALLENGE,
         )
-    request.state.caller = identity.name
-    request.app.state.allowance.spend(identity)
-    return identity
-
-
-Caller = Annotated[Identity, Depends(caller)]
+    request.state.identity = identity
+    request.app.state.rate_limit.count(identity)

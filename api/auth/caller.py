@@ -1,4 +1,4 @@
-"""Who calls, and what they may see."""
+"""Who calls, and whose costs they may see."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EVERYTHING: Literal["*"] = "*"
 
 @dataclass(frozen=True)
 class Identity:
-    """A caller by name, and its groups: `*` for all of them."""
+    """A caller's name and groups: `*` for all of them."""
 
     name: str
     groups: Literal["*"] | frozenset[str]
@@ -24,7 +24,7 @@ class Identity:
 
 
 def union(scopes: Iterable[str | Iterable[str]]) -> Literal["*"] | frozenset[str]:
-    """Everything, where one of the scopes is; else all their groups."""
+    """The groups of all scopes together; `*` where one of them is `*`."""
     groups: set[str] = set()
     for scope in scopes:
         if scope == EVERYTHING:

@@ -1,7 +1,7 @@
-"""JWTs: believed when the keys of a configured issuer signed them, for this audience, and they have not expired.
+"""JWTs: accepted when a configured issuer signed them for this audience, and they have not expired.
 
-Keys are fetched by PyJWT in a thread, kept for five minutes, and fetched again for a key that is not known, at most
-once every half minute: an invented key id must not become a flood of requests to Backstage.
+PyJWT fetches the keys in a thread. They are kept for five minutes, and fetched again for an unknown key id at most once
+every half minute: an invented id must not become a flood of requests to Backstage. PyJWT's own cache has no such limit.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ GROUP_KIND = "group:"
 
 
 class KeysError(Exception):
-    """The keys of an issuer can't be fetched."""
+    """An issuer's keys can't be fetched."""
 
 
 class Keys:
-    """The published keys of one issuer, by key id."""
+    """The keys that one issuer publishes, by key id."""
 
     def __init__(self, url: str) -> None:
         self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=TIMEOUT)
@@ -37,10 +37,10 @@ class Keys:
         self._fetched_at = -float("inf")
 
     async def get(self, key_id: str | None) -> jwt.PyJWK | None:
-        """The key of an id, fetched where that may help.
+        """The key with this id, fetched where that may help; None where the issuer has no such key.
 
         Raises:
-            KeysError: when the issuer does not give its keys.
+            KeysError: when the keys can't be fetched.
         """
         age = time.monotonic() - self._fetched_at
         if age > KEYS_LIFESPAN or (key_id not in self._keys and age > REFETCH_AFTER):
@@ -54,16 +54,16 @@ class Keys:
 
 
 class Issuers:
-    """Every issuer that is believed."""
+    """The configured issuers."""
 
     def __init__(self, issuers: Sequence[Issuer]) -> None:
         self._issuers = [(issuer, Keys(issuer.jwks_url)) for issuer in issuers]
 
     async def identity(self, token: str) -> Identity | None:
-        """Whose token this is; None where no issuer vouches for it.
+        """The caller; None where no issuer signed this token, or it is no longer valid.
 
         Raises:
-            KeysError: when an issuer that may vouch for it does not give its keys.
+            KeysError: when the keys of the issuer that it names can't be fetched.
         """
         try:
             header = jwt.get_unverified_header(token)
@@ -97,7 +97,7 @@ def _claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> Mapping[str, Any] | N
 
 
 def _scopes(issuer: Issuer, claims: Mapping[str, Any]) -> Iterator[Scope]:
-    """What the subject, then each group that the token says it is in, gives."""
+    """What the subject may see, then what each group may see that the token puts it in."""
     yield issuer.scopes.get(str(claims["sub"]), [])
     references = claims.get(issuer.groups_claim)
     for reference in references if isinstance(references, list) else []:

@@ -1,4 +1,4 @@
-"""How often one caller may ask: a sliding window by identity, in this process; each replica counts for itself."""
+"""How many requests a caller may make: a sliding window in this process; each replica counts for itself."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from finops.api.auth.caller import Identity
 from finops.api.http.problems import ProblemError
 
 
-class Allowance:
-    """Counts requests, and refuses those that are more than a limit such as `600/minute`; an empty one has no end."""
+class RateLimit:
+    """Counts requests, and refuses those above a limit such as `600/minute`; an empty limit refuses none."""
 
     def __init__(self, limit: str) -> None:
         self._limit = parse(limit) if limit else None
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
-    def spend(self, identity: Identity) -> None:
+    def count(self, identity: Identity) -> None:
         """Count a request.
 
         Raises:
@@ -33,6 +33,6 @@ class Allowance:
         wait = max(1, math.ceil(resets - time.time()))
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
-            f"more than {self._limit} of one caller: come back in {wait} s",
+            f"more than {self._limit} from one caller: come back in {wait} s",
             headers={"Retry-After": str(wait)},
         )

@@ -5,8 +5,8 @@
     expires = 2027-06-30
     groups = ["storefront", "payments"]     # or "*"
 
-A token is 256 random bits, made by `finops-api token`: nothing to guess, so one round of SHA-256 keeps it. A file that
-can't be read lets nobody in: the caller is told to come back, the log says why.
+A token is 256 random bits, made by `finops-api token`: it can't be guessed, so one round of SHA-256 is enough. While
+the file can't be read, no token is accepted: callers are told to come back, and the log says why.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ PREFIX = "finops_"  # so that scanners for leaked secrets have something to look
 
 
 class TokensError(Exception):
-    """The file of tokens can't be used; the text says why."""
+    """The tokens file can't be used; the text says why."""
 
 
 class Entry(BaseModel):
-    """A token as the file keeps it."""
+    """A token as it is in the file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    expires: date = Field(description="The first day (UTC) on which it is worth nothing.")
+    expires: date = Field(description="The first day (UTC) on which it is no longer valid.")
     groups: Scope
 
 
@@ -43,7 +43,7 @@ ENTRIES: TypeAdapter[dict[str, Entry]] = TypeAdapter(dict[str, Entry])
 
 
 class Tokens:
-    """The tokens of a file, as it is now."""
+    """The tokens of a file, read again whenever it changes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -51,10 +51,10 @@ class Tokens:
         self._by_hash: dict[str, tuple[str, Entry]] = {}
 
     def identity(self, token: str) -> Identity | None:
-        """Whose token this is; None where it is nobody's, or has expired.
+        """The caller; None where the token is unknown or has expired.
 
         Raises:
-            TokensError: when the file can't be read or is not a list of tokens.
+            TokensError: when the file can't be read, or holds something else.
         """
         self._reload()
         name, entry = self._by_hash.get(digest(token), ("", None))
@@ -63,12 +63,12 @@ class Tokens:
         return Identity(name, union([entry.groups]))
 
     def _reload(self) -> None:
-        """Read the file where it changed; a mounted secret is a link that changes its target, hence the inode."""
+        """Read the file if it changed; a mounted secret is a link whose target changes, hence the inode."""
         try:
             status = self._path.stat()
             version = (status.st_mtime_ns, status.st_ino, status.st_size)
             if version != self._version:
-                entries = read(self._path)
+                entries = ENTRIES.validate_python(tomllib.loads(self._path.read_text(encoding="utf-8")))
                 self._by_hash = {entry.sha256: (name, entry) for name, entry in entries.items()}
                 self._version = version
         except (OSError, ValueError) as error:
@@ -76,23 +76,13 @@ class Tokens:
             raise TokensError(f"{self._path}: {' '.join(str(error).split())}") from error
 
 
-def read(path: Path) -> dict[str, Entry]:
-    """The tokens of a file by name.
-
-    Raises:
-        OSError: when it can't be read.
-        ValueError: when it is not TOML, or not a list of tokens.
-    """
-    return ENTRIES.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
-
-
 def create(name: str, expires: date, groups: Scope) -> tuple[str, str]:
-    """A new token, and what to add to the file for it."""
+    """A new token, and the lines to add to the file for it."""
     token = PREFIX + secrets.token_urlsafe(32)
     shown = '"*"' if groups == "*" else "[" + ", ".join(f'"{group}"' for group in groups) + "]"
     return token, f'[{name}]\nsha256 = "{digest(token)}"\nexpires = {expires}\ngroups = {shown}\n'
 
 
 def digest(token: str) -> str:
-    """What is kept of a token."""
+    """The hash of a token."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,10 +1,54 @@
-"""The SQL behind Backstage's two cost plugins: on the views of the schema finops_api, as all of it."""
+"""The SQL behind Backstage's two cost plugins, on the views of the schema finops_api; and the rows that it gives."""
 
 # ruff: noqa: S608 - every piece of these texts is written here
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
 # The days of a month, summed without unnesting them: 31 plain sums, cut to the month's length.
 DAYS = f"(array[{', '.join(f'sum(daily_cost[{day}])' for day in range(1, 32))}])[1:max(cardinality(daily_cost))]"
+
+
+@dataclass
+class DailyCosts:
+    """The days of a month, from its first, of one part of a cost; spread where its source only knows the month."""
+
+    period: date
+    part: str
+    currency: str
+    is_spread: bool
+    days: Sequence[Decimal]
+
+
+@dataclass
+class ComparedCosts:
+    """What an application spent on a product in two periods."""
+
+    application_id: str
+    family: str
+    product_id: str
+    currency: str
+    previous: Decimal
+    current: Decimal
+
+
+@dataclass
+class ReportedCosts:
+    """A month of what a report is grouped by; the columns that it is not grouped by are empty."""
+
+    currency: str
+    period: date
+    total_cost: Decimal
+    days: Sequence[Decimal]
+    domain: str = ""
+    group_id: str = ""
+    application_id: str = ""
+    product_id: str = ""
+    family: str = ""
+
 
 LAST_COMPLETE_DATE = """
     with sources as (
@@ -30,21 +74,20 @@ APPLICATIONS_OF_GROUP = """
 
 APPLICATION = "select application_id from finops_api.visible_applications where application_id = %(application)s"
 
-# Backstage writes references in lower case; an exact match comes first.
-APPLICATION_OF_ENTITY = """
-    select application_id
-    from finops_api.visible_applications
-    where lower(application_id) = lower(%(name)s)
-    order by application_id = %(name)s desc, application_id
-    limit 1
-"""
-GROUP_OF_ENTITY = """
-    select group_id
-    from finops_api.visible_applications
-    where lower(group_id) = lower(%(name)s)
-    order by group_id = %(name)s desc, group_id
-    limit 1
-"""
+
+def _of_entity(column: str, name: str) -> str:
+    """The id of an entity; Backstage writes references in lower case, so an exact match comes first."""
+    return f"""
+        select {column} as {name}
+        from finops_api.visible_applications
+        where lower({column}) = lower(%(name)s)
+        order by {column} = %(name)s desc, {column}
+        limit 1
+    """
+
+
+APPLICATION_OF_ENTITY = _of_entity("application_id", "application")
+GROUP_OF_ENTITY = _of_entity("group_id", '"group"')
 
 FAMILIES = "select distinct family from finops_api.visible_group_costs order by family"
 
@@ -106,8 +149,8 @@ COMPARED_OF_SETTLED = _compared("""
 """)
 
 
-def reports(columns: list[str]) -> str:
-    """Months by these columns of visible_app_costs (our own names, never the caller's), at most `most` of them."""
+def reports(columns: Sequence[str]) -> str:
+    """A `ReportedCosts` for each month and combination of columns of visible_app_costs, at most `most` of them."""
     listed = ", ".join(columns)
     wanted = " and ".join(
         f"(%({name})s::text[] is null or {name} = any(%({name})s))"

@@ -4,126 +4,130 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from dataclasses import replace
-from typing import Annotated, Any
+from importlib import resources
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from finops.api.costs import service as asking
-from finops.api.costs.filters import Scope
-from finops.api.http.openapi import COSTS_EXAMPLE, DATA_RESPONSES, HISTORY_EXAMPLE, csv_of, link
-from finops.api.http.parameters import DOMAINS, CostParameters, HistoryParameters, Text
+from finops.api.costs import service
+from finops.api.costs.dimensions import DOMAINS, ScopeDimension
+from finops.api.costs.filters import Scope, base, check, filters, months
+from finops.api.costs.parameters import TEXT, CostParameters, HistoryParameters
+from finops.api.costs.query import CostQuery
+from finops.api.costs.schemas import Costs, History
+from finops.api.http.cursors import Cursors, damaged
+from finops.api.http.negotiation import CSV
+from finops.api.http.openapi import DATA_RESPONSES, csv_of
 from finops.api.http.problems import responses
-from finops.api.http.responses import CSV, DataRequest, DataRequestDep
-from finops.api.schemas import Costs, History
+from finops.api.http.responses import DataRequestDep
+from finops.api.months import quarter, shifted
 
 router = APIRouter(prefix="/v1", tags=["costs"], responses=DATA_RESPONSES)
-CostQuery = Annotated[CostParameters, Query()]
-HistoryQuery = Annotated[HistoryParameters, Query()]
+RANK = re.compile(r"-?(\d{1,100}(\.\d{1,100})?|Infinity)", re.ASCII)
+EXAMPLES = json.loads(resources.files(__package__).joinpath("examples.json").read_text(encoding="utf-8"))
+COSTS_COLUMNS = "product,cost,currency,estimated,previous,delta,ratio"
 HISTORY_COLUMNS = ("period", "cost", "currency", "estimated", "previous", "delta", "ratio", "is_open")
-
-# A name may have a slash, as CI/CD does: it is written %2F, and is a slash again when a route is looked for.
-Application = Annotated[Text, Path(description="Its id; a `/` is written `%2F`", examples=["SHOP-WEB"])]
-Group = Annotated[Text, Path(description="Its id; a `/` is written `%2F`", examples=["storefront"])]
-Domain = Annotated[Text, Path(description=f"One of {', '.join(DOMAINS)}", examples=["public_cloud"])]
-Family = Annotated[Text, Path(description="Its name; a `/` is written `%2F`", examples=["CI/CD"])]
-
-COSTS = csv_of(
-    "product,cost,currency,estimated,previous,delta,ratio", "vm.vcpu,1234.56,EUR,0,1200,34.56,0.0288", COSTS_EXAMPLE
-)
-HISTORY = csv_of(",".join(HISTORY_COLUMNS), "2026-09,1234.56,EUR,0,1200,34.56,0.0288,false", HISTORY_EXAMPLE)
-ALL_COSTS: dict[str, Any] = {"response_model": Costs, "responses": COSTS}
-ALL_HISTORY: dict[str, Any] = {"response_model": History, "responses": HISTORY}
-ONE_S_COSTS: dict[str, Any] = {"response_model": Costs, "responses": {**COSTS, **responses(404)}}
-ONE_S_HISTORY: dict[str, Any] = {"response_model": History, "responses": {**HISTORY, **responses(404)}}
+COSTS = csv_of(COSTS_COLUMNS, "vm.vcpu,1234.56,EUR,0,1200,34.56,0.0288", EXAMPLES["costs"])
+HISTORY = csv_of(",".join(HISTORY_COLUMNS), "2026-09,1234.56,EUR,0,1200,34.56,0.0288,false", EXAMPLES["history"])
 
 
-@router.get("/costs", summary="Costs of all that you may see", **ALL_COSTS)
-async def costs(data_request: DataRequestDep, parameters: CostQuery) -> Response:
-    """Lines by up to three dimensions, their total, and how fresh and whole both are.
+@router.get("/costs", summary="Costs of all that you may see", response_model=Costs, responses=COSTS)
+async def costs(data_request: DataRequestDep, parameters: Annotated[CostParameters, Query()]) -> Response:
+    """Lines by up to three dimensions, their total, and how fresh and complete both are.
 
     Without `from` and `to`: the last twelve months published. As CSV: the lines alone, all of them.
     """
-    return await _costs(data_request, parameters, Scope())
-
-
-@router.get("/history", summary="History of all that you may see", **ALL_HISTORY)
-async def history(data_request: DataRequestDep, parameters: HistoryQuery) -> Response:
-    """A point for each month or quarter published, zeros included, each with the change from the one before it."""
-    return await _history(data_request, parameters, Scope())
-
-
-@router.get("/applications/{application_id:path}/costs", summary="Costs of one application", **ONE_S_COSTS)
-async def application_costs(
-    data_request: DataRequestDep, application_id: Application, parameters: CostQuery
-) -> Response:
-    """As `/v1/costs`, of one application that you may see."""
-    return await _costs(data_request, parameters, Scope("application", application_id))
-
-
-@router.get("/applications/{application_id:path}/history", summary="History of one application", **ONE_S_HISTORY)
-async def application_history(
-    data_request: DataRequestDep, application_id: Application, parameters: HistoryQuery
-) -> Response:
-    """As `/v1/history`, of one application that you may see."""
-    return await _history(data_request, parameters, Scope("application", application_id))
-
-
-@router.get("/groups/{group_id:path}/costs", summary="Costs of one group", **ONE_S_COSTS)
-async def group_costs(data_request: DataRequestDep, group_id: Group, parameters: CostQuery) -> Response:
-    """As `/v1/costs`, of one group that you may see."""
-    return await _costs(data_request, parameters, Scope("group", group_id))
-
-
-@router.get("/groups/{group_id:path}/history", summary="History of one group", **ONE_S_HISTORY)
-async def group_history(data_request: DataRequestDep, group_id: Group, parameters: HistoryQuery) -> Response:
-    """As `/v1/history`, of one group that you may see."""
-    return await _history(data_request, parameters, Scope("group", group_id))
-
-
-@router.get("/domains/{domain:path}/costs", summary="Costs of one domain", **ONE_S_COSTS)
-async def domain_costs(data_request: DataRequestDep, domain: Domain, parameters: CostQuery) -> Response:
-    """As `/v1/costs`, of one domain that you may see."""
-    return await _costs(data_request, parameters, Scope("domain", domain))
-
-
-@router.get("/domains/{domain:path}/history", summary="History of one domain", **ONE_S_HISTORY)
-async def domain_history(data_request: DataRequestDep, domain: Domain, parameters: HistoryQuery) -> Response:
-    """As `/v1/history`, of one domain that you may see."""
-    return await _history(data_request, parameters, Scope("domain", domain))
-
-
-@router.get("/families/{family:path}/costs", summary="Costs of one family", **ONE_S_COSTS)
-async def family_costs(data_request: DataRequestDep, family: Family, parameters: CostQuery) -> Response:
-    """As `/v1/costs`, of one family that you may see."""
-    return await _costs(data_request, parameters, Scope("family", family))
-
-
-@router.get("/families/{family:path}/history", summary="History of one family", **ONE_S_HISTORY)
-async def family_history(data_request: DataRequestDep, family: Family, parameters: HistoryQuery) -> Response:
-    """As `/v1/history`, of one family that you may see."""
-    return await _history(data_request, parameters, Scope("family", family))
-
-
-async def _costs(data_request: DataRequest, parameters: CostParameters, scope: Scope) -> Response:
+    check(parameters)
+    scope = _scope(data_request.request)
     async with data_request.snapshot() as (connection, version):
-        path = data_request.request.url.path
-        asked = await asking.ask(connection, version, parameters, scope, path)
+        await scope.check(connection)
+        first, last = months(parameters, version)
+        cursors = Cursors.of(data_request.path, parameters, version.version)
+        after = cursors.decode(parameters.cursor, len(parameters.group_by) + 1)
+        if after and not RANK.fullmatch(after[0]):
+            raise damaged()
+        query = CostQuery(
+            first,
+            last,
+            parameters.group_by,
+            await filters(connection, parameters, scope),
+            base(first, last, parameters.group_by, version) if parameters.compare == "previous" else None,
+            parameters.order,
+            parameters.top,
+            after,
+            parameters.limit + 1,
+        )
         if data_request.media_type == CSV:
-            whole = replace(asked.query, after=None, limit=None)
-            return await data_request.csv(connection, whole.listing(), whole.parameters)
-        body = await asking.costs(connection, version, asked)
-    return data_request.json(body, link(data_request.request, body.next))
+            everything = replace(query, after=None, limit=None)
+            return await data_request.csv(connection, everything.listing(), everything.parameters)
+        rows = await connection.rows(service.CostRow, query.page(), query.parameters, prepare=query.prepare)
+    following = None
+    if not query.top and len(rows) > parameters.limit:
+        rows = rows[: parameters.limit]
+        following = cursors.encode([f"{rows[-1].rank:f}", *rows[-1].keys[: len(query.dimensions)]])
+    return data_request.json(service.costs(rows, query, version, scope.shown, following), following)
 
 
-async def _history(data_request: DataRequest, parameters: HistoryParameters, scope: Scope) -> Response:
+@router.get("/history", summary="History of all that you may see", response_model=History, responses=HISTORY)
+async def history(data_request: DataRequestDep, parameters: Annotated[HistoryParameters, Query()]) -> Response:
+    """A point for each month or quarter published, zeros included, each with the change from the one before it."""
+    scope = _scope(data_request.request)
     async with data_request.snapshot() as (connection, version):
-        body = await asking.history(connection, version, parameters, scope)
-    return data_request.text(_written(body)) if data_request.media_type == CSV else data_request.json(body)
+        await scope.check(connection)
+        first, last = months(parameters, version)
+        if parameters.granularity == "quarter":
+            first, last = quarter(first), shifted(quarter(last), 2)
+        dimensions = [parameters.granularity]
+        query = CostQuery(
+            first,
+            last,
+            dimensions,
+            await filters(connection, parameters, scope),
+            base(first, last, dimensions, version),
+        )
+        rows = await connection.rows(service.CostRow, query.page(), query.parameters)
+    body = service.history(rows, query, parameters.granularity, version, scope.shown)
+    return data_request.text(_csv(body)) if data_request.media_type == CSV else data_request.json(body)
 
 
-def _written(history: History) -> str:
-    """At most a line a month: no need of PostgreSQL to write it."""
+def serve(scope: ScopeDimension, path: str, parameter: str, meaning: str, example: str) -> None:
+    """Add the routes of one thing that a path names; `parameter` is that of the path, with its meaning."""
+    # A name may have a slash, as CI/CD does: it is written %2F, and arrives as a slash.
+    in_path = Path(alias=parameter, description=meaning, examples=[example], **TEXT)
+
+    async def named(request: Request, value: str = in_path) -> None:
+        request.state.scope = Scope(scope, value)
+
+    for what, endpoint, model, described in (("costs", costs, Costs, COSTS), ("history", history, History, HISTORY)):
+        router.add_api_route(
+            f"/{path}/{{{parameter}:path}}/{what}",
+            endpoint,
+            name=f"{scope}_{what}",
+            summary=f"{what.capitalize()} of one {scope}",
+            description=f"As `/v1/{what}`, of one {scope} that you may see.",
+            response_model=model,
+            responses={**described, **responses(404)},
+            dependencies=[Depends(named)],
+        )
+
+
+serve("application", "applications", "application_id", "Its id; a `/` is written `%2F`", "SHOP-WEB")
+serve("group", "groups", "group_id", "Its id; a `/` is written `%2F`", "storefront")
+serve("domain", "domains", "domain", f"One of {', '.join(DOMAINS)}", "public_cloud")
+serve("family", "families", "family", "Its name; a `/` is written `%2F`", "CI/CD")
+
+
+def _scope(request: Request) -> Scope:
+    """What the path names; nothing, where it names nothing."""
+    found: Scope = getattr(request.state, "scope", Scope())
+    return found
+
+
+def _csv(history: History) -> str:
+    """At most a line a month: too little for PostgreSQL to write it."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(HISTORY_COLUMNS)

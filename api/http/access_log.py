@@ -1,7 +1,7 @@
-"""Around every request: a line in the access log, a measurement, and an end to waiting for who does not read.
+"""Around every request: a line in the access log, a measurement, and an end to sending to a client that does not read.
 
-The line holds the path and never the query or a header: a token has no way into it. An answer that says nothing of
-caches is kept by none, so that a route that forgets to say it gives no caller another's costs.
+The line has the path and never the query or a header, so that no token gets into it. An answer that says nothing of
+caches is given `no-store`, so that a route that forgets it gives no caller another's costs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from finops.api.http.metrics import Metrics
 LOG = logging.getLogger("finops.api.access")
 
 
-class Observed:
+class AccessLog:
     """The outermost middleware."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, stall_timeout: float) -> None:
@@ -28,7 +28,7 @@ class Observed:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, and tell of it."""
+        """Answer, log and measure."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -43,11 +43,12 @@ class Observed:
             LOG.warning("%s: client stalled for %s s; connection closed", scope["path"], self._stall_timeout)
         finally:
             self._metrics.running.dec()
-            self._tell(scope, outgoing, time.perf_counter() - started)
+            self._record(scope, outgoing, time.perf_counter() - started)
 
-    def _tell(self, scope: Scope, outgoing: _Outgoing, seconds: float) -> None:
+    def _record(self, scope: Scope, outgoing: _Outgoing, seconds: float) -> None:
         route = getattr(scope.get("route"), "path_format", "")
         self._metrics.answered(scope["method"], route, outgoing.status, seconds)
+        identity = scope.get("state", {}).get("identity")
         LOG.info(
             "request",
             extra={
@@ -56,14 +57,14 @@ class Observed:
                 "status": outgoing.status,
                 "bytes": outgoing.size,
                 "milliseconds": round(seconds * 1000, 1),
-                "caller": scope.get("state", {}).get("caller"),
+                "caller": identity.name if identity else None,
                 "client": (scope.get("client") or [None])[0],
             },
         )
 
 
 class _Outgoing:
-    """`send`, counted, and not for ever."""
+    """`send`, which counts, and gives up a client that does not read."""
 
     def __init__(self, send: Send, stall_timeout: float) -> None:
         self._send = send

@@ -10,7 +10,7 @@ OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color
 
 
 class JsonFormatter(logging.Formatter):
-    """When, how grave, who says it, what, and whatever the caller added by `extra`."""
+    """Time, level, logger, message, and whatever was added by `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """A line."""
@@ -27,7 +27,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure() -> None:
-    """Everything that is logged, uvicorn's own lines included."""
+    """Log everything this way, uvicorn's own lines included."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])

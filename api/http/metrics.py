@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests, the pool, and how fresh the data is. No cost, and no caller's name."""
+"""Metrics for Prometheus: requests, the pool, and how fresh the data is. No cost, and no caller's name."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Metrics:
         )
 
     def record_freshness(self, as_of: datetime | None) -> None:
-        """Note how fresh the data is that was just read."""
+        """Record how fresh the data is that was just read."""
         if as_of is not None:
             self._as_of.set(as_of.timestamp())
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answer; a method or path that somebody made up makes no series of its own."""
+        """Count an answer; an unknown method or path makes no time series of its own."""
         known = method if method in METHODS else "other"
         self.seconds.labels(known, route or "none", str(status)).observe(seconds)
 

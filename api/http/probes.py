@@ -1,19 +1,20 @@
-"""Probes, without a caller: is the process alive, and can it answer?"""
+"""What whoever runs the API asks, without a token: does it live, can it answer, how does it do? No cost is shown."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel
 
 from finops.api.auth.caller import Identity
-from finops.api.catalogue.queries import DATA_VERSION
-from finops.api.database import Reader
-from finops.api.http.problems import responses, unavailable
+from finops.api.database import Reader, data_version
+from finops.api.http.problems import responses
 
 router = APIRouter(tags=["probes"])
 NOBODY = Identity("probe", frozenset())
+METRICS = 'finops_api_request_seconds_count{method="GET",route="/v1/costs",status="200"} 42.0\n'
 
 
 class Health(BaseModel):
@@ -31,7 +32,17 @@ async def healthz() -> Health:
 @router.get("/readyz", summary="Can it answer?", responses=responses(probe=True))
 async def readyz(request: Request) -> Health:
     """503 while the database does not answer, or holds no aggregates yet."""
-    rows = await Reader(request.app.state.pool, NOBODY).rows(DATA_VERSION)
-    if rows[0]["version"] is None:
-        raise unavailable("the database holds no aggregates yet: run `finops nightly` on it")
+    async with Reader(request.app.state.pool, NOBODY).transaction() as connection:
+        await data_version(connection)
     return Health()
+
+
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": METRICS}}}},
+)
+async def metrics(request: Request) -> Response:
+    """Requests by route and status, the pool of connections, and how fresh the data is."""
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,7 +1,7 @@
 """Every error is a problem of RFC 9457, and this is the one table of what becomes which.
 
-What the caller can mend names the parameter and what it allows; what it can't, says when to come back. Nothing of
-PostgreSQL's own messages goes out: they are logged.
+A caller's mistake names the parameter and what it allows; anything else says when to come back. PostgreSQL's own
+messages are logged, and never sent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 import psycopg
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
@@ -23,9 +23,10 @@ from starlette.exceptions import HTTPException
 LOG = logging.getLogger("finops.api")
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 5  # seconds
-SHOWN_FAULTS = 20
-SHOWN_CHARACTERS = 80  # of what was sent, in an answer
+MAX_FAULTS = 20
+MAX_CHARACTERS = 80  # of what was sent, in an answer
 CHOICE = re.compile(r"'([^']*)'")
+NOTHING_PUBLISHED = "the database holds no aggregates yet: run `finops nightly` on it"
 
 
 class Fault(BaseModel):
@@ -61,22 +62,35 @@ class Problem(BaseModel):
     errors: list[Fault] | None = None
 
 
-class ProblemError(Exception):
-    """Raised by whoever finds that a request can't be answered."""
+class ProblemError(HTTPException):
+    """A request that can't be answered: the status, the reason, and which parameters are wrong."""
 
     def __init__(
-        self,
-        status: HTTPStatus,
-        detail: str,
-        *,
-        faults: Sequence[Fault] = (),
-        headers: Mapping[str, str] | None = None,
+        self, status: HTTPStatus, detail: str, *faults: Fault, headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.faults = list(faults)
-        self.headers = dict(headers or {})
+        super().__init__(status, detail, headers)
+        self.faults = faults
+
+
+def invalid(
+    parameter: str,
+    detail: str,
+    allowed: list[str] | None = None,
+    status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY,
+) -> ProblemError:
+    """A 422, or this status, that names the parameter that is wrong, and what it allows."""
+    return all_invalid([Fault(parameter=parameter, detail=detail, allowed=allowed)], status)
+
+
+def all_invalid(faults: Sequence[Fault], status: HTTPStatus = HTTPStatus.UNPROCESSABLE_ENTITY) -> ProblemError:
+    """A 422, or this status, that names every parameter that is wrong."""
+    shown = faults[:MAX_FAULTS]
+    return ProblemError(status, "; ".join(f"{fault.parameter}: {fault.detail}" for fault in shown), *shown)
+
+
+def not_found(detail: str) -> ProblemError:
+    """A 404: it is not there, or not for this caller."""
+    return ProblemError(HTTPStatus.NOT_FOUND, detail)
 
 
 def unavailable(detail: str) -> ProblemError:
@@ -85,10 +99,7 @@ def unavailable(detail: str) -> ProblemError:
 
 
 def responses(*statuses: int, probe: bool = False) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, for the OpenAPI document: these, and those that any route may give.
-
-    A probe asks for no token.
-    """
+    """The errors of a route, for the OpenAPI document: these, 503, and 401 unless it is a probe."""
     return {
         status: {"model": Problem, "description": HTTPStatus(status).phrase}
         for status in sorted({*statuses, 503} | (set() if probe else {401}))
@@ -96,43 +107,21 @@ def responses(*statuses: int, probe: bool = False) -> dict[int | str, dict[str, 
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error with a problem, and say so in the OpenAPI document."""
-    specification = app.openapi
-
-    def with_problems() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            _describe(specification())
-        return specification()
-
-    vars(app)["openapi"] = with_problems
-    app.add_exception_handler(ProblemError, _problem)
+    """Answer every error with a problem."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unforeseen)
+    app.add_exception_handler(Exception, _failed)
     for error in (psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests):
-        app.add_exception_handler(error, _database)
-
-
-def answer(request: Request, error: ProblemError) -> JSONResponse:
-    """The response of a problem."""
-    problem = Problem(
-        title=error.status.phrase,
-        status=error.status,
-        detail=error.detail,
-        instance=request.url.path,
-        errors=error.faults or None,
-    )
-    body = problem.model_dump(mode="json", exclude_none=True)
-    return JSONResponse(body, error.status, headers=error.headers, media_type=MEDIA_TYPE)
+        app.add_exception_handler(error, _failed)
 
 
 def of_database(error: Exception) -> ProblemError:
-    """What an error of PostgreSQL or of its pool is to the caller."""
+    """What an error of PostgreSQL, of its pool, or of our own code is to the caller."""
     match error:
         case psycopg.errors.QueryCanceled():
             return unavailable("the query took longer than this API allows: ask for fewer months, or group by less")
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
-            return unavailable("the database holds no aggregates yet: run `finops nightly` on it")
+            return unavailable(NOTHING_PUBLISHED)
         case psycopg.errors.InsufficientPrivilege():
             return unavailable("the API's role may not read the aggregates: see 'Who sees what' in docs/api.md")
         case TooManyRequests():
@@ -143,33 +132,49 @@ def of_database(error: Exception) -> ProblemError:
             return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed here, and was logged")
 
 
-def _describe(specification: dict[str, Any]) -> None:
-    """FastAPI describes errors under the media type of answers, and its own body for a 422."""
-    for path in specification["paths"].values():
-        for operation in path.values():
-            for status, response in operation["responses"].items():
-                if int(status) >= HTTPStatus.BAD_REQUEST:
-                    response["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for replaced in ("HTTPValidationError", "ValidationError"):
-        specification["components"]["schemas"].pop(replaced, None)
+def _answer(request: Request, error: ProblemError) -> Response:
+    status = HTTPStatus(error.status_code)
+    problem = Problem(
+        title=status.phrase,
+        status=status,
+        detail=error.detail,
+        instance=request.url.path,
+        errors=list(error.faults) or None,
+    )
+    body = problem.model_dump(mode="json", exclude_none=True)
+    return JSONResponse(body, status, headers=error.headers, media_type=MEDIA_TYPE)
 
 
-async def _problem(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ProblemError)  # noqa: S101 - what it was registered for
-    return answer(request, error)
-
-
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
+    """Ours, those of Starlette (an unknown path, another method), and 304 Not Modified, which has no body."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what it was registered for
-    detail = f"there is no {request.url.path}" if error.status_code == HTTPStatus.NOT_FOUND else str(error.detail)
-    return answer(request, ProblemError(HTTPStatus(error.status_code), detail, headers=error.headers))
+    status = HTTPStatus(error.status_code)
+    if status == HTTPStatus.NOT_MODIFIED:
+        return Response(status_code=status, headers=error.headers)
+    if not isinstance(error, ProblemError):
+        detail = f"there is no {request.url.path}" if status == HTTPStatus.NOT_FOUND else error.detail
+        error = ProblemError(status, detail, headers=error.headers)
+    return _answer(request, error)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it was registered for
-    faults = [_fault(request, found) for found in error.errors()]
-    detail = "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults[:SHOWN_FAULTS])
-    return answer(request, ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, faults=faults[:SHOWN_FAULTS]))
+    return _answer(request, all_invalid([_fault(request, found) for found in error.errors()]))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """The database, which needs no traceback, or a mistake of ours, which does."""
+    problem = of_database(error)
+    mistake = problem.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    LOG.error(
+        "%s %s: %s: %s",
+        request.method,
+        request.url.path,
+        type(error).__name__,
+        error,
+        exc_info=error if mistake else None,
+    )
+    return _answer(request, problem)
 
 
 def _fault(request: Request, found: Mapping[str, Any]) -> Fault:
@@ -180,7 +185,7 @@ def _fault(request: Request, found: Mapping[str, Any]) -> Fault:
     match found["type"]:
         case "literal_error":
             allowed = CHOICE.findall(found["ctx"]["expected"])
-            detail = f"'{_shortened(found['input'])}' is not one of its values"
+            detail = f"'{_shortened(found['input'])}' is not one of: {', '.join(allowed)}"
         case "extra_forbidden":
             allowed = _parameters(request)
             detail = "there is no such parameter"
@@ -190,7 +195,7 @@ def _fault(request: Request, found: Mapping[str, Any]) -> Fault:
 
 
 def _parameters(request: Request) -> list[str]:
-    """What the route takes, as its own description has it."""
+    """The names of the route's query parameters."""
     template = getattr(request.scope.get("route"), "path_format", "")
     operation = request.app.openapi()["paths"].get(template, {}).get("get", {})
     return [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"]
@@ -198,15 +203,4 @@ def _parameters(request: Request) -> list[str]:
 
 def _shortened(value: object) -> str:
     text = str(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
-
-
-async def _database(request: Request, error: Exception) -> JSONResponse:
-    problem = of_database(error)
-    LOG.error("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, error)
-    return answer(request, problem)
-
-
-async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
-    LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer(request, of_database(error))
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}…"

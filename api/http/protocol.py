@@ -1,7 +1,7 @@
-"""HTTP on the socket: uvicorn's own protocol, with an end to a request's head, to waiting for it, and to asking ahead.
+"""uvicorn's HTTP protocol, with limits: of a request's head, of the time to send it, and of requests sent ahead.
 
-Without them, a single caller whose request line never ends keeps everybody waiting, as every piece is added to those
-before, and one who asks and asks without reading fills the memory with its questions.
+Without them, a caller whose request line never ends keeps all others waiting, as every piece is added to those before,
+and one who sends requests without reading answers fills the memory.
 """
 
 from __future__ import annotations
@@ -71,16 +71,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self._size, self._deadline = 0, None
 
     def _refuse(self, status: bytes) -> None:
-        """Say why, to who said anything, and close; an answer under way is lost to who broke the rules."""
-        said = self._size
+        """Close, with a reason to a client that sent anything; an answer that is under way is lost."""
+        sent = self._size
         self._done()
-        if said:
+        if sent:
             self.transport.write(REFUSAL % status)
         self.transport.close()
 
 
 def protocol_with_timeout(seconds: float) -> type[BoundedProtocol]:
-    """What uvicorn makes a connection of."""
+    """The class of a connection that waits so long for a head."""
 
     class Patient(BoundedProtocol):
         patience = seconds

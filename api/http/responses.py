@@ -1,10 +1,10 @@
-"""An answer as HTTP has it: JSON or CSV, an ETag of the data and of who asks, 304 where nothing changed.
+"""Answers with data: JSON or CSV, an ETag of the data and of the caller, 304 where nothing changed.
 
-The ETag is weak: the same answer may be compressed or not. It is made of the refresh that the aggregates stand at, the
-run that they are as of, and the identity, so that a cache never gives one caller's answer to another.
+The ETag is weak: the same answer may be compressed or not. It is made of the refresh that the aggregates come from, the
+run that they are as of, and the caller's identity, so that a cache never gives one caller's answer to another.
 
-CSV is written by PostgreSQL itself (COPY) to a file, in memory while it is small, and the connection goes back to the
-pool before the first byte is sent: however slowly a caller reads, it holds a file and not a connection.
+PostgreSQL itself writes CSV (COPY) to a file, in memory while it is small, and the connection goes back to the pool
+before the first byte is sent: a caller who reads slowly holds a file, and no connection.
 """
 
 from __future__ import annotations
@@ -14,85 +14,78 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import IO, Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from psycopg import AsyncClientCursor
-from psycopg.sql import Composed
 from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
-from finops.api.catalogue.queries import DATA_VERSION
-from finops.api.database import Connection, Reader, ReaderDep
-from finops.api.http.problems import Fault, ProblemError, unavailable
+from finops.api.database import Connection, DataVersion, Reader, ReaderDep, data_version
+from finops.api.http.negotiation import CSV, JSON, matches, media_type
+from finops.api.http.problems import invalid
 
-JSON = "application/json"
-CSV = "text/csv"
+CSV_WITH_HEADER = f"{CSV}; header=present"
 IN_MEMORY = 1 << 20  # bytes of a CSV that are not worth a file
 CHUNK = 1 << 16
-REVISION = 1  # of what answers look like: a new one makes every cached answer stale
-
-
-@dataclass(frozen=True)
-class DataVersion:
-    """What the aggregates of this snapshot stand at."""
-
-    version: int
-    refreshed_at: datetime
-    as_of: datetime | None
-    first_period: date | None
-    last_period: date | None
+REVISION = 1  # of the form of answers: a new one makes every cached answer stale
 
 
 @dataclass(frozen=True)
 class DataRequest:
-    """A request and the answer that it wants."""
+    """A request for data; `headers` are those of its answer, once the version of the data is known."""
 
     request: Request
     reader: Reader
     media_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The path that was asked for."""
+        return self.request.url.path
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[tuple[Connection, DataVersion]]:
-        """The data as it is now, and which it is.
+        """A transaction, and the version of its data.
 
         Raises:
-            NotModifiedError: when the caller has this answer already.
+            HTTPException: 304 where the caller has this answer already.
             ProblemError: 503 where nothing was published yet.
         """
         async with self.reader.transaction() as connection:
-            row = await (await connection.execute(DATA_VERSION)).fetchone()
-            if row is None or row["version"] is None:
-                raise unavailable("the database holds no aggregates yet: run `finops nightly` on it")
-            version = DataVersion(**row)
+            version = await data_version(connection)
             self.request.app.state.metrics.record_freshness(version.as_of)
             tag = self._tag(version)
-            self.request.state.headers = {
-                "ETag": tag,
-                "Vary": "Accept, Authorization",
-                "Cache-Control": "private, no-cache",
-            }
-            if _matches(self.request.headers.get("if-none-match", ""), tag):
-                raise NotModifiedError
+            self.headers.update({"ETag": tag, "Vary": "Accept, Authorization", "Cache-Control": "private, no-cache"})
+            if matches(self.request.headers.get("if-none-match", ""), tag):
+                raise HTTPException(HTTPStatus.NOT_MODIFIED, headers=self.headers)
             yield connection, version
 
-    def json(self, body: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
-        """The answer; what has no value is left out."""
+    def json(self, body: BaseModel, cursor: str | None = None) -> Response:
+        """The answer without what has no value, and a Link (RFC 8288) to the page of the cursor."""
+        if cursor is not None:
+            url = self.request.url.include_query_params(cursor=cursor)
+            self.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
         content = body.model_dump_json(by_alias=True, exclude_none=True)
-        return Response(content, headers={**self.request.state.headers, **(headers or {})}, media_type=JSON)
+        return Response(content, headers=self.headers, media_type=JSON)
 
     def text(self, content: str) -> Response:
         """CSV that is written already."""
-        return Response(content, headers=self.request.state.headers, media_type=f"{CSV}; header=present")
+        return Response(content, headers=self.headers, media_type=CSV_WITH_HEADER)
 
-    async def csv(self, connection: Connection, query: bytes | Composed, parameters: Mapping[str, Any]) -> Response:
-        """All rows of a query."""
+    async def csv(self, connection: Connection, query: str, parameters: Mapping[str, Any]) -> Response:
+        """All rows of a query as CSV.
+
+        Raises:
+            ProblemError: 422 where they are more than the setting `csv_lines`.
+        """
         file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when it was sent
         try:
-            statement = AsyncClientCursor(connection).mogrify(query, parameters)
+            statement = AsyncClientCursor(connection).mogrify(query.encode(), parameters)
             ceiling: int = self.request.app.state.csv_lines
             limited = f"copy ({statement} limit {ceiling + 1}) to stdout (format csv, header)".encode()
             async with connection.cursor() as cursor:
@@ -104,7 +97,7 @@ class DataRequest:
         except BaseException:
             file.close()
             raise
-        return StreamingResponse(_chunks(file), headers=self.request.state.headers, media_type=f"{CSV}; header=present")
+        return StreamingResponse(_chunks(file), headers=self.headers, media_type=CSV_WITH_HEADER)
 
     def _tag(self, version: DataVersion) -> str:
         identity = self.reader.identity
@@ -114,68 +107,20 @@ class DataRequest:
         return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
 
 
-class NotModifiedError(Exception):
-    """The caller has this answer already: a 304, with the headers that were set."""
-
-
 async def data_request(request: Request, reader: ReaderDep) -> DataRequest:
     """The dependency of every route that answers with data."""
-    return DataRequest(request, reader, _negotiated(request.headers.get("accept", "")))
+    return DataRequest(request, reader, media_type(request.headers.get("accept", "")))
 
 
 DataRequestDep = Annotated[DataRequest, Depends(data_request)]
 
 
-async def not_modified(request: Request, _error: Exception) -> Response:
-    """304 Not Modified."""
-    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=request.state.headers)
-
-
-def _negotiated(accept: str) -> str:
-    """JSON unless CSV is preferred; a 406 to who takes neither."""
-    weights = {JSON: 0.0, CSV: 0.0}
-    ranges = sorted((_range(part) for part in accept.split(",") if part.strip()), key=_specificity)
-    for media, weight in ranges or [("*/*", 1.0)]:
-        for name in weights:
-            if media in ("*/*", f"{name.partition('/')[0]}/*", name):
-                weights[name] = weight
-    best = max(weights, key=lambda name: weights[name])
-    if not weights[best]:
-        raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, f"there is {JSON} and {CSV} here: name one of them in Accept")
-    return best
-
-
-def _range(part: str) -> tuple[str, float]:
-    media, *options = (piece.strip().lower() for piece in part.split(";"))
-    for option in options:
-        name, _, value = option.partition("=")
-        if name.strip() == "q":
-            try:
-                return media, min(max(float(value), 0.0), 1.0)
-            except ValueError:
-                return media, 0.0
-    return media, 1.0
-
-
-def _specificity(found: tuple[str, float]) -> int:
-    """So that what names a type comes after what names all of them, and counts."""
-    return 2 - found[0].count("*")
-
-
-def _matches(if_none_match: str, tag: str) -> bool:
-    """By weak comparison (RFC 9110, 8.8.3.2)."""
-    listed = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
-    return "*" in listed or tag.removeprefix("W/") in listed
+def _check_lines(count: int, ceiling: int) -> None:
+    if count > ceiling:
+        raise invalid("group_by", f"more than {ceiling:,} lines: filter, or group by less")
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         while chunk := file.read(CHUNK):
             yield chunk
-
-
-def _check_lines(count: int, ceiling: int) -> None:
-    if count > ceiling:
-        detail = f"more than {ceiling:,} lines: filter, or group by less"
-        fault = Fault(parameter="group_by", detail=detail)
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"group_by: {detail}", faults=[fault])

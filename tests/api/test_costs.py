@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from finops.api import months
+from finops.api.costs.dimensions import Dimension
 from finops.api.costs.query import Comparison, CostQuery
-from finops.api.http import openapi as documentation
-from finops.api.http.parameters import Dimension
-from finops.api.schemas import Costs, History
+from finops.api.costs.routes import EXAMPLES
+from finops.api.costs.schemas import Costs, History
 from finops.ingest.periods import DAYS_THAT_KEEP_THE_PREVIOUS_MONTH_OPEN
 from tests.api.service import Service, Shared, republish
 from tests.e2e.finops import Database
@@ -36,7 +36,7 @@ COLUMNS: dict[str, str] = {
     "month": "to_char(period, 'YYYY-MM')",
     "quarter": "to_char(period, 'YYYY-\"Q\"Q')",
 }
-DIMENSIONS: tuple[str, ...] = Dimension.__args__  # type: ignore[attr-defined]
+DIMENSIONS: tuple[str, ...] = get_args(Dimension)
 GROUPINGS = [grouping for size in (1, 2, 3) for grouping in combinations(DIMENSIONS, size)]
 
 
@@ -462,7 +462,7 @@ def test_a_name_with_a_slash_is_found(changed: tuple[Service, Database]) -> None
 
 
 def test_the_examples_of_the_specification_are_answers_that_it_allows() -> None:
-    for model, example in ((Costs, documentation.COSTS_EXAMPLE), (History, documentation.HISTORY_EXAMPLE)):
+    for model, example in ((Costs, EXAMPLES["costs"]), (History, EXAMPLES["history"])):
         text = {**example, "from": "2026-10-01", "to": "2026-10-01", "open_months": [], "compared_with": None}
         assert model.model_validate(text).currency == "EUR"
 
@@ -479,7 +479,7 @@ def test_one_application_s_year_reaches_its_index(costs: Database, groups: str) 
     with costs.transaction():
         costs.execute("set local enable_seqscan = off; set local enable_bitmapscan = off; set local role finops_api")
         costs.execute("select set_config('finops.groups', %s, true)", [groups])
-        lines = costs.execute(b"explain " + query.page(), query.parameters).fetchall()
+        lines = costs.execute(f"explain {query.page()}".encode(), query.parameters).fetchall()
     plan = "\n".join(str(line[0]) for line in lines)
     reached = re.findall(r"on mv_cost_app_month.*\n +Index Cond: (.*)\n(?: +Filter: (.*)\n)?", plan)
     assert len(reached) == 4, plan  # these months and those before, for each branch of the view

@@ -7,137 +7,109 @@ currency: where there are several, the caller has to choose.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
-from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query
 
 from finops.api.backstage import queries
-from finops.api.backstage.cost_insights import service as answers
-from finops.api.backstage.cost_insights.schemas import (
-    Alert,
-    Cost,
-    Entity,
-    InsightsGroup,
-    InsightsProduct,
-    MetricData,
-    Project,
-)
-from finops.api.backstage.cost_insights.service import Row, by_part, kind, one_currency
-from finops.api.backstage.intervals import AnyIntervals, Intervals, TwoIntervals
+from finops.api.backstage.cost_insights import schemas, service
+from finops.api.backstage.cost_insights.intervals import AnyIntervals, Intervals, TwoIntervals, last_quarters
+from finops.api.backstage.currency import Currency, one_currency
+from finops.api.backstage.queries import ComparedCosts, DailyCosts
 from finops.api.database import Connection, ReaderDep
-from finops.api.http.problems import ProblemError, responses, unavailable
+from finops.api.http.problems import NOTHING_PUBLISHED, not_found, responses, unavailable
 from finops.api.money import Day, ExactResponse
 
 router = APIRouter(prefix="/api/cost-insights", tags=["Backstage: Cost Insights"], responses=responses())
-
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[ExactResponse]])
 NO_NUL = "^[^\x00]+$"
 GroupId = Annotated[str, Query(pattern=NO_NUL, max_length=255, description="A group", examples=["storefront"])]
 ProjectId = Annotated[str, Query(pattern=NO_NUL, max_length=255, description="An application", examples=["SHOP-WEB"])]
-Currency = Annotated[
-    str | None, Query(pattern="^[A-Z]{3}$", description="Needed only where costs are in several", examples=["EUR"])
-]
 
 APPLICATION_KINDS = ("component", "system", "resource", "api")
-# What is company-wide, by the group that it is of.
+# Metrics of the whole company, and the group that they are of.
 METRICS: Mapping[str, str | None] = {"totalCost": None, "unallocatedCost": "unallocated"}
+# The breakdowns of a daily cost.
+OF_GROUP: Mapping[service.Kind, str] = {
+    "product": queries.GROUP_DAYS_BY_FAMILY,
+    "project": queries.GROUP_DAYS_BY_APPLICATION,
+}
+OF_APPLICATION: Mapping[service.Kind, str] = {"product": queries.APPLICATION_DAYS_BY_FAMILY}
 
 
-@router.get(
-    "/last-complete-billing-date",
-    response_model=Day,
-    response_class=ExactResponse,
-    responses=responses(503),
-    summary="Up to when costs are complete",
-)
+def answer(path: str, model: object, summary: str, *refusals: int) -> Callable[[Endpoint], Endpoint]:
+    """A route that answers with this model in exact numbers, or refuses with one of these statuses."""
+    return router.get(
+        path,
+        response_model=model,
+        response_class=ExactResponse,
+        summary=summary,
+        responses=responses(*refusals),
+    )
+
+
+@answer("/last-complete-billing-date", Day, "Up to when costs are complete")
 async def last_complete_billing_date(reader: ReaderDep) -> ExactResponse:
     """The last day that every source has accounted for: what was extracted and published says so, not the clock.
 
-    A source that has said nothing for a month does not hold it back any more. Of a bill whose month is not over, or was
-    over for less than three days when it was read, the last day that costs anything is taken.
+    A source that has been silent for a month no longer holds it back. Of a bill whose month is not over, or was over
+    for less than three days when it was read, the last day that costs anything is taken.
     """
     async with reader.transaction() as connection:
         return ExactResponse((await _last_complete(connection)).isoformat())
 
 
-@router.get(
-    "/groups", response_model=list[InsightsGroup], response_class=ExactResponse, summary="Groups that you may see"
-)
+@answer("/groups", list[schemas.InsightsGroup], "Groups that you may see")
 async def groups(
     reader: ReaderDep,
     user: Annotated[  # noqa: ARG001 - part of the contract
-        str | None, Query(description="Whom the plugin asks for. Who you are is said by your token alone.")
+        str | None, Query(description="Whom the plugin asks for. Your token alone tells who you are.")
     ] = None,
 ) -> ExactResponse:
     """The plugin shows the first one, and lets the user choose."""
-    return ExactResponse([InsightsGroup.model_validate(row) for row in await reader.rows(queries.GROUPS)])
+    async with reader.transaction() as connection:
+        return ExactResponse(await connection.rows(schemas.InsightsGroup, queries.GROUPS))
 
 
-@router.get(
-    "/products", response_model=list[InsightsProduct], response_class=ExactResponse, summary="Families, as products"
-)
+@answer("/products", list[schemas.InsightsProduct], "Families, as products")
 async def products(reader: ReaderDep) -> ExactResponse:
     """What `costInsights.products` of app-config may name."""
-    rows = await reader.rows(queries.FAMILIES)
-    return ExactResponse([InsightsProduct(kind=kind(row["family"]), name=row["family"]) for row in rows])
+    async with reader.transaction() as connection:
+        families = await _families(connection, queries.FAMILIES)
+    return ExactResponse([schemas.InsightsProduct(kind=service.kind(family), name=family) for family in families])
 
 
-@router.get(
-    "/projects",
-    response_model=list[Project],
-    response_class=ExactResponse,
-    responses=responses(404, 422),
-    summary="Applications of a group",
-)
+@answer("/projects", list[schemas.Project], "Applications of a group", 404, 422)
 async def projects(reader: ReaderDep, group: GroupId) -> ExactResponse:
     """Whether they ever cost anything or not."""
     async with reader.transaction() as connection:
-        await _known_group(connection, group)
-        found = await _rows(connection, queries.APPLICATIONS_OF_GROUP, group=group)
-    return ExactResponse([Project.model_validate(row) for row in found])
+        await _check_group(connection, group)
+        return ExactResponse(await connection.rows(schemas.Project, queries.APPLICATIONS_OF_GROUP, {"group": group}))
 
 
-@router.get(
-    "/group-daily-cost",
-    response_model=Cost,
-    response_class=ExactResponse,
-    responses=responses(404, 422),
-    summary="What a group costs, day by day",
-)
+@answer("/group-daily-cost", schemas.Cost, "What a group costs, day by day", 404, 422)
 async def group_daily_cost(
     reader: ReaderDep, group: GroupId, intervals: AnyIntervals, currency: Currency = None
 ) -> ExactResponse:
     """By family (`groupedCosts.product`) and by application (`groupedCosts.project`)."""
     async with reader.transaction() as connection:
-        await _known_group(connection, group)
-        return ExactResponse(await _group_cost(connection, group, group, intervals, currency))
+        await _check_group(connection, group)
+        return await _cost(connection, group, {"group": group}, OF_GROUP, intervals, currency)
 
 
-@router.get(
-    "/project-daily-cost",
-    response_model=Cost,
-    response_class=ExactResponse,
-    responses=responses(404, 422),
-    summary="What an application costs, day by day",
-)
+@answer("/project-daily-cost", schemas.Cost, "What an application costs, day by day", 404, 422)
 async def project_daily_cost(
     reader: ReaderDep, project: ProjectId, intervals: AnyIntervals, currency: Currency = None
 ) -> ExactResponse:
     """By family (`groupedCosts.product`)."""
     async with reader.transaction() as connection:
-        await _known_application(connection, project)
-        return ExactResponse(await _application_cost(connection, project, project, intervals, currency))
+        await _check_application(connection, project)
+        return await _cost(connection, project, {"application": project}, OF_APPLICATION, intervals, currency)
 
 
-@router.get(
-    "/catalog-entity-daily-cost",
-    response_model=Cost,
-    response_class=ExactResponse,
-    responses=responses(404, 422),
-    summary="What an entity of the catalogue costs, day by day",
-)
+@answer("/catalog-entity-daily-cost", schemas.Cost, "What an entity of the catalogue costs, day by day", 404, 422)
 async def catalog_entity_daily_cost(
     reader: ReaderDep,
     entity: Annotated[
@@ -154,29 +126,22 @@ async def catalog_entity_daily_cost(
     currency: Currency = None,
 ) -> ExactResponse:
     """A component, system, resource or API is the application of its name, a group the group."""
-    unknown = ProblemError(HTTPStatus.NOT_FOUND, f"there is no cost of '{entity}' that you may see")
+    unknown = not_found(f"there is no cost of '{entity}' that you may see")
     found = re.fullmatch(r"(?:([^:/]+):)?(?:[^:/]+/)?([^:/]+)", entity)
     if not found:
         raise unknown
-    entity_kind, name = (found[1] or "component").lower(), found[2]
+    kind, name = (found[1] or "component").lower(), {"name": found[2]}
     async with reader.transaction() as connection:
-        if entity_kind == "group" and (rows := await _rows(connection, queries.GROUP_OF_ENTITY, name=name)):
-            return ExactResponse(await _group_cost(connection, entity, rows[0]["group_id"], intervals, currency))
-        if entity_kind in APPLICATION_KINDS and (
-            rows := await _rows(connection, queries.APPLICATION_OF_ENTITY, name=name)
+        if kind == "group" and (groups := await connection.rows(dict, queries.GROUP_OF_ENTITY, name)):
+            return await _cost(connection, entity, groups[0], OF_GROUP, intervals, currency)
+        if kind in APPLICATION_KINDS and (
+            applications := await connection.rows(dict, queries.APPLICATION_OF_ENTITY, name)
         ):
-            application = rows[0]["application_id"]
-            return ExactResponse(await _application_cost(connection, entity, application, intervals, currency))
+            return await _cost(connection, entity, applications[0], OF_APPLICATION, intervals, currency)
     raise unknown
 
 
-@router.get(
-    "/metrics/{metric}",
-    response_model=MetricData,
-    response_class=ExactResponse,
-    responses=responses(404, 422),
-    summary="A daily figure to compare a cost with",
-)
+@answer("/metrics/{metric}", schemas.MetricData, "A daily figure to compare a cost with", 404, 422)
 async def daily_metric_data(
     reader: ReaderDep,
     metric: Annotated[str, Path(description=" or ".join(METRICS), examples=list(METRICS))],
@@ -185,21 +150,14 @@ async def daily_metric_data(
 ) -> ExactResponse:
     """`totalCost`: all that you may see; `unallocatedCost`: what no application claims."""
     if metric not in METRICS:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no metric '{metric}': there are {', '.join(METRICS)}")
+        raise not_found(f"there is no metric '{metric}': there are {', '.join(METRICS)}")
+    about = {**intervals.parameters, "group": METRICS[metric]}
     async with reader.transaction() as connection:
-        rows, _ = one_currency(
-            await _rows(connection, queries.TOTAL_DAYS, **_months(intervals), group=METRICS[metric]), currency
-        )
-    return ExactResponse(answers.metric(metric, intervals, by_part(rows)))
+        days, _ = one_currency(await connection.rows(DailyCosts, queries.TOTAL_DAYS, about), currency)
+    return ExactResponse(service.metric(metric, intervals, service.by_part(days)))
 
 
-@router.get(
-    "/product-insights",
-    response_model=Entity,
-    response_class=ExactResponse,
-    responses=responses(404, 422),
-    summary="What a family cost in two periods, and who",
-)
+@answer("/product-insights", schemas.Entity, "What a family cost in two periods, and who", 404, 422)
 async def product_insights(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
     reader: ReaderDep,
     product: Annotated[str, Query(max_length=255, description="A family's `kind`", examples=["compute"])],
@@ -211,96 +169,67 @@ async def product_insights(  # noqa: PLR0913, PLR0917 - the plugin's own paramet
     currency: Currency = None,
 ) -> ExactResponse:
     """By application, then product; of one application, by product. Nothing spent: no entities."""
+    about = {**intervals.parameters, "group": group, "application": project}
+    query = queries.COMPARED_OF_APPLICATION if project else queries.COMPARED_OF_GROUP
     async with reader.transaction() as connection:
-        await _known_group(connection, group)
+        await _check_group(connection, group)
         if project:
-            await _known_application(connection, project)
-        about = {**_months(intervals), "group": group}
-        known = await _rows(connection, queries.FAMILIES_OF_GROUP, **about)
-        families = [row["family"] for row in known if kind(row["family"]) == product]
-        query = queries.COMPARED_OF_APPLICATION if project else queries.COMPARED_OF_GROUP
-        rows, _ = one_currency(
-            await _rows(connection, query, **about, families=families, application=project), currency
-        )
-    return ExactResponse(answers.product(product, rows, of_application=bool(project)))
+            await _check_application(connection, project)
+        known = await _families(connection, queries.FAMILIES_OF_GROUP, about)
+        families = [family for family in known if service.kind(family) == product]
+        costs, _ = one_currency(await connection.rows(ComparedCosts, query, {**about, "families": families}), currency)
+    return ExactResponse(service.product(product, costs, of_application=bool(project)))
 
 
-@router.get(
-    "/alerts",
-    response_model=list[Alert],
-    response_class=ExactResponse,
-    responses=responses(404, 422),
-    summary="What a group should look into",
-)
+@answer("/alerts", list[schemas.Alert], "What a group should look into", 404, 422)
 async def alerts(reader: ReaderDep, group: GroupId, currency: Currency = None) -> ExactResponse:
     """Applications that cost at least 5 % more in the last complete quarter than in the one before, five at most.
 
     Those that were there for both, and were at least 1 % of the group's cost.
     """
     async with reader.transaction() as connection:
-        await _known_group(connection, group)
-        quarters = _quarters(await _last_complete(connection))
-        rows, _ = one_currency(
-            await _rows(connection, queries.COMPARED_OF_SETTLED, **_months(quarters), group=group), currency
-        )
-    return ExactResponse(answers.alerts(quarters, rows))
-
-
-async def _rows(connection: Connection, query: str, **parameters: object) -> list[Row]:
-    cursor = await connection.execute(query.encode(), parameters)
-    return list(await cursor.fetchall())
-
-
-def _months(intervals: Intervals) -> dict[str, date | None]:
-    """The parameters that every query of days takes."""
-    return {
-        "first_period": intervals.start.replace(day=1),
-        "start": intervals.start,
-        "middle": intervals.middle,
-        "end": intervals.end,
-    }
-
-
-def _quarters(last_complete: date) -> Intervals:
-    """The last quarter that ended by then, and the one before."""
-    ended = last_complete.toordinal() + 1
-    day = date.fromordinal(ended)
-    year, quarter = day.year, (day.month - 1) // 3
-    firsts = [divmod(year * 4 + quarter - back, 4) for back in (2, 1, 0)]
-    return Intervals(tuple(date(year, 1 + 3 * number, 1) for year, number in firsts))
+        await _check_group(connection, group)
+        quarters = last_quarters(await _last_complete(connection))
+        about = {**quarters.parameters, "group": group}
+        costs, _ = one_currency(await connection.rows(ComparedCosts, queries.COMPARED_OF_SETTLED, about), currency)
+    return ExactResponse(service.alerts(quarters, costs))
 
 
 async def _last_complete(connection: Connection) -> date:
-    [row] = await _rows(connection, queries.LAST_COMPLETE_DATE)
+    [row] = await connection.rows(dict, queries.LAST_COMPLETE_DATE)
     found: date | None = row["complete_date"]
     if found is None:
-        raise unavailable("nothing was published yet: run `finops nightly` on the database")
+        raise unavailable(NOTHING_PUBLISHED)
     return found
 
 
-async def _known_group(connection: Connection, group: str) -> None:
-    if not await _rows(connection, queries.GROUP, group=group):
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no group '{group}' that you may see")
+async def _families(connection: Connection, query: str, about: Mapping[str, object] | None = None) -> list[str]:
+    return [row["family"] for row in await connection.rows(dict, query, about)]
 
 
-async def _known_application(connection: Connection, application: str) -> None:
-    if "\x00" in application or not await _rows(connection, queries.APPLICATION, application=application):
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no application '{application}' that you may see")
+async def _check_group(connection: Connection, group: str) -> None:
+    if not await connection.rows(dict, queries.GROUP, {"group": group}):
+        raise not_found(f"there is no group '{group}' that you may see")
 
 
-async def _group_cost(
-    connection: Connection, identifier: str, group: str, intervals: Intervals, currency: str | None
-) -> Cost:
-    about = {**_months(intervals), "group": group}
-    families, found = one_currency(await _rows(connection, queries.GROUP_DAYS_BY_FAMILY, **about), currency)
-    applications, _ = one_currency(await _rows(connection, queries.GROUP_DAYS_BY_APPLICATION, **about), currency)
-    breakdowns: dict[answers.Kind, Any] = {"product": by_part(families), "project": by_part(applications)}
-    return answers.cost(identifier, intervals, breakdowns, found)
+async def _check_application(connection: Connection, application: str) -> None:
+    about = {"application": application}
+    if "\x00" in application or not await connection.rows(dict, queries.APPLICATION, about):
+        raise not_found(f"there is no application '{application}' that you may see")
 
 
-async def _application_cost(
-    connection: Connection, identifier: str, application: str, intervals: Intervals, currency: str | None
-) -> Cost:
-    about = {**_months(intervals), "application": application}
-    families, found = one_currency(await _rows(connection, queries.APPLICATION_DAYS_BY_FAMILY, **about), currency)
-    return answers.cost(identifier, intervals, {"product": by_part(families)}, found)
+async def _cost(  # noqa: PLR0913, PLR0917 - what is asked, and by what
+    connection: Connection,
+    identifier: str,
+    of: Mapping[str, str],
+    breakdowns: Mapping[service.Kind, str],
+    intervals: Intervals,
+    currency: str | None,
+) -> ExactResponse:
+    """A daily cost from the queries of its breakdowns, each of which is the whole of it."""
+    days: dict[service.Kind, list[DailyCosts]] = {}
+    found = None
+    for name, query in breakdowns.items():
+        rows = await connection.rows(DailyCosts, query, {**intervals.parameters, **of})
+        days[name], found = one_currency(rows, currency)
+    return ExactResponse(service.cost(identifier, intervals, days, found))

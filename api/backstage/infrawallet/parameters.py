@@ -2,7 +2,7 @@
 
 `(provider:native,category:(Compute|Storage))` is how its card on an entity's page writes filters; its own backend skips
 what it can't read, and then shows more than was asked for
-(https://github.com/electrolux-oss/infrawallet/tree/main/plugins/infrawallet-backend).
+(https://github.com/electrolux-oss/infrawallet/tree/main/plugins/infrawallet-backend). Its refusals are 400, as here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 
-from finops.api.http.problems import Fault, ProblemError
+from finops.api.http.problems import ProblemError, invalid
+from finops.api.months import distance
 
 # InfraWallet's words, and the columns that they are here.
 COLUMNS: Mapping[str, str] = {
@@ -25,33 +26,33 @@ COLUMNS: Mapping[str, str] = {
 FORM = "(key:value,key:(value|value))"
 TEXT = r"[^,:()|\x00]+"
 PAIR = re.compile(rf"\s*({TEXT}?)\s*:\s*(?:({TEXT}?)|\(({TEXT}(?:\|{TEXT})*)\))\s*", re.ASCII)
+EMPTY = ("", "()")
 MAX_MONTHS = 36
 
 
 def filters(text: str) -> dict[str, list[str]]:
-    """The values that are wanted by key; nothing is wanted in particular where the text is empty or `()`.
+    """The values that are wanted by key; none where the text is empty or `()`.
 
     Raises:
         ProblemError: (400) when it can't be read, or a key is unknown or comes twice.
     """
-    if text.strip() in {"", "()"}:
+    if text.strip() in EMPTY:
         return {}
     inner = re.fullmatch(r"\s*\((.*)\)\s*", text, re.DOTALL)
     if not inner:
-        raise invalid_parameters("filters", f"'{text}' is not in parentheses: write {FORM}")
+        raise refused("filters", f"'{text}' is not in parentheses: write {FORM}")
     found: dict[str, list[str]] = {}
     for pair in inner[1].split(","):
         read = PAIR.fullmatch(pair)
         if not read:
-            raise invalid_parameters("filters", f"'{pair.strip()}' is not a filter: write {FORM}")
+            raise refused("filters", f"'{pair.strip()}' is not a filter: write {FORM}")
         key, one, several = read.groups()
-        if key not in COLUMNS:
-            raise invalid_parameters("filters", f"there is no '{key}' to filter on", [*COLUMNS])
+        _check_key("filters", key)
         if key in found:
-            raise invalid_parameters("filters", f"'{key}' comes twice: write {key}:(a|b)")
+            raise refused("filters", f"'{key}' comes twice: write {key}:(a|b)")
         found[key] = [value.strip() for value in (one or several).split("|")]
         if not all(found[key]):
-            raise invalid_parameters("filters", f"'{pair.strip()}' has an empty value")
+            raise refused("filters", f"'{pair.strip()}' has an empty value")
     return found
 
 
@@ -63,8 +64,7 @@ def groups(text: str) -> list[str]:
     """
     asked = [key.strip() for key in text.split(",")] if text.strip() else [*COLUMNS]
     for key in asked:
-        if key not in COLUMNS:
-            raise invalid_parameters("groups", f"there is no '{key}' to group by", [*COLUMNS])
+        _check_key("groups", key)
     return [key for key in COLUMNS if key in asked]
 
 
@@ -74,12 +74,12 @@ def no_tags(text: str) -> None:
     Raises:
         ProblemError: (400) when there is one.
     """
-    if text.strip() not in {"", "()"}:
-        raise invalid_parameters("tags", "relevés have no tags: send () and filter on project", ["()"])
+    if text.strip() not in EMPTY:
+        raise refused("tags", "relevés have no tags: send () and filter on project", ["()"])
 
 
 def days(start_time: int, end_time: int) -> tuple[date, date]:
-    """The first and the last day (UTC) of a question.
+    """The first and the last day (UTC) that are asked for.
 
     The plugin sends the midnights of the browser's time zone, which are some other hour in UTC: a time that is a whole
     quarter of an hour, or a millisecond before one, is such a midnight, and means the day that it is nearest to.
@@ -92,19 +92,20 @@ def days(start_time: int, end_time: int) -> tuple[date, date]:
         _day("endTime", end_time + 1) - timedelta(days=1) if _is_midnight(end_time + 1) else _day("endTime", end_time)
     )
     if last < first:
-        raise invalid_parameters("endTime", f"{last} is before startTime, {first}")
-    if (last.year - first.year) * 12 + last.month - first.month >= MAX_MONTHS:
-        raise invalid_parameters("startTime", f"{first} to {last} is more than {MAX_MONTHS} months")
+        raise refused("endTime", f"{last} is before startTime, {first}")
+    if distance(first, last) >= MAX_MONTHS:
+        raise refused("startTime", f"{first} to {last} is more than {MAX_MONTHS} months")
     return first, last
 
 
-def invalid_parameters(parameter: str, detail: str, allowed: list[str] | None = None) -> ProblemError:
+def refused(parameter: str, detail: str, allowed: list[str] | None = None) -> ProblemError:
     """A 400 that names the parameter."""
-    return ProblemError(
-        HTTPStatus.BAD_REQUEST,
-        f"{parameter}: {detail}" + (f": there are {', '.join(allowed)}" if allowed else ""),
-        faults=[Fault(parameter=parameter, detail=detail, allowed=allowed)],
-    )
+    return invalid(parameter, detail, allowed, HTTPStatus.BAD_REQUEST)
+
+
+def _check_key(parameter: str, key: str) -> None:
+    if key not in COLUMNS:
+        raise refused(parameter, f"'{key}' is not one of: {', '.join(COLUMNS)}", [*COLUMNS])
 
 
 def _is_midnight(time: int) -> bool:
@@ -116,4 +117,4 @@ def _day(parameter: str, time: int) -> date:
     try:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time) + half).date()
     except OverflowError as error:
-        raise invalid_parameters(parameter, f"{time} is not a time: write milliseconds since 1970") from error
+        raise refused(parameter, f"{time} is not a time: write milliseconds since 1970") from error

@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from finops.api.backstage.cost_insights.service import Row, one_currency
-from finops.api.backstage.infrawallet import parameters as question
+from finops.api.backstage import queries
+from finops.api.backstage.currency import one_currency
+from finops.api.backstage.infrawallet import parameters
 from finops.api.backstage.infrawallet.schemas import CostReports, Report
-from finops.api.backstage.queries import reports as reports_query
 from finops.api.database import ReaderDep
 from finops.api.http.problems import responses
 from finops.api.money import ExactResponse
@@ -32,12 +32,12 @@ async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
     startTime: Time,  # noqa: N803 - as the plugin writes it
     endTime: Time,  # noqa: N803
     filters: Annotated[
-        str, Query(max_length=10_000, description=question.FORM, examples=["(category:(Compute|Storage))"])
+        str, Query(max_length=10_000, description=parameters.FORM, examples=["(category:(Compute|Storage))"])
     ] = "",
     tags: Annotated[str, Query(max_length=10_000, description="() only: relevés have no tags")] = "()",
     groups: Annotated[
         str,
-        Query(max_length=200, description=f"Comma-separated, of {', '.join(question.COLUMNS)}; empty: all of them"),
+        Query(max_length=200, description=f"Comma-separated, of {', '.join(parameters.COLUMNS)}; empty: all of them"),
     ] = "",
     granularity: Annotated[
         Literal["monthly", "daily"], Query(description="One amount a month, or one a day")
@@ -48,31 +48,33 @@ async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
 
     Monthly reports are of whole months, daily ones of the days asked for that cost something.
     """
-    wanted = question.filters(filters)
-    keys = question.groups(groups)
-    question.no_tags(tags)
-    first, last = question.days(startTime, endTime)
-    rows = await reader.rows(
-        reports_query([question.COLUMNS[key] for key in keys]),
-        {
-            **{column: wanted.get(key) for key, column in question.COLUMNS.items()},
-            "first_period": first.replace(day=1),
-            "last": last,
-            "most": MAX_ROWS + 1,
-        },
-    )
+    wanted = parameters.filters(filters)
+    keys = parameters.groups(groups)
+    parameters.no_tags(tags)
+    first, last = parameters.days(startTime, endTime)
+    about = {
+        **{column: wanted.get(key) for key, column in parameters.COLUMNS.items()},
+        "first_period": first.replace(day=1),
+        "last": last,
+        "most": MAX_ROWS + 1,
+    }
+    query = queries.reports([parameters.COLUMNS[key] for key in keys])
+    async with reader.transaction() as connection:
+        rows = await connection.rows(queries.ReportedCosts, query, about)
     if len(rows) > MAX_ROWS:
-        raise question.invalid_parameters(
+        raise parameters.refused(
             "groups", f"more than {MAX_ROWS} lines: ask for fewer months, filter, or group by less"
         )
     kept, found = one_currency(rows, currency)
     return ExactResponse(CostReports(data=list(_reports(kept, keys, granularity, first, last)), currency=found))
 
 
-def _reports(rows: list[Row], keys: list[str], granularity: str, first: date, last: date) -> Iterator[Report]:
+def _reports(
+    rows: list[queries.ReportedCosts], keys: list[str], granularity: str, first: date, last: date
+) -> Iterator[Report]:
     by_identity: dict[tuple[str, ...], dict[str, Decimal]] = defaultdict(dict)
     for row in rows:
-        identity = tuple(row[question.COLUMNS[key]] for key in keys)
+        identity = tuple(getattr(row, parameters.COLUMNS[key]) for key in keys)
         by_identity[identity].update(_daily(row, first, last) if granularity == "daily" else _monthly(row))
     for identity, amounts in by_identity.items():
         if amounts:
@@ -81,10 +83,10 @@ def _reports(rows: list[Row], keys: list[str], granularity: str, first: date, la
             )
 
 
-def _monthly(row: Row) -> dict[str, Decimal]:
-    return {f"{row['period']:%Y-%m}": row["total_cost"]}
+def _monthly(row: queries.ReportedCosts) -> dict[str, Decimal]:
+    return {f"{row.period:%Y-%m}": row.total_cost}
 
 
-def _daily(row: Row, first: date, last: date) -> dict[str, Decimal]:
-    days = ((row["period"] + timedelta(days=number), amount) for number, amount in enumerate(row["days"]))
+def _daily(row: queries.ReportedCosts, first: date, last: date) -> dict[str, Decimal]:
+    days = ((row.period + timedelta(days=number), amount) for number, amount in enumerate(row.days))
     return {day.isoformat(): amount for day, amount in days if amount and first <= day <= last}

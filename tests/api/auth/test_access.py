@@ -178,7 +178,7 @@ def test_a_damaged_file_of_tokens_lets_nobody_in_and_says_so_in_the_log(
     answer = service.get("/v1/applications")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert str(tokens_file) not in answer.text
-    assert f"nobody can be let in: {tokens_file}" in service.log.read_text()
+    assert f"no caller can be authenticated: {tokens_file}" in service.log.read_text()
 
 
 def test_a_token_made_by_the_command_is_shown_once_and_works(service: Service, tokens_file: Path) -> None:

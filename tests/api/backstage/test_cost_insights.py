@@ -387,7 +387,7 @@ def test_costs_in_several_currencies_are_not_added_up(service: Service, costs: D
     path = f"/group-daily-cost?group=storefront&intervals={MONTHS}"
     assert refusal(service, path) == (
         422,
-        "these costs are in EUR and USD, which do not add up: choose one with currency",
+        "currency: these costs are in EUR and USD, which do not add up: choose one",
     )
     assert spent(ask(service, f"{path}&currency=USD")) == {"2026-10-10": 30}
     assert len(spent(ask(service, f"{path}&currency=EUR"))) == 3

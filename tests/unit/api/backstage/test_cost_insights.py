@@ -1,4 +1,4 @@
-"""Intervals, days and lines, with numbers worked out by hand."""
+"""Intervals, days and lines of Cost Insights, with numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from finops.api.backstage.cost_insights.daily_series import Series, largest, trendline
+from finops.api.backstage.cost_insights.intervals import Intervals, last_quarters, parse
 from finops.api.backstage.cost_insights.service import kind
-from finops.api.backstage.daily_series import Series, change, largest, trendline
-from finops.api.backstage.intervals import Intervals, parse
 from finops.api.http.problems import ProblemError
-from finops.api.money import ExactResponse, plain
+from finops.api.money import ExactResponse, change, plain
 
 
 def days(*texts: str) -> tuple[date, ...]:
@@ -21,17 +21,34 @@ def days(*texts: str) -> tuple[date, ...]:
 @pytest.mark.parametrize(
     ("text", "bounds"),
     [
-        ("R2/P30D/2026-11-01", ("2026-09-02", "2026-10-02", "2026-11-01")),
-        ("R2/P90D/2026-11-23", ("2026-05-27", "2026-08-25", "2026-11-23")),
-        ("R1/P7D/2026-03-01", ("2026-02-22", "2026-03-01")),
-        ("R2/P3M/2026-10-01", ("2026-04-01", "2026-07-01", "2026-10-01")),
-        ("R2/P1M/2026-01-01", ("2025-11-01", "2025-12-01", "2026-01-01")),
-        ("R2/P1M/2026-03-31", ("2026-01-31", "2026-02-28", "2026-03-31")),
+        ("R2/P30D/2026-11-01", ("2026-09-02", "2026-09-02", "2026-10-02", "2026-11-01")),
+        ("R2/P90D/2026-11-23", ("2026-05-27", "2026-05-27", "2026-08-25", "2026-11-23")),
+        ("R2/P3M/2026-10-01", ("2026-04-01", "2026-04-01", "2026-07-01", "2026-10-01")),
+        ("R2/P1M/2026-01-01", ("2025-11-01", "2025-11-01", "2025-12-01", "2026-01-01")),
+        ("R2/P1M/2026-03-31", ("2026-01-31", "2026-01-31", "2026-02-28", "2026-03-31")),
         ("R3/P1D/2024-03-01", ("2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01")),
     ],
 )
 def test_periods_follow_each_other_up_to_the_exclusive_end(text: str, bounds: tuple[str, ...]) -> None:
-    assert parse(text).bounds == days(*bounds)
+    assert parse(text) == Intervals(*days(*bounds))
+
+
+def test_a_single_period_is_compared_with_none() -> None:
+    assert parse("R1/P7D/2026-03-01") == Intervals(date(2026, 2, 22), None, date(2026, 2, 22), date(2026, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("last_complete", "bounds"),
+    [
+        ("2026-09-30", ("2026-04-01", "2026-07-01", "2026-10-01")),
+        ("2026-09-29", ("2026-01-01", "2026-04-01", "2026-07-01")),
+        ("2026-02-28", ("2025-07-01", "2025-10-01", "2026-01-01")),
+    ],
+)
+def test_the_last_quarters_are_over(last_complete: str, bounds: tuple[str, ...]) -> None:
+    found = last_quarters(date.fromisoformat(last_complete))
+    assert (found.start, found.middle, found.end) == days(*bounds)
+    assert found.previous == found.start
 
 
 @pytest.mark.parametrize(
@@ -60,7 +77,7 @@ def test_periods_follow_each_other_up_to_the_exclusive_end(text: str, bounds: tu
 def test_what_is_no_interval_is_refused_with_the_form_to_write(text: str) -> None:
     with pytest.raises(ProblemError) as refused:
         parse(text)
-    assert (refused.value.status, refused.value.faults[0].parameter) == (422, "intervals")
+    assert (refused.value.status_code, refused.value.faults[0].parameter) == (422, "intervals")
     assert "such as R2/P30D/2026-11-01" in refused.value.detail
 
 
@@ -69,7 +86,6 @@ def test_every_day_is_one_of_the_days() -> None:
     found = list(asked.days())
     assert (len(found), found[0], found[-1]) == (60, date(2026, 9, 2), date(2026, 10, 31))
     assert (asked.previous, asked.middle) == days("2026-09-02", "2026-10-02")
-    assert parse("R1/P30D/2026-11-01").previous is None
 
 
 @pytest.mark.parametrize(
@@ -116,10 +132,9 @@ def test_sums_of_long_decimals_are_not_rounded() -> None:
 
 
 def test_the_rest_is_folded_so_that_the_sum_is_the_total() -> None:
-    asked = Intervals((date(2026, 10, 1), date(2026, 10, 3)))
     parts = {name: Series({date(2026, 10, 1): Decimal(cost)}) for name, cost in zip("abcd", (1, 5, 3, 2), strict=True)}
     parts["Other"] = Series({date(2026, 10, 2): Decimal(4)})
-    kept = largest(parts, asked, 2)
+    kept = largest(parts, date(2026, 10, 1), date(2026, 10, 3), 2)
     assert list(kept) == ["b", "Other"]
     assert kept["Other"].amounts == {date(2026, 10, 1): Decimal(6), date(2026, 10, 2): Decimal(4)}
 

@@ -1,36 +1,19 @@
-"""What may be asked: the query parameters, their meaning and their bounds. An unknown one is an error, not a guess."""
+"""The query parameters of costs, their meaning and their bounds. An unknown one is an error, not a guess."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from finops.api.costs.dimensions import Dimension, Domain, Granularity
+from finops.api.http.paging import Paging
 from finops.api.months import Month
 
-Domain = Literal["open_legacy", "private_cloud", "public_cloud", "native"]
-Dimension = Literal[
-    "application", "group", "domain", "family", "product", "source", "charge_category", "month", "quarter"
-]
 Order = Literal["-cost", "cost", "-delta", "delta", "key", "-key"]
-Granularity = Literal["month", "quarter"]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
-
-DOMAINS: tuple[str, ...] = get_args(Domain)
-MAX_LIMIT = 1000
-MAX_MONTHS = 120
-MAX_VALUES = 50
-
-
-class Paging(BaseModel):
-    """A list, page by page."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    limit: int = Field(default=100, ge=1, le=MAX_LIMIT, description="Lines a page has at most; CSV has no pages")
-    cursor: str | None = Field(
-        default=None, max_length=2000, description="The `next` of the page before; all else as it was"
-    )
+TEXT: dict[str, Any] = {"min_length": 1, "max_length": 200, "pattern": r"^[^\x00]+$"}
+Text = Annotated[str, StringConstraints(**TEXT)]
+Values = Annotated[list[Text], Field(max_length=50)]
 
 
 class Selection(BaseModel):
@@ -45,18 +28,11 @@ class Selection(BaseModel):
     )
     to: Month | None = Field(default=None, description="Last month, included; by default the last one published")
     domain: list[Domain] = Field(default_factory=list, description="Only these domains; repeat it for several")
-    family: list[Text] = Field(
-        default_factory=list, max_length=MAX_VALUES, description="Only these families, of `/v1/families`"
-    )
-    product: list[Text] = Field(
-        default_factory=list, max_length=MAX_VALUES, description="Only these products, of `/v1/products`"
-    )
-    source: list[Text] = Field(
-        default_factory=list, max_length=MAX_VALUES, description="Only these sources, of `/v1/sources`"
-    )
-    charge_category: list[Text] = Field(
+    family: Values = Field(default_factory=list, description="Only these families, of `/v1/families`")
+    product: Values = Field(default_factory=list, description="Only these products, of `/v1/products`")
+    source: Values = Field(default_factory=list, description="Only these sources, of `/v1/sources`")
+    charge_category: Values = Field(
         default_factory=list,
-        max_length=MAX_VALUES,
         description="Only these charge categories, as FOCUS has them: Usage, Purchase, Tax, Credit, Adjustment",
     )
     currency: list[Text] = Field(

@@ -1,0 +1,123 @@
+"""The lists that the API serves, each an entry here and a schema in schemas.py.
+
+Their SQL is on the views of the schema finops_api, which show each transaction its caller's groups.
+"""
+
+# ruff: noqa: S608 - every piece of these texts is written here
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from finops.api.catalogue import schemas
+
+WORKED_OUT = ("estimated_share", "is_open")  # from a row, and so in no CSV
+SPAN = """
+    to_char(min(first_period), 'YYYY-MM') as first_period, to_char(max(last_period), 'YYYY-MM') as last_period"""
+
+
+@dataclass(frozen=True)
+class List:
+    """A path, its answers, and the columns that its rows are ordered and told apart by."""
+
+    name: str
+    summary: str
+    description: str
+    model: type[schemas.Listing[Any]]
+    keys: tuple[str, ...]
+    query: str
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of its CSV."""
+        [row] = get_args(self.model.model_fields["data"].annotation)
+        return [name for name in row.model_fields if name not in WORKED_OUT]
+
+    def page(self, *, after: bool = False, limited: bool = False) -> str:
+        """Rows by key, after those of `%(after_…)s` and at most `%(limit)s`."""
+        names = ", ".join(f'"{key}" collate "C"' for key in self.keys)
+        values = ", ".join(f"%(after_{number})s" for number in range(len(self.keys)))
+        return f"""
+            select * from ({self.query}) as listed {f"where ({names}) > ({values})" if after else ""}
+            order by {names} {"limit %(limit)s" if limited else ""}"""
+
+
+LISTS = (
+    List(
+        "applications",
+        "Applications that you may see",
+        "Every application of your groups, whether it ever cost anything or not.",
+        schemas.Applications,
+        ("application_id",),
+        """
+        select application_id, application_name, group_id, group_name,
+            to_char(first_period, 'YYYY-MM') as first_period, to_char(last_period, 'YYYY-MM') as last_period
+        from finops_api.visible_applications
+        """,
+    ),
+    List(
+        "groups",
+        "Groups that you may see",
+        "The owners of those applications; `unallocated` owns what nobody claims.",
+        schemas.Groups,
+        ("group_id",),
+        # one that no longer owns anything still has the months that it paid for
+        """
+        select group_id, coalesce(min(group_name), group_id) as group_name, count(application_id) as application_count,
+            to_char(min(period), 'YYYY-MM') as first_period, to_char(max(period), 'YYYY-MM') as last_period
+        from (
+            select group_id, group_name, application_id, null::date as period from finops_api.visible_applications
+            union all
+            select group_id, null, null, period from finops_api.visible_group_periods
+        ) as known
+        group by group_id
+        """,
+    ),
+    List(
+        "domains",
+        "Domains of your costs",
+        "Where costs come from, at large.",
+        schemas.Domains,
+        ("domain",),
+        f"select domain, {SPAN} from finops_api.visible_products group by domain",
+    ),
+    List(
+        "families",
+        "Product families of your costs",
+        "Kinds of products, such as Compute: those of a bill are its `ServiceCategory`.",
+        schemas.Families,
+        ("family", "domain"),
+        f"select family, domain, {SPAN} from finops_api.visible_products group by family, domain",
+    ),
+    List(
+        "products",
+        "Products of your costs",
+        "Products of the price catalogue, and services that a bill names.",
+        schemas.Products,
+        ("product_id", "domain", "family", "source"),
+        f"""
+        select product_id, min(product_name) as product_name, domain, family, source, {SPAN}
+        from finops_api.visible_products group by product_id, domain, family, source
+        """,
+    ),
+    List(
+        "sources",
+        "Sources of your costs",
+        "The feeds that costs were made of, such as `cmdb.vm`.",
+        schemas.Sources,
+        ("source", "domain"),
+        f"select source, domain, {SPAN} from finops_api.visible_products group by source, domain",
+    ),
+    List(
+        "periods",
+        "Months with costs",
+        "Each month of your costs: what it cost, what part of that is estimated, and whether it may still change.",
+        schemas.Periods,
+        ("period", "currency"),
+        """
+        select to_char(period, 'YYYY-MM') as period, currency, trim_scale(sum(total_cost)) as cost,
+            trim_scale(coalesce(sum(estimated_cost), 0)) as estimated
+        from finops_api.visible_group_periods group by period, currency
+        """,
+    ),
+)

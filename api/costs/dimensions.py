@@ -1,0 +1,38 @@
+"""What costs can be grouped and filtered by, and the columns of finops_api's views that hold it.
+
+A new filter is a line here and a field of `Selection` in parameters.py; a new dimension is a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+Domain = Literal["open_legacy", "private_cloud", "public_cloud", "native"]
+Dimension = Literal[
+    "application", "group", "domain", "family", "product", "source", "charge_category", "month", "quarter"
+]
+Granularity = Literal["month", "quarter"]
+ScopeDimension = Literal["application", "group", "domain", "family"]  # what a path may name
+DOMAINS: tuple[str, ...] = get_args(Domain)
+
+# The column of each dimension and filter; a month or a quarter is made of `period`.
+COLUMNS: Mapping[str, str] = {
+    "application": "application_id",
+    "group": "group_id",
+    "domain": "domain",
+    "family": "family",
+    "product": "product_id",
+    "source": "source",
+    "charge_category": "charge_category",
+    "currency": "currency",
+}
+# Filters, and the view that their known values are in; None: the values of the parameter are all there are.
+FILTERS: Mapping[str, str | None] = {
+    "domain": None,
+    "family": "visible_products",
+    "product": "visible_products",
+    "source": "visible_products",
+    "charge_category": "visible_group_costs",
+    "currency": "visible_group_periods",
+}

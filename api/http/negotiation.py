@@ -1,0 +1,46 @@
+"""What the caller's headers want: JSON or CSV, and whether it has the answer already. Starlette does neither."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+from finops.api.http.problems import ProblemError
+
+JSON = "application/json"
+CSV = "text/csv"
+WEIGHT = re.compile(r";\s*q\s*=\s*([^;\s]*)")
+
+
+def media_type(accept: str) -> str:
+    """JSON unless CSV is preferred; the most specific range counts (RFC 9110, 12.5.1).
+
+    Raises:
+        ProblemError: 406 where the caller takes neither.
+    """
+    ranges = dict(_range(part) for part in accept.lower().split(",") if part.strip()) or {"*/*": 1.0}
+    best = max((JSON, CSV), key=lambda name: _weight(name, ranges))
+    if not _weight(best, ranges):
+        raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, f"there is {JSON} and {CSV} here: name one of them in Accept")
+    return best
+
+
+def matches(if_none_match: str, tag: str) -> bool:
+    """Whether the caller has the answer of this ETag, by weak comparison (RFC 9110, 8.8.3.2)."""
+    listed = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
+    return "*" in listed or tag.removeprefix("W/") in listed
+
+
+def _weight(name: str, ranges: dict[str, float]) -> float:
+    matching = (name, f"{name.partition('/')[0]}/*", "*/*")
+    return next((ranges[found] for found in matching if found in ranges), 0.0)
+
+
+def _range(part: str) -> tuple[str, float]:
+    """A range and its weight; 0 where the weight can't be read."""
+    found = WEIGHT.search(part)
+    try:
+        weight = float(found[1]) if found else 1.0
+    except ValueError:
+        weight = 0.0
+    return part.partition(";")[0].strip(), min(max(weight, 0.0), 1.0)
