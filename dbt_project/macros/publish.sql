@@ -214,10 +214,7 @@ earlier ones it waits until somebody asks.
         from finops.etl_accepted
         where measure in ('inventory', 'metered')
     ) as measures using (source)
-    where
-        not is_duplicate
-        and quantity is not null
-        and coalesce(reject_reason, 'NO_PRICE') in ('NO_PRODUCT', 'UNIT_MISMATCH', 'NO_PRICE', 'NO_FX_RATE')
+    where is_measured
     group by 1, 2, 3, 4;
 
     update finops.etl_reconciliations as scope

@@ -29,8 +29,8 @@ COLUMNS = "select attname from pg_attribute where attrelid = 'finops.mv_cost_app
 OLDER = (
     (
         "intermediate/valuation/int_usage_valued.sql",
-        "        resource_name as resource_title,\n",
-        "        resource_name,\n",
+        "        usage_lines.resource_name as resource_title,\n",
+        "        usage_lines.resource_name,\n",
     ),
     ("marts/releve_lines.sql", "resource_title as resource_name", "resource_name"),
     (

@@ -1,0 +1,81 @@
+-- Who: the code in the record, else an alias of it, else the first rule that matches, else UNALLOCATED: totals do not
+-- depend on the mapping.
+with usage_lines as (
+
+    select * from {{ ref('int_usage_lines') }}
+
+),
+
+applications as (
+
+    select * from {{ ref('int_applications') }}
+
+),
+
+aliases as (
+
+    select * from {{ ref('application_aliases') }}
+
+),
+
+application_rules as (
+
+    select * from {{ ref('application_rules') }}
+
+),
+
+allocated as (
+
+    select
+        usage_lines.*,
+        coalesce(by_code.application_id, by_alias.application_id, by_rule.application_id, 'UNALLOCATED')
+            as application_id
+    from usage_lines
+    left join applications as by_code on upper(usage_lines.application_code) = upper(by_code.application_id)
+    left join aliases as by_alias on upper(usage_lines.application_code) = upper(by_alias.alias)
+    left join lateral (
+        select rules.application_id
+        from application_rules as rules
+        cross join
+            lateral (
+                select
+                    case rules.field
+                        when 'sub_account_id' then usage_lines.sub_account_id
+                        when 'sub_account_name' then usage_lines.sub_account_name
+                        when 'resource_id' then usage_lines.resource_id
+                        when 'resource_name' then usage_lines.resource_name
+                    end as text,
+                    -- GitLab's lists, with a comma around each
+                    case
+                        when not starts_with(usage_lines.source, 'gitlab.') then null
+                        when rules.field = 'topic' then ',' || usage_lines.resource_name || ','
+                        when rules.field = 'custom_attribute' then ',' || usage_lines.sub_account_name || ','
+                    end as labels
+            ) as subject
+        where
+            by_code.application_id is null
+            and by_alias.application_id is null
+            -- a rule of `gitlab` is for gitlab.storage and for gitlab.ci_minutes
+            and (
+                rules.source is null
+                or rules.source = usage_lines.source
+                or starts_with(usage_lines.source, rules.source || '.')
+            )
+            and usage_lines.usage_date >= rules.valid_from
+            and (rules.valid_to is null or usage_lines.usage_date < rules.valid_to)
+            and case rules.match_type
+                when 'exact'
+                    then coalesce(subject.text = rules.pattern, strpos(subject.labels, ',' || rules.pattern || ',') > 0)
+                when 'prefix'
+                    then coalesce(
+                        starts_with(subject.text, rules.pattern), strpos(subject.labels, ',' || rules.pattern) > 0
+                    )
+                when 'regex' then coalesce(subject.text, trim(both ',' from subject.labels)) ~ rules.pattern
+            end
+        order by rules.priority, rules.rule_id
+        limit 1
+    ) as by_rule on true
+
+)
+
+select * from allocated -- noqa: AM04
