@@ -146,13 +146,13 @@ its unit is none.
 {%- endmacro %}
 
 {#-
-The topics of a project, which GitLab gives as a JSON list: their names with commas between (no topic has one), and the
+The topics of a project, which GitLab gives as a JSON list: their names in order, null where there are none; and the
 application that one names behind the prefix of gitlab_application_topic_prefix, the first in the alphabet, in lower case.
 -#}
 {% macro gitlab_topics(topics) -%}
     {%- set prefix = var('gitlab_application_topic_prefix') | lower -%}
     select
-        string_agg(topic.name, ',' order by lower(topic.name) collate "C") as topic_names,
+        jsonb_agg(topic.name order by lower(topic.name) collate "C") as topics,
         {% if prefix -%}
         min({{ trimmed("substring(lower(topic.name) from " ~ (prefix | length + 1) ~ ")") }} collate "C")
             filter (where starts_with(lower(topic.name), '{{ prefix }}')) as topic_application

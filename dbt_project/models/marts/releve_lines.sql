@@ -23,6 +23,7 @@ released as (
         sub_account_name,
         resource_id,
         resource_name,
+        labels,
         charge_category,
         invoice_id,
         quantity,

@@ -27,6 +27,7 @@ usage as (
         charges.sub_account_name,
         charges.resource_id,
         charges.resource_name,
+        cast('{}' as jsonb) as labels,
         charges.provider_name,
         charges.service_name,
         charges.service_category,

@@ -45,6 +45,7 @@ capacity as (
         cast(null as text) as sub_account_name,
         repositories.repository_key as resource_id,
         cast(null as text) as resource_name,
+        cast('{}' as jsonb) as labels,
         {% if deduplicate -%}
         -- a product of its own, so that each relevé says it; multiplied first, the division carried to 20 decimals
             'artifactory.deduplicated_gib' as product_ref,

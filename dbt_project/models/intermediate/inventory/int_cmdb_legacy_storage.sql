@@ -27,6 +27,7 @@ capacity as (
         cast(null as text) as sub_account_name,
         cast(null as text) as resource_id,
         volumes.volume_name as resource_name,
+        cast('{}' as jsonb) as labels,
         'legacy_storage.' || coalesce(volumes.kind, 'unknown') || '_gib' as product_ref,
         {{ in_service('volumes', 'volumes.used_gib') }} as capacity,
         'GiB-month' as unit,

@@ -27,6 +27,7 @@ capacity as (
         vms.cluster_name as sub_account_name,
         cast(null as text) as resource_id,
         vms.vm_name as resource_name,
+        cast('{}' as jsonb) as labels,
         component.product_ref,
         {{ in_service('vms', 'component.capacity') }} as capacity,
         component.unit,

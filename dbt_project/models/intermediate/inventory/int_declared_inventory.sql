@@ -34,6 +34,7 @@ capacity as (
         cast(null as text) as sub_account_name,
         records.payload #>> lines.resource_path as resource_id,
         records.payload #>> lines.resource_name_path as resource_name,
+        cast('{}' as jsonb) as labels,
         coalesce(lines.product_id, {{ trimmed("records.payload #>> lines.product_path") }}) as product_ref,
         {{ to_numeric("(records.payload #>> lines.quantity_path)") }} * lines.factor as capacity,
         coalesce(lines.unit, {{ trimmed("records.payload #>> lines.unit_path") }}) as unit,

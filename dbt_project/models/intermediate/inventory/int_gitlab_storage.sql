@@ -26,9 +26,10 @@ capacity as (
         coalesce(projects.attribute_application, projects.topic_application, projects.project_path)
             as application_code,
         projects.namespace_path as sub_account_id,
-        projects.attribute_names as sub_account_name,
+        cast(null as text) as sub_account_name,
         projects.project_path as resource_id,
-        projects.topic_names as resource_name,
+        cast(null as text) as resource_name,
+        jsonb_strip_nulls(jsonb_build_object('topics', projects.topics, 'attributes', projects.attributes)) as labels,
         component.product_ref,
         {{ bytes_to_gib('component.bytes') }} as capacity,
         'GiB-month' as unit,

@@ -2,51 +2,21 @@
 -- loses by rounding is on the last day of the month, so that a capacity that stays is itself at the month's end.
 with capacity as (
 
-    select
-        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
-        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_cmdb_vm') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
-        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_cmdb_disk') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
-        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_cmdb_legacy_storage') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
-        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_gitlab_storage') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
-        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_artifactory_storage') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
-        application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, capacity, unit, capacity_text, max_capacity
-    from {{ ref('int_declared_inventory') }}
+    {% for inventory in [
+        ref('int_cmdb_vm'),
+        ref('int_cmdb_disk'),
+        ref('int_cmdb_legacy_storage'),
+        ref('int_gitlab_storage'),
+        ref('int_artifactory_storage'),
+        ref('int_declared_inventory'),
+    ] -%}
+        {{ 'union all' if not loop.first }}
+        select
+            domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
+            application_code, sub_account_id, sub_account_name, resource_id, resource_name, labels,
+            product_ref, capacity, unit, capacity_text, max_capacity
+        from {{ inventory }}
+    {% endfor %}
 
 ),
 
@@ -91,6 +61,7 @@ usage as (
         sub_account_name,
         resource_id,
         resource_name,
+        labels,
         product_ref,
         {{ day_share(
             'capacity', '(usage_date - period + 1)', "(cast(period + interval '1 month' as date) - period)"

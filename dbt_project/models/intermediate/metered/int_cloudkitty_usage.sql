@@ -34,6 +34,7 @@ metered as (
         cast(null as text) as sub_account_name,
         points.resource_id,
         points.resource_name,
+        cast('{}' as jsonb) as labels,
         'cloudkitty.' || points.metric as product_ref,
         points.quantity,
         -- a metric has one unit, and the summary leaves it out: the catalogue's is meant

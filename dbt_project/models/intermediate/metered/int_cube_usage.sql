@@ -28,6 +28,7 @@ metered as (
         cast(null as text) as sub_account_name,
         cast(null as text) as resource_id,
         cast(null as text) as resource_name,
+        cast('{}' as jsonb) as labels,
         'cube.query' as product_ref,
         usages.quantity,
         'query' as unit,

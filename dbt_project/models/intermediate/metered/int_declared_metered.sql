@@ -75,6 +75,7 @@ metered as (
         cast(null as text) as sub_account_name,
         resource_id,
         resource_name,
+        cast('{}' as jsonb) as labels,
         product_ref,
         {{ day_share('quantity', 'day_number', 'day_count') }} as quantity,
         unit,

@@ -28,6 +28,7 @@ metered as (
         cast(null as text) as sub_account_name,
         allocations.allocation_name as resource_id,
         allocations.namespace as resource_name,
+        cast('{}' as jsonb) as labels,
         component.product_ref,
         component.quantity,
         component.unit,

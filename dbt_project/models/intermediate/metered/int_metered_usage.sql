@@ -1,51 +1,21 @@
 -- Meters: a period's quantity is the sum of the meter, by the UTC day of its timestamp.
 with metered as (
 
-    select
-        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
-        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, quantity, unit, quantity_text
-    from {{ ref('int_openstack_usage') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
-        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, quantity, unit, quantity_text
-    from {{ ref('int_cloudkitty_usage') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
-        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, quantity, unit, quantity_text
-    from {{ ref('int_kubernetes_allocation') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
-        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, quantity, unit, quantity_text
-    from {{ ref('int_cube_usage') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
-        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, quantity, unit, quantity_text
-    from {{ ref('int_gitlab_ci_minutes') }}
-
-    union all
-
-    select
-        domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
-        line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name,
-        product_ref, quantity, unit, quantity_text
-    from {{ ref('int_declared_metered') }}
+    {% for meter in [
+        ref('int_openstack_usage'),
+        ref('int_cloudkitty_usage'),
+        ref('int_kubernetes_allocation'),
+        ref('int_cube_usage'),
+        ref('int_gitlab_ci_minutes'),
+        ref('int_declared_metered'),
+    ] -%}
+        {{ 'union all' if not loop.first }}
+        select
+            domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
+            line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name, labels,
+            product_ref, quantity, unit, quantity_text
+        from {{ meter }}
+    {% endfor %}
 
 ),
 
@@ -77,11 +47,13 @@ usage as (
         record_id,
         record_copy,
         record_copy > 1 and not has_conflict as is_duplicate,
+        false as is_estimated,
         application_code,
         sub_account_id,
         sub_account_name,
         resource_id,
         resource_name,
+        labels,
         product_ref,
         quantity,
         unit,

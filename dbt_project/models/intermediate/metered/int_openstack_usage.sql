@@ -28,6 +28,7 @@ metered as (
         cast(null as text) as sub_account_name,
         servers.instance_id as resource_id,
         servers.server_name as resource_name,
+        cast('{}' as jsonb) as labels,
         component.product_ref,
         component.quantity,
         component.unit,

@@ -41,16 +41,20 @@ allocated as (
                 select
                     case rules.field
                         when 'sub_account_id' then usage_lines.sub_account_id
-                        when 'sub_account_name' then usage_lines.sub_account_name
+                        -- a disk's machine was its sub_account_name once
+                        when 'sub_account_name' then coalesce(usage_lines.sub_account_name, usage_lines.labels ->> 'vm')
                         when 'resource_id' then usage_lines.resource_id
                         when 'resource_name' then usage_lines.resource_name
-                    end as text,
-                    -- GitLab's lists, with a comma around each
-                    case
-                        when not starts_with(usage_lines.source, 'gitlab.') then null
-                        when rules.field = 'topic' then ',' || usage_lines.resource_name || ','
-                        when rules.field = 'custom_attribute' then ',' || usage_lines.sub_account_name || ','
-                    end as labels
+                        when 'vm' then usage_lines.labels ->> 'vm'
+                    end as text
+                union all
+                select topics.name as text
+                from jsonb_array_elements_text(usage_lines.labels -> 'topics') as topics (name)
+                where rules.field = 'topic'
+                union all
+                select concat(attributes.key, '=', attributes.value) as text
+                from jsonb_each_text(usage_lines.labels -> 'attributes') as attributes
+                where rules.field = 'custom_attribute'
             ) as subject
         where
             by_code.application_id is null
@@ -64,13 +68,9 @@ allocated as (
             and usage_lines.usage_date >= rules.valid_from
             and (rules.valid_to is null or usage_lines.usage_date < rules.valid_to)
             and case rules.match_type
-                when 'exact'
-                    then coalesce(subject.text = rules.pattern, strpos(subject.labels, ',' || rules.pattern || ',') > 0)
-                when 'prefix'
-                    then coalesce(
-                        starts_with(subject.text, rules.pattern), strpos(subject.labels, ',' || rules.pattern) > 0
-                    )
-                when 'regex' then coalesce(subject.text, trim(both ',' from subject.labels)) ~ rules.pattern
+                when 'exact' then subject.text = rules.pattern
+                when 'prefix' then starts_with(subject.text, rules.pattern)
+                when 'regex' then subject.text ~ rules.pattern
             end
         order by rules.priority, rules.rule_id
         limit 1

@@ -1,78 +1,45 @@
 -- Every source ends here, in one shape.
 with usage_lines as (
 
-    select
-        domain,
-        source,
-        period,
-        usage_date,
-        extraction_run_id,
-        window_date,
-        record_id,
-        record_copy,
-        is_duplicate,
-        is_estimated,
-        application_code,
-        sub_account_id,
-        sub_account_name,
-        resource_id,
-        resource_name,
-        product_ref,
-        cast(null as text) as provider_name,
-        cast(null as text) as service_name,
-        cast(null as text) as service_category,
-        cast(null as text) as sku_id,
-        'Usage' as charge_category,
-        cast(null as text) as invoice_id,
-        quantity,
-        unit,
-        false as is_billed,
-        cast(null as numeric) as charge_cost,
-        cast(null as numeric) as billed_cost,
-        cast(null as numeric) as list_cost,
-        cast(null as text) as billing_currency,
-        defect,
-        defect_detail
-    from {{ ref('int_inventory_usage') }}
+    {% for usage in [ref('int_inventory_usage'), ref('int_metered_usage')] -%}
+        select
+            domain,
+            source,
+            period,
+            usage_date,
+            extraction_run_id,
+            window_date,
+            record_id,
+            record_copy,
+            is_duplicate,
+            is_estimated,
+            application_code,
+            sub_account_id,
+            sub_account_name,
+            resource_id,
+            resource_name,
+            labels,
+            product_ref,
+            cast(null as text) as provider_name,
+            cast(null as text) as service_name,
+            cast(null as text) as service_category,
+            cast(null as text) as sku_id,
+            'Usage' as charge_category,
+            cast(null as text) as invoice_id,
+            quantity,
+            unit,
+            false as is_billed,
+            cast(null as numeric) as charge_cost,
+            cast(null as numeric) as billed_cost,
+            cast(null as numeric) as list_cost,
+            cast(null as text) as billing_currency,
+            defect,
+            defect_detail
+        from {{ usage }}
 
-    union all
+        union all
 
-    select
-        domain,
-        source,
-        period,
-        usage_date,
-        extraction_run_id,
-        window_date,
-        record_id,
-        record_copy,
-        is_duplicate,
-        false as is_estimated,
-        application_code,
-        sub_account_id,
-        sub_account_name,
-        resource_id,
-        resource_name,
-        product_ref,
-        cast(null as text) as provider_name,
-        cast(null as text) as service_name,
-        cast(null as text) as service_category,
-        cast(null as text) as sku_id,
-        'Usage' as charge_category,
-        cast(null as text) as invoice_id,
-        quantity,
-        unit,
-        false as is_billed,
-        cast(null as numeric) as charge_cost,
-        cast(null as numeric) as billed_cost,
-        cast(null as numeric) as list_cost,
-        cast(null as text) as billing_currency,
-        defect,
-        defect_detail
-    from {{ ref('int_metered_usage') }}
-
-    union all
-
+    {% endfor -%}
     -- two lines of a bill may be equal to the letter and both be due: a file and a line number have no duplicate
     select
         domain,
@@ -90,6 +57,7 @@ with usage_lines as (
         sub_account_name,
         resource_id,
         resource_name,
+        labels,
         cast(null as text) as product_ref,
         provider_name,
         service_name,

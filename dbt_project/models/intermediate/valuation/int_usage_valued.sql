@@ -31,6 +31,7 @@ valued as (
         usage_lines.sub_account_name,
         usage_lines.resource_id,
         usage_lines.resource_name,
+        usage_lines.labels,
         usage_lines.product_id,
         usage_lines.family,
         usage_lines.charge_category,

@@ -10,7 +10,7 @@ select
     source.payload #>> '{project,fullPath}' as project_path,
     {{ gitlab_namespace("source.payload #>> '{project,fullPath}'") }} as namespace_path,
     topics.topic_application,
-    topics.topic_names,
+    topics.topics,
 
     -- when: the month that GitLab says, not the one that was asked for
     {{ to_date_utc("source.payload ->> 'monthIso8601'") }} as month_date,

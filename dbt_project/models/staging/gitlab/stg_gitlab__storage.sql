@@ -11,9 +11,9 @@ select
     project.path_with_namespace as project_path,
     project.namespace ->> 'full_path' as namespace_path,
     attributes.attribute_application,
-    attributes.attribute_names,
+    attributes.attributes,
     topics.topic_application,
-    topics.topic_names,
+    topics.topics,
 
     -- how much, in bytes: a kind that GitLab does not count is none, one that is not a number stays unknown;
     -- storage_size is not the sum of its parts, and is not read
@@ -40,7 +40,8 @@ cross join
 cross join
     lateral (
         select
-            string_agg(concat(attribute.key, '=', attribute.value), ',' order by attribute.key) as attribute_names,
+            jsonb_object_agg(attribute.key, coalesce(attribute.value, '')) filter (where attribute.key is not null)
+                as attributes,
             min({{ trimmed('attribute.value') }}) filter (
                 where lower({{ trimmed('attribute.key') }}) = '{{ var("gitlab_application_attribute") | lower }}'
             ) as attribute_application
