@@ -24,6 +24,7 @@ SCHEMA_PARTS = (
     "publications",
     "configured",
     "raw",
+    "values",
     "functions",
     "run_functions",
     "replace",

@@ -69,7 +69,9 @@ summed as (
 releves as (
 
     select
-        {{ releve_id() }} as id,
+        finops.releve_id(
+            period, source, application_id, product_id, family, charge_category, unit, source_currency
+        ) as id,
         cast('{{ current_run_id() }}' as uuid) as run_id,
         application_id,
         product_id,
@@ -79,7 +81,7 @@ releves as (
         period,
         usage_quantity,
         unit as usage_unit,
-        {{ quotient('total_cost', 'usage_quantity') }} as unit_cost,
+        finops.quotient(total_cost, usage_quantity) as unit_cost,
         total_cost,
         currency,
         source_cost,

@@ -9,7 +9,9 @@ with valued as (
 released as (
 
     select
-        {{ releve_id() }} as releve_id,
+        finops.releve_id(
+            period, source, application_id, product_id, family, charge_category, unit, source_currency
+        ) as releve_id,
         period,
         source,
         application_id,

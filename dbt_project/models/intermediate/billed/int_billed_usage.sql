@@ -61,10 +61,10 @@ usage as (
             and windows.period
             = cast(date_trunc('month', cast(coalesce(charges.charge_date, charges.window_date) as timestamp)) as date)
     left join lateral (
-        select {{ trimmed('tags.value') }} as application_code
+        select finops.trimmed(tags.value) as application_code
         from json_each_text(charges.tags) as tags
         where
-            {{ trimmed('tags.value') }} is not null
+            finops.trimmed(tags.value) is not null
             and lower(trim(tags.key)) in ({{ tag_keys }})
         order by
             array_position(array[{{ tag_keys }}], lower(trim(tags.key))), tags.key

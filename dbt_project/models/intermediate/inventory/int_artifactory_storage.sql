@@ -17,10 +17,10 @@ sized as (
         *,
         -- Artifactory writes GB and means GiB
         case
-            when used_bytes is not null then {{ bytes_to_gib('used_bytes') }}
-            when used_unit = 'bytes' then {{ bytes_to_gib('used_value') }}
-            when used_unit = 'kb' then {{ bytes_to_gib('used_value * 1024') }}
-            when used_unit = 'mb' then {{ bytes_to_gib('used_value * 1048576') }}
+            when used_bytes is not null then finops.bytes_to_gib(used_bytes)
+            when used_unit = 'bytes' then finops.bytes_to_gib(used_value)
+            when used_unit = 'kb' then finops.bytes_to_gib(used_value * 1024)
+            when used_unit = 'mb' then finops.bytes_to_gib(used_value * 1048576)
             when used_unit = 'gb' then used_value
             when used_unit = 'tb' then used_value * 1024
         end as used_gib

@@ -29,7 +29,7 @@ capacity as (
         disks.disk_name as resource_name,
         jsonb_strip_nulls(jsonb_build_object('vm', disks.vm_name)) as labels,
         'disk.' || coalesce(disks.tier, 'unknown') || '_gib' as product_ref,
-        {{ in_service('disks', 'disks.size_gib') }} as capacity,
+        finops.in_service(disks.size_gib, disks.status, disks.decommission_date, disks.window_date) as capacity,
         'GiB-month' as unit,
         disks.size_gib_text as capacity_text,
         {{ var('max_storage_gib') }} as max_capacity

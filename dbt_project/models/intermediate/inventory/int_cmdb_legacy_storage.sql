@@ -29,7 +29,7 @@ capacity as (
         volumes.volume_name as resource_name,
         cast('{}' as jsonb) as labels,
         'legacy_storage.' || coalesce(volumes.kind, 'unknown') || '_gib' as product_ref,
-        {{ in_service('volumes', 'volumes.used_gib') }} as capacity,
+        finops.in_service(volumes.used_gib, volumes.status, volumes.decommission_date, volumes.window_date) as capacity,
         'GiB-month' as unit,
         volumes.used_gib_text as capacity_text,
         {{ var('max_storage_gib') }} as max_capacity

@@ -29,7 +29,7 @@ capacity as (
         vms.vm_name as resource_name,
         cast('{}' as jsonb) as labels,
         component.product_ref,
-        {{ in_service('vms', 'component.capacity') }} as capacity,
+        finops.in_service(component.capacity, vms.status, vms.decommission_date, vms.window_date) as capacity,
         component.unit,
         component.capacity_text,
         component.max_capacity

@@ -29,19 +29,19 @@ capacity as (
         records.window_date,
         records.record_id,
         records.record_hash,
-        {{ trimmed("records.payload #>> lines.application_path") }} as application_code,
+        finops.trimmed(records.payload #>> lines.application_path) as application_code,
         records.payload #>> lines.sub_account_path as sub_account_id,
         cast(null as text) as sub_account_name,
         records.payload #>> lines.resource_path as resource_id,
         records.payload #>> lines.resource_name_path as resource_name,
         cast('{}' as jsonb) as labels,
-        coalesce(lines.product_id, {{ trimmed("records.payload #>> lines.product_path") }}) as product_ref,
-        {{ to_numeric("(records.payload #>> lines.quantity_path)") }} * lines.factor as capacity,
-        coalesce(lines.unit, {{ trimmed("records.payload #>> lines.unit_path") }}) as unit,
+        coalesce(lines.product_id, finops.trimmed(records.payload #>> lines.product_path)) as product_ref,
+        finops.to_numeric(records.payload #>> lines.quantity_path) * lines.factor as capacity,
+        coalesce(lines.unit, finops.trimmed(records.payload #>> lines.unit_path)) as unit,
         records.payload #>> lines.quantity_path as capacity_text,
         -- of what is not storage, nobody knows
         case
-            when coalesce(lines.unit, {{ trimmed("records.payload #>> lines.unit_path") }}) = 'GiB-month'
+            when coalesce(lines.unit, finops.trimmed(records.payload #>> lines.unit_path)) = 'GiB-month'
                 then {{ var('max_storage_gib') }}
         end as max_capacity
     from days

@@ -31,7 +31,7 @@ capacity as (
         cast(null as text) as resource_name,
         jsonb_strip_nulls(jsonb_build_object('topics', projects.topics, 'attributes', projects.attributes)) as labels,
         component.product_ref,
-        {{ bytes_to_gib('component.bytes') }} as capacity,
+        finops.bytes_to_gib(component.bytes) as capacity,
         'GiB-month' as unit,
         projects.statistics_text as capacity_text,
         {{ var('max_storage_gib') }} as max_capacity

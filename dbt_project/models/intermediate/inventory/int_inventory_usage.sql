@@ -63,9 +63,9 @@ usage as (
         resource_name,
         labels,
         product_ref,
-        {{ day_share(
-            'capacity', '(usage_date - period + 1)', "(cast(period + interval '1 month' as date) - period)"
-        ) }} as quantity,
+        finops.day_share(
+            capacity, usage_date - period + 1, cast(period + interval '1 month' as date) - period
+        ) as quantity,
         unit,
         case
             when has_conflict then 'CONFLICTING_RECORD'

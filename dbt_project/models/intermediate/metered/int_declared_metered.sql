@@ -32,15 +32,15 @@ spread as (
         records.record_id,
         records.record_hash,
         lines.line_number,
-        {{ to_date_utc("(records.payload #>> lines.date_path)") }} as stated_date,
+        finops.to_date_utc(records.payload #>> lines.date_path) as stated_date,
         lines.date_path is not null as has_date,
-        {{ trimmed("records.payload #>> lines.application_path") }} as application_code,
+        finops.trimmed(records.payload #>> lines.application_path) as application_code,
         records.payload #>> lines.sub_account_path as sub_account_id,
         records.payload #>> lines.resource_path as resource_id,
         records.payload #>> lines.resource_name_path as resource_name,
-        coalesce(lines.product_id, {{ trimmed("records.payload #>> lines.product_path") }}) as product_ref,
-        {{ to_numeric("(records.payload #>> lines.quantity_path)") }} * lines.factor as quantity,
-        coalesce(lines.unit, {{ trimmed("records.payload #>> lines.unit_path") }}) as unit,
+        coalesce(lines.product_id, finops.trimmed(records.payload #>> lines.product_path)) as product_ref,
+        finops.to_numeric(records.payload #>> lines.quantity_path) * lines.factor as quantity,
+        coalesce(lines.unit, finops.trimmed(records.payload #>> lines.unit_path)) as unit,
         records.payload #>> lines.quantity_path as quantity_text
     from windows
     inner join records
@@ -77,7 +77,7 @@ metered as (
         resource_name,
         cast('{}' as jsonb) as labels,
         product_ref,
-        {{ day_share('quantity', 'day_number', 'day_count') }} as quantity,
+        finops.day_share(quantity, day_number, day_count) as quantity,
         unit,
         quantity_text
     from spread

@@ -64,7 +64,7 @@ metered as (
         cast(null as text) as resource_name,
         jsonb_strip_nulls(jsonb_build_object('topics', topics)) as labels,
         'gitlab.ci_minute' as product_ref,
-        {{ day_share('minutes', 'day_number', 'day_count') }} as quantity,
+        finops.day_share(minutes, day_number, day_count) as quantity,
         'minute' as unit,
         minutes_text as quantity_text
     from spread

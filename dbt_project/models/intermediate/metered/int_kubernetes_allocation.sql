@@ -42,8 +42,8 @@ metered as (
     cross join lateral (
         values
         ('kubernetes.cpu_core_hour', allocations.cpu_core_hours, 'vCPU-hour'),
-        ('kubernetes.ram_gib_hour', {{ bytes_to_gib('allocations.ram_byte_hours') }}, 'GiB-hour'),
-        ('kubernetes.pv_gib_hour', {{ bytes_to_gib('allocations.pv_byte_hours') }}, 'GiB-hour')
+        ('kubernetes.ram_gib_hour', finops.bytes_to_gib(allocations.ram_byte_hours), 'GiB-hour'),
+        ('kubernetes.pv_gib_hour', finops.bytes_to_gib(allocations.pv_byte_hours), 'GiB-hour')
     ) as component (product_ref, quantity, unit)
 
 )

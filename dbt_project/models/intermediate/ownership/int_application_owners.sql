@@ -73,7 +73,7 @@ decided as (
         days.code_key,
         days.day,
         lower(coalesce(
-            {{ group_of('said.owner_ref') }}, dated.group_id, seeded.group_id, {{ group_of('first_said.owner_ref') }}
+            finops.group_of(said.owner_ref), dated.group_id, seeded.group_id, finops.group_of(first_said.owner_ref)
         )) as group_key
     from days
     left join said on days.code_key = said.code_key and days.day >= said.valid_from

@@ -106,7 +106,7 @@ with_children as (
         listed.number,
         listed.window_date,
         listed.next_date,
-        {{ entity_ref('child.ref', 'group', 'listed.namespace') }} as entity_ref,
+        finops.entity_ref(child.ref, 'group', listed.namespace) as entity_ref,
         cast(null as text) as kind,
         cast(null as text) as application_code,
         cast(null as text) as entity_name,

@@ -20,9 +20,9 @@ seeded as (
 listed as (
 
     select
-        {{ group_of('entity_ref') }} as group_key,
+        finops.group_of(entity_ref) as group_key,
         (array_agg(coalesce(title, entity_name) order by changed_on desc) filter (where is_present))[1] as group_name,
-        (array_agg({{ group_of('parent_ref') }} order by changed_on desc) filter (where is_present))[1] as parent_key,
+        (array_agg(finops.group_of(parent_ref) order by changed_on desc) filter (where is_present))[1] as parent_key,
         case when not (array_agg(is_present order by changed_on desc))[1] then max(changed_on) end as left_on
     from history
     where starts_with(entity_ref, 'group:')
@@ -37,7 +37,7 @@ keys as (
     select parent_key as group_key from listed
     where parent_key is not null
     union
-    select {{ group_of('owner_ref') }} as group_key from said
+    select finops.group_of(owner_ref) as group_key from said
     where owner_ref is not null
     union
     select lower(group_id) as group_key from seeded

@@ -7,7 +7,7 @@ with fx_rates as (
 
 ),
 
-dated as (
+known as (
 
     select
         from_currency,
@@ -21,14 +21,14 @@ dated as (
 rates as (
 
     select
-        dated.from_currency,
+        known.from_currency,
         cast(months.period as date) as period,
-        dated.rate,
-        cast(months.period as date) > dated.period as is_assumed
-    from dated
+        known.rate,
+        cast(months.period as date) > known.period as is_assumed
+    from known
     cross join lateral generate_series(
-        cast(dated.period as timestamp),
-        coalesce(cast(dated.next_period as timestamp), dated.period + interval '10 years') - interval '1 month',
+        cast(known.period as timestamp),
+        coalesce(cast(known.next_period as timestamp), known.period + interval '10 years') - interval '1 month',
         interval '1 month'
     ) as months (period)
 

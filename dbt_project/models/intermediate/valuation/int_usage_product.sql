@@ -41,10 +41,10 @@ catalogued as (
         case
             when products.product_id is not null or not mapped.is_billed then mapped.catalogue_ref
             else
-                {{ name_slug("coalesce(mapped.provider_name, 'unknown')") }} || '.'
-                || {{ name_slug(
-                    "coalesce(mapped.service_name, lower(nullif(mapped.charge_category, 'Usage')), 'unknown')"
-                ) }}
+                finops.name_slug(coalesce(mapped.provider_name, 'unknown')) || '.'
+                || finops.name_slug(
+                    coalesce(mapped.service_name, lower(nullif(mapped.charge_category, 'Usage')), 'unknown')
+                )
         end as product_id,
         case
             when products.product_id is not null then products.family

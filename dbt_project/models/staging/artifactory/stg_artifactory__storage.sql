@@ -11,14 +11,14 @@ select
     repository."projectKey" as project_key,
 
     -- how much: bytes where this version of Artifactory gives them, else the text, "59.77 GB"
-    {{ to_numeric('repository."usedSpaceInBytes"') }} as used_bytes,
-    {{ to_numeric("substring(replace(repository.\"usedSpace\", ',', '') from '^\\s*(-?[0-9.]+)')") }} as used_value,
+    finops.to_numeric(repository."usedSpaceInBytes") as used_bytes,
+    finops.to_numeric(substring(replace(repository."usedSpace", ',', '') from '^\s*(-?[0-9.]+)')) as used_value,
     lower(substring(repository."usedSpace" from '([A-Za-z]+)\s*(\(.*)?$')) as used_unit,
     coalesce(repository."usedSpaceInBytes", repository."usedSpace") as used_text,
 
     -- how much of all repositories together is shared: what is on disk, and what it would be without sharing
-    {{ artifactory_gib("repository.\"binariesSummary\" ->> 'binariesSize'") }} as binaries_gib,
-    {{ artifactory_gib("repository.\"binariesSummary\" ->> 'artifactsSize'") }} as artifacts_gib,
+    finops.artifactory_gib(repository."binariesSummary" ->> 'binariesSize') as binaries_gib,
+    finops.artifactory_gib(repository."binariesSummary" ->> 'artifactsSize') as artifacts_gib,
     cast(repository."binariesSummary" as text) as binaries_text
 from {{ source('raw_native', 'artifactory_storage') }} as source
 cross join lateral json_to_record(source.payload) as repository (

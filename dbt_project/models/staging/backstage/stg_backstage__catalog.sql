@@ -11,15 +11,15 @@ select
     lower(entity.kind || ':' || entity.namespace || '/' || entity.name) as entity_ref,
     entity.name as entity_name,
     coalesce(
-        {{ trimmed("entity.spec -> 'profile' ->> 'displayName'") }}, {{ trimmed("entity.metadata ->> 'title'") }}
+        finops.trimmed(entity.spec -> 'profile' ->> 'displayName'), finops.trimmed(entity.metadata ->> 'title')
     ) as title,
-    {{ trimmed("entity.metadata -> 'annotations' ->> '" ~ var('backstage_application_annotation') ~ "'") }}
+    finops.trimmed(entity.metadata -> 'annotations' ->> '{{ var("backstage_application_annotation") }}')
         as annotated_code,
 
     -- whose
-    {{ entity_ref(trimmed("entity.spec ->> 'owner'"), 'group', 'entity.namespace') }} as owner_ref,
-    {{ entity_ref(trimmed("entity.spec ->> 'system'"), 'system', 'entity.namespace') }} as system_ref,
-    {{ entity_ref(trimmed("entity.spec ->> 'parent'"), 'group', 'entity.namespace') }} as parent_ref,
+    finops.entity_ref(finops.trimmed(entity.spec ->> 'owner'), 'group', entity.namespace) as owner_ref,
+    finops.entity_ref(finops.trimmed(entity.spec ->> 'system'), 'system', entity.namespace) as system_ref,
+    finops.entity_ref(finops.trimmed(entity.spec ->> 'parent'), 'group', entity.namespace) as parent_ref,
     case json_typeof(entity.spec -> 'children') when 'array' then entity.spec -> 'children' end as children
 from {{ source('raw_reference', 'backstage_catalog') }} as source
 cross join lateral (
@@ -27,8 +27,8 @@ cross join lateral (
         fields.kind,
         fields.metadata,
         fields.spec,
-        {{ trimmed("fields.metadata ->> 'name'") }} as name,
-        lower(coalesce({{ trimmed("fields.metadata ->> 'namespace'") }}, 'default')) as namespace
+        finops.trimmed(fields.metadata ->> 'name') as name,
+        lower(coalesce(finops.trimmed(fields.metadata ->> 'namespace'), 'default')) as namespace
     from json_to_record(source.payload) as fields (
         kind text,
         metadata json,

@@ -16,11 +16,11 @@ select
     point.document #>> '{metadata,name}' as resource_name,
 
     -- when
-    {{ to_utc("coalesce(source.payload #>> '{period,begin}', source.payload ->> 'begin')") }} as usage_started_at,
+    finops.to_utc(coalesce(source.payload #>> '{period,begin}', source.payload ->> 'begin')) as usage_started_at,
 
     -- how much
     point.document #>> '{vol,unit}' as unit,
-    {{ to_numeric("coalesce(point.document #>> '{vol,qty}', source.payload ->> 'qty')") }} as quantity,
+    finops.to_numeric(coalesce(point.document #>> '{vol,qty}', source.payload ->> 'qty')) as quantity,
     coalesce(point.document #>> '{vol,qty}', source.payload ->> 'qty') as quantity_text,
     source.payload ->> 'qty' is not null as is_summary
 from {{ source('raw_private_cloud', 'cloudkitty_usage') }} as source

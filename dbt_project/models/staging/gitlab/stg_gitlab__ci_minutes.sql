@@ -8,15 +8,19 @@ select
 
     -- who
     source.payload #>> '{project,fullPath}' as project_path,
-    {{ gitlab_namespace("source.payload #>> '{project,fullPath}'") }} as namespace_path,
+    -- the path without its last part
+    nullif(regexp_replace(source.payload #>> '{project,fullPath}', '/?[^/]*$', ''), '') as namespace_path,
     topics.topic_application,
     topics.topics,
 
     -- when: the month that GitLab says, not the one that was asked for
-    {{ to_date_utc("source.payload ->> 'monthIso8601'") }} as month_date,
+    finops.to_date_utc(source.payload ->> 'monthIso8601') as month_date,
 
     -- how much
-    {{ to_numeric("source.payload ->> 'minutes'") }} as minutes,
+    finops.to_numeric(source.payload ->> 'minutes') as minutes,
     source.payload ->> 'minutes' as minutes_text
 from {{ source('raw_native', 'gitlab_ci_minutes') }} as source
-cross join lateral ({{ gitlab_topics("source.payload #> '{project,topics}'") }}) as topics
+cross join
+    lateral finops.gitlab_topics(
+        source.payload #> '{project,topics}', '{{ var("gitlab_application_topic_prefix") }}'
+    ) as topics

@@ -1,4 +1,3 @@
-{% set size = "case when project.statistics is not null then coalesce(project.statistics ->> '%s', '0') end" -%}
 select
     -- where it comes from
     source.source,
@@ -17,15 +16,15 @@ select
 
     -- how much, in bytes: a kind that GitLab does not count is none, one that is not a number stays unknown;
     -- storage_size is not the sum of its parts, and is not read
-    {{ to_numeric("project.statistics ->> 'repository_size'") }} as repository_bytes,
-    {{ to_numeric(size % 'wiki_size') }} as wiki_bytes,
-    {{ to_numeric(size % 'snippets_size') }} as snippets_bytes,
-    {{ to_numeric(size % 'uploads_size') }} as uploads_bytes,
-    {{ to_numeric(size % 'lfs_objects_size') }} as lfs_bytes,
-    {{ to_numeric(size % 'job_artifacts_size') }} as job_artifacts_bytes,
-    {{ to_numeric(size % 'pipeline_artifacts_size') }} as pipeline_artifacts_bytes,
-    {{ to_numeric(size % 'packages_size') }} as packages_bytes,
-    {{ to_numeric(size % 'container_registry_size') }} as registry_bytes,
+    finops.to_numeric(project.statistics ->> 'repository_size') as repository_bytes,
+    finops.gitlab_bytes(project.statistics, 'wiki_size') as wiki_bytes,
+    finops.gitlab_bytes(project.statistics, 'snippets_size') as snippets_bytes,
+    finops.gitlab_bytes(project.statistics, 'uploads_size') as uploads_bytes,
+    finops.gitlab_bytes(project.statistics, 'lfs_objects_size') as lfs_bytes,
+    finops.gitlab_bytes(project.statistics, 'job_artifacts_size') as job_artifacts_bytes,
+    finops.gitlab_bytes(project.statistics, 'pipeline_artifacts_size') as pipeline_artifacts_bytes,
+    finops.gitlab_bytes(project.statistics, 'packages_size') as packages_bytes,
+    finops.gitlab_bytes(project.statistics, 'container_registry_size') as registry_bytes,
     cast(project.statistics as text) as statistics_text
 from {{ source('raw_native', 'gitlab_storage') }} as source
 cross join
@@ -42,11 +41,11 @@ cross join
         select
             jsonb_object_agg(attribute.key, coalesce(attribute.value, '')) filter (where attribute.key is not null)
                 as attributes,
-            min({{ trimmed('attribute.value') }}) filter (
-                where lower({{ trimmed('attribute.key') }}) = '{{ var("gitlab_application_attribute") | lower }}'
+            min(finops.trimmed(attribute.value)) filter (
+                where lower(finops.trimmed(attribute.key)) = '{{ var("gitlab_application_attribute") | lower }}'
             ) as attribute_application
         from json_to_recordset(
             case json_typeof(project.custom_attributes) when 'array' then project.custom_attributes end
         ) as attribute (key text, value text)
     ) as attributes
-cross join lateral ({{ gitlab_topics('project.topics') }}) as topics
+cross join lateral finops.gitlab_topics(project.topics, '{{ var("gitlab_application_topic_prefix") }}') as topics

@@ -12,12 +12,12 @@ select
     allocation.properties ->> 'namespace' as namespace,
 
     -- when
-    {{ to_utc("allocation.usage_window ->> 'start'") }} as usage_started_at,
+    finops.to_utc(allocation.usage_window ->> 'start') as usage_started_at,
 
     -- how much
-    {{ to_numeric('allocation."cpuCoreHours"') }} as cpu_core_hours,
-    {{ to_numeric('allocation."ramByteHours"') }} as ram_byte_hours,
-    {{ to_numeric('coalesce(allocation."pvByteHours", \'0\')') }} as pv_byte_hours,
+    finops.to_numeric(allocation."cpuCoreHours") as cpu_core_hours,
+    finops.to_numeric(allocation."ramByteHours") as ram_byte_hours,
+    finops.to_numeric(coalesce(allocation."pvByteHours", '0')) as pv_byte_hours,
     concat_ws(' ', allocation."cpuCoreHours", allocation."ramByteHours", allocation."pvByteHours") as usage_text
 from {{ source('raw_private_cloud', 'kubernetes_allocation') }} as source
 cross join lateral (

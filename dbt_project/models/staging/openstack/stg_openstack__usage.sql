@@ -12,10 +12,10 @@ select
     server.name as server_name,
 
     -- how much: Nova counts the hours inside the window that was asked for
-    {{ to_numeric('server.hours') }} as hours,
-    {{ to_numeric('server.vcpus') }} as vcpus,
-    {{ to_numeric('server.memory_mb') }} as memory_mib,
-    {{ to_numeric('server.local_gb') }} as local_gib,
+    finops.to_numeric(server.hours) as hours,
+    finops.to_numeric(server.vcpus) as vcpus,
+    finops.to_numeric(server.memory_mb) as memory_mib,
+    finops.to_numeric(server.local_gb) as local_gib,
     concat_ws(' ', server.hours, server.vcpus, server.memory_mb, server.local_gb) as usage_text
 from {{ source('raw_private_cloud', 'openstack_usage') }} as source
 cross join lateral json_to_record(source.payload) as server (
