@@ -1,6 +1,6 @@
 -- From the first snapshot that names an application, the catalog says who owns it; before that, the reference data; if
 -- that does not know it, the first owner that the catalog named stands in. What left keeps its last owner.
-with said as (
+with catalog as (
 
     select * from {{ ref('int_catalog_applications') }}
     where is_present
@@ -13,13 +13,13 @@ applications as (
 
 ),
 
-seeded as (
+reference as (
 
     select * from {{ ref('applications') }}
 
 ),
 
-dated as (
+reference_owners as (
 
     select * from {{ ref('application_owners') }}
 
@@ -41,27 +41,23 @@ days as (
     select
         code_key,
         valid_from as day
-    from said
+    from catalog
     union
     select
-        upper(application_id) as code_key,
-        valid_from as day
-    from dated
-    union
-    select
-        upper(application_id) as code_key,
-        valid_to as day
-    from dated
-    where valid_to is not null
+        upper(reference_owners.application_id) as code_key,
+        changes.day
+    from reference_owners
+    cross join unnest(array[reference_owners.valid_from, reference_owners.valid_to]) as changes (day)
+    where changes.day is not null
 
 ),
 
-first_said as (
+first_catalog_owners as (
 
     select distinct on (code_key)
         code_key,
         owner_ref
-    from said
+    from catalog
     where owner_ref is not null
     order by code_key, valid_from
 
@@ -73,18 +69,19 @@ decided as (
         days.code_key,
         days.day,
         lower(coalesce(
-            finops.group_of(said.owner_ref), dated.group_id, seeded.group_id, finops.group_of(first_said.owner_ref)
+            finops.group_of(catalog.owner_ref), reference_owners.group_id, reference.group_id,
+            finops.group_of(first_catalog_owners.owner_ref)
         )) as group_key
     from days
-    left join said on days.code_key = said.code_key and days.day >= said.valid_from
-    left join dated
+    left join catalog on days.code_key = catalog.code_key and days.day >= catalog.valid_from
+    left join reference_owners
         on
-            days.code_key = upper(dated.application_id)
-            and days.day >= dated.valid_from
-            and (dated.valid_to is null or days.day < dated.valid_to)
-    left join seeded on days.code_key = upper(seeded.application_id)
-    left join first_said on days.code_key = first_said.code_key
-    order by days.code_key asc, days.day asc, said.valid_from desc nulls last
+            days.code_key = upper(reference_owners.application_id)
+            and days.day >= reference_owners.valid_from
+            and (reference_owners.valid_to is null or days.day < reference_owners.valid_to)
+    left join reference on days.code_key = upper(reference.application_id)
+    left join first_catalog_owners on days.code_key = first_catalog_owners.code_key
+    order by days.code_key asc, days.day asc, catalog.valid_from desc nulls last
 
 ),
 

@@ -1,11 +1,11 @@
 -- The catalog wins for what it knows, the reference data fills in the rest. Who left is still known.
-with said as (
+with catalog as (
 
     select * from {{ ref('int_catalog_applications') }}
 
 ),
 
-seeded as (
+reference as (
 
     select * from {{ ref('applications') }}
 
@@ -22,7 +22,7 @@ catalogued as (
         (array_agg(entity_ref order by valid_from desc) filter (where is_present))[1] as entity_ref,
         (array_agg(system_ref order by valid_from desc) filter (where is_present))[1] as system_ref,
         case when not (array_agg(is_present order by valid_from desc))[1] then max(valid_from) end as left_on
-    from said
+    from catalog
     group by code_key
 
 ),
@@ -30,14 +30,14 @@ catalogued as (
 applications as (
 
     select
-        coalesce(seeded.application_id, catalogued.application_code) as application_id,
-        coalesce(catalogued.title, seeded.application_name, catalogued.entity_name) as application_name,
+        coalesce(reference.application_id, catalogued.application_code) as application_id,
+        coalesce(catalogued.title, reference.application_name, catalogued.entity_name) as application_name,
         catalogued.entity_ref,
         catalogued.system_ref,
         catalogued.left_on is null as is_active,
         catalogued.left_on
     from catalogued
-    full outer join seeded on catalogued.code_key = upper(seeded.application_id)
+    full outer join reference on catalogued.code_key = upper(reference.application_id)
 
 )
 

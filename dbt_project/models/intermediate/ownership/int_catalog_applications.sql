@@ -47,7 +47,7 @@ days as (
 
 ),
 
-said as (
+chosen as (
 
     select distinct on (days.code_key, days.valid_from)
         days.code_key,
@@ -71,4 +71,4 @@ said as (
 
 )
 
-select * from said
+select * from chosen

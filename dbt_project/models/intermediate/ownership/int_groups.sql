@@ -5,19 +5,19 @@ with history as (
 
 ),
 
-said as (
+catalog_applications as (
 
     select * from {{ ref('int_catalog_applications') }}
 
 ),
 
-seeded as (
+reference as (
 
     select * from {{ ref('groups') }}
 
 ),
 
-listed as (
+catalog_groups as (
 
     select
         finops.group_of(entity_ref) as group_key,
@@ -32,30 +32,30 @@ listed as (
 
 keys as (
 
-    select group_key from listed
+    select group_key from catalog_groups
     union
-    select parent_key as group_key from listed
+    select parent_key as group_key from catalog_groups
     where parent_key is not null
     union
-    select finops.group_of(owner_ref) as group_key from said
+    select finops.group_of(owner_ref) as group_key from catalog_applications
     where owner_ref is not null
     union
-    select lower(group_id) as group_key from seeded
+    select lower(group_id) as group_key from reference
 
 ),
 
 groups as (
 
     select
-        coalesce(seeded.group_id, keys.group_key) as group_id,
-        coalesce(listed.group_name, seeded.group_name, keys.group_key) as group_name,
-        coalesce(parents.group_id, listed.parent_key) as parent_group_id,
-        listed.left_on is null as is_active,
-        listed.left_on
+        coalesce(reference.group_id, keys.group_key) as group_id,
+        coalesce(catalog_groups.group_name, reference.group_name, keys.group_key) as group_name,
+        coalesce(parents.group_id, catalog_groups.parent_key) as parent_group_id,
+        catalog_groups.left_on is null as is_active,
+        catalog_groups.left_on
     from keys
-    left join listed on keys.group_key = listed.group_key
-    left join seeded on keys.group_key = lower(seeded.group_id)
-    left join seeded as parents on listed.parent_key = lower(parents.group_id)
+    left join catalog_groups on keys.group_key = catalog_groups.group_key
+    left join reference on keys.group_key = lower(reference.group_id)
+    left join reference as parents on catalog_groups.parent_key = lower(parents.group_id)
 
 )
 

@@ -1,0 +1,76 @@
+-- What holds for a published (source, month) whatever its lines look up: rules, declarations, settings.
+{% set settings = [
+    'rules of 2026-11', var('reporting_currency'), var('focus_cost_column'), var('application_tag_keys') | join(','),
+    var('snapshot_gap_days'), var('gitlab_application_attribute'), var('gitlab_application_topic_prefix'),
+    var('artifactory_deduplicate'), var('cube_application_member'), var('cube_quantity_member'),
+    var('max_vm_ram_gib'), var('max_ram_gib_per_vcpu'), var('max_storage_gib')
+] -%}
+with published as (
+
+    select
+        source,
+        period,
+        cast(period + interval '1 month' as date) as end_date
+    from {{ source('finops', 'etl_published') }}
+
+),
+
+application_rules as (
+
+    select * from {{ ref('application_rules') }}
+
+),
+
+declared_lines as (
+
+    select * from {{ source('finops', 'etl_declared_lines') }}
+
+),
+
+tax_apart as (
+
+    select * from {{ source('finops', 'etl_tax_apart') }}
+
+),
+
+answers as (
+
+    select
+        published.source,
+        published.period,
+        cast(json_build_array(
+            'rule', rules.rule_id, rules.field, rules.match_type, rules.pattern, rules.application_id, rules.priority,
+            greatest(rules.valid_from, published.period), least(rules.valid_to, published.end_date)
+        ) as text) as answer
+    from published
+    inner join application_rules as rules
+        on
+            (
+                rules.source is null
+                or published.source = rules.source
+                or starts_with(published.source, rules.source || '.')
+            )
+            and published.end_date > rules.valid_from
+            and (rules.valid_to is null or published.period < rules.valid_to)
+
+    union all
+
+    select
+        published.source,
+        published.period,
+        cast(row_to_json(declared_lines) as text) as answer
+    from published
+    inner join declared_lines on published.source = declared_lines.source
+
+    union all
+
+    select
+        published.source,
+        published.period,
+        cast(json_build_array('{{ settings | join(" ") | replace("'", "''") }}', tax_apart.source) as text) as answer
+    from published
+    left join tax_apart on published.source = tax_apart.source
+
+)
+
+select * from answers
