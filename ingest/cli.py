@@ -28,7 +28,7 @@ from finops.ingest.telemetry.progress import Progress
 
 
 class Commands(click.Group):
-    """Ends on an error with one line on stderr and the error's exit code; with --debug, on the traceback."""
+    """Prints an error as one line and exits with its code; with --debug, raises it."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 whatever the command returns
         """Run the command."""
@@ -60,11 +60,11 @@ def cli(debug: bool) -> None:  # noqa: FBT001 one flag of the group
     Example: finops nightly --period 2026-09
     """
     signal.signal(signal.SIGTERM, _terminate)
-    logging.getLogger("dlt").disabled = not debug  # it would write its own lines between ours
+    logging.getLogger("dlt").disabled = not debug  # its own lines are not in our format
 
 
 def _terminate(*_: object) -> NoReturn:
-    """Leave through the doors of an error, so that the run is closed as FAILED; a second signal changes nothing."""
+    """Raise, so that the run is closed as FAILED; ignore further signals."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
 
@@ -196,7 +196,7 @@ def serve_schedule_command() -> None:
 
     Example: finops serve-schedule  (with SCHEDULE__CRON='30 2 * * *' and SCHEDULE__TIMEZONE=Europe/Paris)
     """
-    configuration.load()  # a mistake in it is told now, not at night
+    configuration.load()  # report its mistakes now, not at night
     NightlyScheduler(configuration.schedule(), Progress(configuration.known_secrets())).serve()
 
 
@@ -288,7 +288,7 @@ def docs_serve_command(host: str, port: int) -> None:
 
 
 def _settings_for(names: tuple[str, ...]) -> configuration.Settings:
-    """The configuration, in which each of these sources is set."""
+    """Read the configuration; refuse names of sources that are not configured."""
     settings = configuration.load()
     known = [configured.source.name for configured in settings.sources]
     for name in names:

@@ -1,4 +1,4 @@
-"""PostgreSQL, through libpq's own variables: the loader, dbt's profile and the API read the same ones."""
+"""Connect to PostgreSQL by libpq's variables, as dbt's profile and the API do, and create the loader's tables."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ SCHEMA_PARTS = (
 )
 OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid
 
-# A run's session holds its lock, and says nothing while a source is read: a firewall that forgets silent connections
-# would free it.
+# A run's session holds its lock and is silent while a source is read: without keepalives, a firewall could drop it.
 OPTIONS = make_conninfo(connect_timeout=10, application_name="finops", keepalives_idle=60, keepalives_interval=10)
 
-# Readers queue behind whoever asks for a table to change it. So stage 0 asks for a moment only, and asks again.
+# Readers queue behind a session that waits to change a table. So stage 0 waits for a moment only, and tries again.
 LOCK_TIMEOUT = "20s"
 SCHEMA_ATTEMPTS = 40
 PAUSE = 0.5  # seconds between them
@@ -61,7 +60,7 @@ Connection = psycopg.Connection[dict[str, object]]
 
 
 def connect() -> Connection:
-    """A connection in autocommit mode, rows as dictionaries.
+    """Connect in autocommit mode, with rows as dictionaries.
 
     Raises:
         ConfigurationError: when the libpq variables are not set.
@@ -94,12 +93,12 @@ def connect_ready() -> Iterator[Connection]:
 
 
 def exists(connection: Connection, relation: str) -> bool:
-    """Whether a table or a view is there."""
+    """Return whether a table or view exists."""
     return connection.execute("select to_regclass(%s) as found", (relation,)).fetchone() != {"found": None}
 
 
 def prepare(connection: Connection) -> None:
-    """Create what the loader owns, where it is missing.
+    """Create the loader's schemas, tables and functions, or update them to this version.
 
     Raises:
         FinopsError: when the server is too old, or the role may not create schemas.
@@ -149,7 +148,7 @@ def _schema() -> bytes:
 
 
 def _is_prepared(connection: Connection) -> bool:
-    """Whether the schema is this version's and the API's role, if any, may use it: then nothing has to be locked."""
+    """Return whether the tables are this version's and the API's role has its rights: then nothing is locked."""
     try:
         row = connection.execute(PREPARED, (_version(),)).fetchone()
     except psycopg.errors.UndefinedTable:
@@ -158,6 +157,6 @@ def _is_prepared(connection: Connection) -> bool:
 
 
 def users(connection: Connection) -> str:
-    """Who holds locks on the loader's tables, in words."""
+    """Describe the sessions that hold locks on the loader's tables."""
     rows = connection.execute(USERS).fetchall()
-    return "; ".join(str(row["who"]) for row in rows) or "whoever it was is gone"
+    return "; ".join(str(row["who"]) for row in rows) or "a session that has ended"

@@ -1,1 +1,1 @@
-"""`finops doctor`: what a nightly needs, checked."""
+"""`finops doctor`: check everything that a nightly needs."""

@@ -1,4 +1,4 @@
-"""What the doctor sees of PostgreSQL: whether it answers, and whether this role may do there what a nightly does."""
+"""The doctor's checks of PostgreSQL: connection, version, clock, rights and lock."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ LOCK_HOLDERS = """
 
 
 def examine() -> Iterator[Finding]:
-    """Everything of PostgreSQL."""
+    """Check the server, this role's rights, and whether a run holds the lock."""
     with connect() as connection, connection.cursor(row_factory=class_row(Finding)) as cursor:
         try:
             yield from _server(connection)
@@ -83,7 +83,7 @@ def examine() -> Iterator[Finding]:
 
 
 def _server(connection: Connection) -> Iterator[Finding]:
-    """Its version, its size, whether the way there is encrypted, and its clock."""
+    """Check the version, the encryption of the connection, and the clock."""
     info, asked_at = connection.info, datetime.now(UTC)
     with connection.cursor(row_factory=tuple_row) as cursor:
         [(version, size, zone, now)] = cursor.execute(SERVER).fetchall()

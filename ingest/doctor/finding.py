@@ -1,4 +1,4 @@
-"""What the doctor finds: one line a check, with what to do where it is not well."""
+"""A finding of the doctor: one line, with a remedy if something is wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOTED_SKEW, WORST_SKEW = timedelta(seconds=30), timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Finding:
-    """A line: `✓` well; `!` a warning, a nightly may well succeed; `✗` a problem, a nightly or a part of it fails."""
+    """One line of the report: `✓` good; `!` a warning; `✗` a problem that makes a nightly, or a part of it, fail."""
 
     sign: str
     what: str
@@ -24,7 +24,7 @@ class Finding:
 
 
 def clock(what: str, skew: timedelta | None) -> list[Finding]:
-    """A finding where another clock differs from ours; `skew`: by how much it is ahead, None where it is unknown."""
+    """Return a finding if another clock differs from ours; `skew`: how far it is ahead, None if unknown."""
     if skew is None or abs(skew) < NOTED_SKEW:
         return []
     direction = "ahead of" if skew > timedelta() else "behind"

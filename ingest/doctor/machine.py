@@ -1,4 +1,4 @@
-"""What the doctor sees on this machine: versions, configuration, dbt's project and reference data, disk, exports."""
+"""The doctor's checks of this machine: packages, disk, configuration, exports, dbt project and reference data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Rows = list[dict[str, str]]
 
 
 def packages() -> Iterator[Finding]:
-    """Whether each dependency of the module is installed, in a version that it allows."""
+    """Check that each dependency is installed in a version that the module allows."""
     wrong = []
     for text in requires("finops-module") or []:
         requirement = Requirement(text)
@@ -59,7 +59,7 @@ def packages() -> Iterator[Finding]:
 
 
 def disk() -> Iterator[Finding]:
-    """Whether the temporary folder can be written and has room."""
+    """Check that the temporary folder is writable and has room."""
     folder = tempfile.gettempdir()
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -77,7 +77,7 @@ def disk() -> Iterator[Finding]:
 
 
 def files() -> Iterator[Finding]:
-    """Whether the files in `.dlt` can be read, and the secrets by nobody else."""
+    """Check that the files in `.dlt` are readable, and that no other user can read the secrets."""
     if problem := reading.unreadable():
         remedy = "correct that file: nothing of any can be read until then"
         yield Finding(BAD, "configuration files", problem, remedy)
@@ -90,7 +90,7 @@ def files() -> Iterator[Finding]:
 
 
 def schedule() -> Iterator[Finding]:
-    """When `finops serve-schedule` would begin next."""
+    """Check the schedule, and report when `finops serve-schedule` would start the next nightly."""
     schedule = settings.schedule()
     times = trigger(schedule.cron, schedule.timezone)
     at = times.get_next_fire_time(None, datetime.now(times.timezone)).astimezone(UTC)
@@ -99,7 +99,7 @@ def schedule() -> Iterator[Finding]:
 
 
 def metrics() -> Iterator[Finding]:
-    """Whether the metrics of a run can go where they should."""
+    """Check that the metrics file can be written and the Pushgateway is reachable."""
     exports = settings.exports()
     if exports.textfile:
         folder = exports.textfile.resolve().parent
@@ -113,7 +113,7 @@ def metrics() -> Iterator[Finding]:
 
 
 def traces() -> Iterator[Finding]:
-    """Whether the traces of a run can go where they should."""
+    """Check that the receiver of traces is reachable and OpenTelemetry is installed."""
     if endpoint := traces_export.endpoint():
         yield _reached("traces", endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT")
         if find_spec("opentelemetry.exporter") is None:
@@ -121,7 +121,7 @@ def traces() -> Iterator[Finding]:
 
 
 def _reached(what: str, address: str, setting: str) -> Finding:
-    """Only reachability is checked; authentication shows on the first export."""
+    """Check reachability only; authentication shows on the first export."""
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -133,7 +133,7 @@ def _reached(what: str, address: str, setting: str) -> Finding:
 
 
 def project() -> Iterator[Finding]:
-    """What dbt's tests would stop the run for, what would be rejected tonight, and whether dbt reads the project."""
+    """Check the prices in the project's seeds, and that dbt can parse the project."""
     folder = settings.dbt_project()
     try:
         yield from _prices(_rows(folder, "prices"), _rows(folder, "products"))
@@ -143,7 +143,7 @@ def project() -> Iterator[Finding]:
     except KeyError as error:
         yield Finding(BAD, "reference data", f"a seed of {folder} has no column {error}", "see its _seeds.yml")
     if not os.environ.get("PGUSER"):
-        return  # dbt's profile can't be read without
+        return  # dbt cannot read its profile without it
     own = (folder / "profiles.yml").exists()
     profile = "its own profiles.yml" if own else "the example profile (libpq's variables)"
     found = f"{folder} with {profile}"
@@ -161,14 +161,17 @@ def _rows(folder: Path, seed: str) -> Rows:
 
 
 def _prices(prices: Rows, products: Rows) -> Iterator[Finding]:
-    """Products with two prices on one day, or none today; dates are compared as texts, which ISO 8601 allows."""
+    """Report products with two prices on one day, and products without a price today.
+
+    ISO 8601 dates are compared as text.
+    """
     day = today().isoformat()
     spans = sorted((row["product_id"], row["valid_from"], row["valid_to"] or DAY_OF_NO_END) for row in prices)
     priced = {product for product, first, end in spans if first <= day < end}
     overlapping = {
         product for (product, _, end), (following, first, _) in pairwise(spans) if product == following and end > first
     }
-    # a bill brings its costs along
+    # a bill brings its own costs
     charged = {product["product_id"] for product in products if product["domain"] != "public_cloud"}
     if overlapping:
         found = f"two are valid on a day for {_some(overlapping)}"

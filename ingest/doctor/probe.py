@@ -1,4 +1,4 @@
-"""What a source says when it is asked as little as can be: the answer of its `probe`, for the doctor."""
+"""The answer of a source to the smallest request that shows whether it can be read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import timedelta
 
 @dataclass(frozen=True)
 class Probe:
-    """What came.
+    """A source's answer.
 
     Attributes:
-        found: in words.
-        clock_skew: by how much the server's clock is ahead of ours, where it says the time.
-        is_empty: whether it can be read and holds nothing.
+        found: a phrase for the report.
+        clock_skew: how far the server's clock is ahead of ours; None if it sends no time.
+        is_empty: it can be read and holds nothing.
     """
 
     found: str

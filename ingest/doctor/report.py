@@ -1,7 +1,6 @@
-"""`finops doctor`: what a nightly stands on, looked at piece by piece, and what to do where a piece is not well.
+"""`finops doctor`: run every check and print its findings, each problem with a remedy.
 
-It uses the same code as the nightly, with little patience: one attempt, a few seconds. Everything that it prints goes
-through `redact`.
+The checks use the nightly's own code, with one attempt and timeouts of seconds. All output is redacted.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ NEED_NO_SETTINGS = {"packages", "disk", "configuration files", "PostgreSQL"}
 
 
 def examine() -> bool:
-    """Print a line for each finding as it comes; whether nothing is bad."""
+    """Print each finding as it comes; return whether there is no problem."""
     secrets = configuration.known_secrets()
     counts: Counter[str] = Counter()
     for finding in findings():
@@ -49,7 +48,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def findings() -> Iterator[Finding]:
-    """Run every check that the configuration allows; none ends the others."""
+    """Run every check that the configuration allows; an error in one does not stop the others."""
     is_readable = not unreadable()
     for name, check in CHECKS.items():
         if is_readable or name in NEED_NO_SETTINGS:

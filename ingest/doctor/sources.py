@@ -1,4 +1,4 @@
-"""What the doctor sees of the sources: each one that is set is asked as little as can be, by the nightly's own code."""
+"""The doctor's check of the sources: send each configured one the smallest request, by the nightly's own code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROBE_TIMEOUT, DEADLINE = 10, 30  # seconds, at most, of one source
 
 
 def examine() -> Iterator[Finding]:
-    """Every source that is set; what is not is off, and no finding."""
+    """Check every configured source, several at a time."""
     settings = configuration.load()
     limits = settings.limits.model_copy(
         update={

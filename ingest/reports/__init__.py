@@ -1,1 +1,1 @@
-"""What people read of runs, of coverage and of the tables."""
+"""Reports for people: runs, coverage, and the docs of every table."""

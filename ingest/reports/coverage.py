@@ -1,4 +1,4 @@
-"""`finops coverage`: by money, what is known of the cost and what is not, and what to mend first."""
+"""`finops coverage`: how much cost is allocated, estimated and rejected, and what to mend first."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def show(periods: Sequence[Period] | None, limit: int) -> None:
 
 
 def caveats(connection: Connection, run_id: str) -> list[str]:
-    """What whoever reads a run's outcome has to know beside it: days that nobody measured, months that wait.
+    """Return what to know beside a run's outcome: changed costs, months that wait for a reprocess, missing days.
 
-    Days are those of the months that the run is for, as published; none where nothing ever was.
+    Missing days are those of the run's months, as published; none before dbt's first build.
     """
     run = connection.execute(
         "select periods as months, changes, waiting_scopes from finops.etl_runs where run_id = %s", (run_id,)

@@ -1,7 +1,7 @@
 """The docs site for analysts: dbt's own page with its data inside, one HTML file, written or served.
 
-It is read once and kept, so the temporary folder is gone before the first request. The page asks nobody for anything,
-and the policy sent with it holds it to that.
+The page is kept in memory, so the temporary folder is gone before the first request. It loads nothing from elsewhere,
+and the Content-Security-Policy sent with it enforces that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ POLICY = (
 
 
 def build(project: Path, output: Path) -> None:
-    """Write the site to a file, whole or not at all.
+    """Write the site to a file, atomically.
 
     Raises:
         FinopsError: when dbt can't make it, or the file can't be written.
@@ -42,7 +42,7 @@ def build(project: Path, output: Path) -> None:
 
 
 def serve(project: Path, host: str, port: int, say: Callable[[str], None]) -> None:
-    """Serve the site at `/` until the process is told to end.
+    """Serve the site at `/` until the process is stopped.
 
     Raises:
         FinopsError: when dbt can't make it, or the address can't be listened on.
@@ -63,7 +63,7 @@ def serve(project: Path, host: str, port: int, say: Callable[[str], None]) -> No
             self.wfile.write(page)
 
         def log_message(self, *_: object) -> None:
-            """Log nothing: who reads the docs is nobody's business."""
+            """Log nothing: readers of the docs are not tracked."""
 
     try:
         server = ThreadingHTTPServer((host, port), Handler)

@@ -1,4 +1,4 @@
-"""`finops runs`: what the runs did, for a person."""
+"""`finops runs`: list the last runs, or show one."""
 
 from __future__ import annotations
 
@@ -93,10 +93,10 @@ def show(run_id: str) -> None:
 
 
 def notes(run: Mapping[str, object]) -> list[str]:
-    """What to know of a run beside its outcome, from its `changes` and `waiting_scopes`: one sentence each, if any.
+    """Describe a run's `changes` and `waiting_scopes`, in one sentence each if there are any.
 
-    By how much it changed the cost of each month, in the reporting currency; which published months wait, as their
-    reference data has changed.
+    Changes are the differences in each month's cost, in the reporting currency. Waiting scopes are published months
+    whose reference data has changed since.
     """
     changes = cast("Mapping[str, str]", run["changes"])
     scopes = [scope.split() for scope in cast("Sequence[str]", run["waiting_scopes"])]  # such as `cmdb.vm 2026-09`

@@ -1,4 +1,4 @@
-"""Query results as tables, for a person."""
+"""Print query results as tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATUS_STYLE = {
 
 
 def wide_console() -> Console:
-    """As wide as the terminal; a pipe has no width, and no table should be folded for it."""
+    """Return a console as wide as the terminal, or wide enough to fold no table where stdout is a pipe."""
     return Console(highlight=False) if sys.stdout.isatty() else Console(width=240, highlight=False)
 
 
@@ -35,7 +35,10 @@ def table_of(
     title: str | None = None,
     left: Collection[str] = (),
 ) -> Table:
-    """The rows of a query under the names of its columns; `left`: the only ones that are not on the right."""
+    """Return a query's rows as a table whose headings are the names of its columns.
+
+    Figures are aligned right; where `left` is given, all columns but these.
+    """
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(query.encode() if isinstance(query, str) else query, values).fetchall()
         columns = cursor.description or []
@@ -49,7 +52,7 @@ def table_of(
 
 
 def cell(value: object) -> str:
-    """A value as it is shown: instants in UTC, durations in seconds, statuses in colour."""
+    """Format a value: instants in UTC, durations in seconds, statuses in colour."""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, timedelta):

@@ -1,1 +1,1 @@
-"""`finops serve-schedule`: the nightly by a cron expression."""
+"""`finops serve-schedule`: start the nightly by a cron expression."""

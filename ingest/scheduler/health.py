@@ -1,7 +1,7 @@
-"""The scheduler's health over HTTP: the next run, the one at work, the last one.
+"""The scheduler's health over HTTP: the next run, the current one, and the last one.
 
-503 means that a restart helps: a time is due and nothing began, or the scheduler is stopping. A nightly that failed, or
-data that is old, is not that: no restart mends a source, and the alert rules tell of it.
+503 means that a restart helps: a run is overdue, or the scheduler is stopping. A failed nightly or old data is not a
+503: a restart does not fix a source, and the alert rules report it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from finops.ingest.config.settings import Schedule
 from finops.ingest.errors import ConfigurationError
 
 PATH = "/healthz"
-# A time that is due is taken up at once; a scheduler that has not after so long does nothing any more.
+# A run that is due starts at once; a scheduler that is this late has stopped working.
 OVERDUE = timedelta(minutes=1)
 
 
 @dataclass
 class Health:
-    """What the endpoint answers; written by the scheduler, read by the endpoint's threads.
+    """The state that the endpoint answers; written by the scheduler, read by the endpoint's threads.
 
     Attributes:
         job: the nightly's job; None until the scheduler has started.
@@ -52,7 +52,7 @@ class Health:
         return "dead" if self.job.next_run_time < datetime.now(UTC) - OVERDUE else "ok"
 
     def answer(self) -> tuple[int, bytes]:
-        """The status and the body, as JSON; it names no error, for that may name a source's address."""
+        """Return the HTTP status and the JSON body, which has no error texts: they may name a source's address."""
         state = self.state
         body = {
             "state": state,
@@ -81,7 +81,7 @@ def serving(health: Health) -> Iterator[str]:
     """
 
     class Handler(BaseHTTPRequestHandler):
-        timeout = 10  # a client that says nothing holds no thread for longer
+        timeout = 10  # seconds that a silent client may hold a thread
 
         def do_GET(self) -> None:
             status, body = health.answer() if self.path == PATH else (404, b"{}")

@@ -1,8 +1,8 @@
-"""`finops serve-schedule`: a process that stays, and begins a nightly when its time comes.
+"""`finops serve-schedule`: a process that keeps running and starts a nightly at the scheduled times.
 
-Each nightly is a child process, `finops nightly` as a CronJob would start it: its memory goes back, dbt's and dlt's
-state is its own, and one that hangs or dies cannot bring the scheduler down. The database is the scheduler's memory: at
-its start, a time that came since the last nightly that succeeded is caught up while it is no older than the deadline.
+Each nightly is a child process, `finops nightly` as a CronJob would start it: it returns its memory, dbt's and dlt's
+state is its own, and one that hangs or dies cannot bring the scheduler down. The scheduler's state is in the database:
+at the start, a time missed since the last nightly that succeeded is caught up if it is no older than the deadline.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from finops.ingest.telemetry.progress import Progress
 NIGHTLY = (sys.executable, "-P", "-m", "finops.ingest.cli", "nightly")
 JOB = "nightly"
 CRON_FIELDS = ("second", "minute", "hour", "day", "month", "day_of_week")
-# Once it is told to stop, a nightly closes its run in that many seconds or is killed: the next one marks it FAILED.
+# Seconds for a nightly to close its run after SIGTERM; then it is killed, and the next one marks its run FAILED.
 TIME_TO_CLOSE = 30
 _EVENT_TEXT = {
     EVENT_JOB_MISSED: "missed: the process was busy, suspended or off for longer than schedule.starting_deadline",
@@ -46,13 +46,13 @@ _LAST = """
 
 
 def trigger(cron: str, timezone: str) -> CronTrigger:
-    """The times of an expression of five fields, or six that begin with seconds.
+    """Return the times of a cron expression of five fields, or of six that start with seconds.
 
-    In the hour that a zone skips in spring the run begins as soon as the clock has gone on; in the one that it repeats
-    in autumn, it begins twice, and the second finds nothing new to publish.
+    A time in the hour that spring skips comes right after it; one in the hour that autumn repeats comes twice, and the
+    second nightly finds nothing new to publish.
 
     Raises:
-        ConfigurationError: for another expression, or a zone that is not in the IANA's data base.
+        ConfigurationError: for another expression, or a zone that is not in the IANA database.
     """
     try:
         zone = ZoneInfo(timezone)
@@ -75,7 +75,7 @@ def trigger(cron: str, timezone: str) -> CronTrigger:
 
 
 class NightlyScheduler:
-    """Begins the nightlies, one at a time, and ends the one at work when the process is to stop."""
+    """Starts the nightlies, one at a time, and ends the running one when the process has to stop."""
 
     def __init__(self, schedule: Schedule, progress: Progress) -> None:
         self._schedule = schedule
@@ -86,11 +86,11 @@ class NightlyScheduler:
         self._health = Health(schedule)
 
     def serve(self) -> None:
-        """Work until SIGTERM or SIGINT; from then on no run is begun, and the one at work has its grace."""
+        """Start nightlies until SIGTERM or SIGINT; then stop the running one after its grace period."""
         asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: asked.set())
-        logging.getLogger("apscheduler").addHandler(logging.NullHandler())  # what it would log, _tell does
+        logging.getLogger("apscheduler").addHandler(logging.NullHandler())  # _tell logs instead
         scheduler = BackgroundScheduler(timezone=self._trigger.timezone)
         scheduler.add_listener(self._tell, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
         job = scheduler.add_job(
@@ -112,14 +112,14 @@ class NightlyScheduler:
         self._progress.event("stopped")
 
     def _first(self) -> datetime:
-        """The first time to begin: one that is over, where no nightly has succeeded since the one before it."""
+        """Return the first time to start a nightly: in the past if none has succeeded since that time."""
         self._remember()
         since = self._health.last_success or datetime.now(UTC)
         return cast("datetime", self._trigger.get_next_fire_time(None, since.astimezone(self._trigger.timezone)))
 
     def _night(self) -> None:
-        """One nightly, from its process's start to its end."""
-        # each is a run of its own, whatever this process was given
+        """Run one nightly as a child process and wait until it ends."""
+        # each nightly is a new run, even where this process was given a run id
         environment = {name: value for name, value in os.environ.items() if name != "INGEST__RUN_ID"}
         with self._starting:
             if self._health.stopping:
@@ -133,7 +133,7 @@ class NightlyScheduler:
         self._progress.event("night_over", exit_code=code)
 
     def _stop(self) -> None:
-        """Begin nothing more; end the nightly at work by SIGTERM after its grace, by SIGKILL after TIME_TO_CLOSE."""
+        """Start nothing more; end the running nightly by SIGTERM after its grace, by SIGKILL after TIME_TO_CLOSE."""
         with self._starting:
             self._health.stopping = True
             child = self._child
@@ -151,10 +151,10 @@ class NightlyScheduler:
             child.kill()
 
     def _remember(self) -> None:
-        """Read from the database how the last nightly went, and when one last succeeded.
+        """Read the last nightly, and the last one that succeeded, from the database.
 
         Raises:
-            ConfigurationError: when no database is named; one that can't be reached is only told.
+            ConfigurationError: when no database is configured; one that can't be reached is only logged.
         """
         try:
             with connect() as connection:

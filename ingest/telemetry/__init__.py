@@ -1,1 +1,1 @@
-"""What a run shows while it goes on, and exports afterwards."""
+"""Progress, logs, metrics and traces of a run."""

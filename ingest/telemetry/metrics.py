@@ -1,8 +1,7 @@
-"""What a run exports for Prometheus: read from PostgreSQL once the run is closed, so that a failed one tells as much.
+"""Prometheus metrics of a run, read from PostgreSQL once it is closed, whether it failed or not.
 
-All are gauges: how things stood when the run ended. Ages and shares are for the reader to work out. Prometheus holds
-floats: what is exact is in PostgreSQL. A source that is not configured any more is not exported, or its age would raise
-an alert for ever.
+All are gauges: the state when the run ended. Prometheus works out ages and shares, and stores floats; the exact figures
+are in PostgreSQL. A source that is no longer configured is not exported, or its age would raise an alert for ever.
 """
 
 from __future__ import annotations
@@ -65,9 +64,9 @@ TRIED = "select distinct source from finops.etl_steps where step = 'extract' and
 
 
 def collect(connection: Connection, sources: Sequence[str]) -> CollectorRegistry:
-    """Every metric of these sources; of all that were ever tried where none is named.
+    """Read every metric of these sources, or of every source that was ever extracted if none is named.
 
-    Months are the latest one that has relevés or rejects, and the one before it; none before dbt's first build.
+    Months: the latest one with relevés or rejects and the one before it; none before dbt's first build.
     """
     is_built = exists(connection, "finops.fact_releve")
     months = [row["month"] for row in connection.execute(MONTHS)] if is_built else []
@@ -90,13 +89,13 @@ def _set(registry: CollectorRegistry, gauges: dict[str, Gauge], row: Mapping[str
 
 
 def text(registry: CollectorRegistry) -> str:
-    """The metrics as OpenMetrics."""
+    """Return the metrics in the OpenMetrics text format."""
     exposition: bytes = generate_latest(registry)
     return exposition.decode()
 
 
 def export(registry: CollectorRegistry, exports: Exports) -> None:
-    """Write the file, in place of the last one at once, and push, in place of what was pushed before.
+    """Replace the metrics file and the metrics on the Pushgateway, whichever is configured.
 
     Raises:
         OSError: when the file can't be written, or the Pushgateway does not answer or refuses.

@@ -1,4 +1,4 @@
-"""What a run says on stderr while it goes on: JSON lines for a log, and readable lines with bars on a terminal.
+"""Report the progress of a run on stderr: JSON lines for a log; readable lines and progress bars on a terminal.
 
 A line has the keys of the API's log (`time`, `level`, `logger`, `message`) and the event's own. Every text is redacted:
 a password in a driver's message never reaches a log.
@@ -27,14 +27,14 @@ LOGGER = "finops.ingest"
 
 @dataclass(frozen=True)
 class SourceProgress:
-    """A source on its way; `advance` adds rows, `skipped` says what of it does not count, and why."""
+    """The progress of one source: call `advance` with a number of rows, `skipped` with what is left out and why."""
 
     advance: Callable[[int], None]
     skipped: Callable[[str, str], None]
 
 
 class Progress:
-    """The events of a run. As a context manager, it draws the bars of what is going on; only a terminal has them."""
+    """Writes the events of a run. As a context manager, it draws progress bars if stderr is a terminal."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         self._secrets = secrets

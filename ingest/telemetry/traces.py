@@ -59,7 +59,7 @@ class _Span:
 
 
 def endpoint() -> str | None:
-    """Where traces go; None when no endpoint is configured."""
+    """Return the address that traces are sent to; None when none is configured."""
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none":
         return None
     return next((address for name in ENDPOINTS if (address := os.environ.get(name))), None)
