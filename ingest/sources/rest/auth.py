@@ -27,7 +27,7 @@ from finops.ingest.sources.rest.session import Deadline, Session
 _ONE_DAY = 86_400  # seconds: a token is asked for again after that, whatever it says of itself
 
 
-def authentication(
+def create_auth(
     source: HttpSource, options: HttpService, limits: ExtractionSettings, deadline: Deadline
 ) -> AuthConfigBase | None:
     """What to present to the source."""

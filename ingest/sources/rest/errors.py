@@ -77,8 +77,8 @@ def failure(error: BaseException, asked: Endpoint) -> str:
         case requests.exceptions.InvalidSchema():
             said = "redirected to another host; credentials are only sent to the configured one"
             return f"{said}: {check} ({excerpt(error)})"
-        case requests.exceptions.JSONDecodeError():
-            return f"the answer is not JSON: {check}"
+        case requests.exceptions.InvalidJSONError():
+            return f"the answer is not {error}: {check}"
         case requests.exceptions.SSLError():
             return f"no trusted connection: check {asked.ca_bundle} ({_cause(error)})"
         case requests.ConnectionError() | requests.Timeout():

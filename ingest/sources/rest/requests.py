@@ -21,8 +21,8 @@ class RequestTemplate:
     json: dict[str, object] | None
 
 
-def questions(source: HttpSource, options: HttpService, window: Window) -> Iterator[RequestTemplate]:
-    """What to ask for a window: one question, or one for each element of the option that `each` names."""
+def request_templates(source: HttpSource, options: HttpService, window: Window) -> Iterator[RequestTemplate]:
+    """Fill in what is asked for a window: one chain of requests, or one for each element of the setting `each`."""
     texts = {**source.params, **options.params}
     if isinstance(options, Cube):
         texts["query"] = json.dumps(options.query)

@@ -1,32 +1,44 @@
 """The session under every HTTP request: one host, certificates always checked, attempts with jitter, one deadline.
 
-All of it stands in the session and its adapter, because that is where redirects, renewed tokens and the token's own
-endpoint pass too. An answer is read here to its end, piece by piece: a server that sends a byte a minute is never
-silent, and would outlive any timeout.
+All of it stands in the session and its adapter, because redirects, renewed tokens and the token's own endpoint pass
+there too. An answer is read here to its end, piece by piece: a server that sends a byte a minute is never silent, and
+would outlive any timeout. Numbers are read as decimals, so that what lands is what was sent.
 """
 
 from __future__ import annotations
 
-import random
+import json
 import time
-from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from datetime import timedelta
-from email.utils import mktime_tz, parsedate_tz
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from dlt.sources.helpers.requests.retry import DEFAULT_RETRY_EXCEPTIONS, DEFAULT_RETRY_STATUS, retry_if_status
+from dlt.sources.helpers.requests.retry import (
+    DEFAULT_RETRY_EXCEPTIONS,
+    DEFAULT_RETRY_STATUS,
+    retry_if_status,
+    wait_exponential_retry_after,
+)
 from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_any, retry_if_exception
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_any,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.rest.errors import Endpoint, failure, refusal
 
-_LONGEST_BACKOFF = 60.0  # seconds
 _PIECE = 1 << 16  # bytes
 _MIB = 1 << 20
 
@@ -40,14 +52,16 @@ class Deadline:
 
     def __init__(self, seconds: float, where: str) -> None:
         self._end = time.monotonic() + seconds
-        self._said = f"{where}: not read to its end in {seconds} seconds: set ingest.http_deadline higher, or read less"
+        self._message = (
+            f"{where}: not read to its end in {seconds} seconds: set ingest.http_deadline higher, or read less"
+        )
 
     def left(self) -> float:
-        """Seconds; none of them negative."""
+        """Return the seconds left, 0 when it is over."""
         return max(self._end - time.monotonic(), 0)
 
     def check(self) -> float:
-        """Seconds left.
+        """Return the seconds left.
 
         Raises:
             SourceError: when there are none.
@@ -57,8 +71,8 @@ class Deadline:
         return left
 
     def missed(self, last: str = "") -> SourceError:
-        """What to say when it is over, or would be before the next attempt."""
-        return SourceError(f"{self._said} ({last})" if last else self._said)
+        """Return the error for a deadline that is over, or would be before the next attempt."""
+        return SourceError(f"{self._message} ({last})" if last else self._message)
 
 
 class Session(requests.Session):
@@ -72,12 +86,13 @@ class Session(requests.Session):
         super().__init__()
         self.clock_skew: timedelta | None = None
         self._asked = asked
-        self._limits = limits
         self._deadline = deadline
+        self._last_attempt = stop_after_attempt(limits.http_attempts)
+        half = limits.http_backoff / 2  # of each wait is by chance, so that many clients don't come back at once
         self._attempts = Retrying(
             retry=retry_any(retry_if_status(DEFAULT_RETRY_STATUS), retry_if_exception(_may_pass)),
-            wait=_wait(limits.http_backoff),
-            stop=self._is_over,
+            wait=_RetryAfter(half, max=limits.http_deadline) + wait_random_exponential(half, max=limits.http_deadline),
+            stop=lambda state: self._last_attempt(state) or state.upcoming_sleep >= deadline.left(),
             retry_error_callback=self._give_up,
         )
         self.adapters.clear()
@@ -90,22 +105,18 @@ class Session(requests.Session):
         if not kwargs.get("allow_redirects", True):
             return super().send(request, **kwargs)
         response: requests.Response = self._attempts(super().send, request, **kwargs)
-        if (said := _time(response.headers.get("Date", ""))) is not None:
-            self.clock_skew = timedelta(seconds=round(said - time.time()))
+        if (clock_skew := _clock_skew(response)) is not None:
+            self.clock_skew = clock_skew
         return response
 
-    def _is_over(self, state: RetryCallState) -> bool:
-        too_late = state.upcoming_sleep >= self._deadline.left()
-        return too_late or state.attempt_number >= self._limits.http_attempts
-
     def _give_up(self, state: RetryCallState) -> requests.Response:
-        ended = _ended(state)
-        if state.attempt_number < self._limits.http_attempts:
-            last = failure(ended, self._asked) if isinstance(ended, BaseException) else refusal(ended, self._asked)
+        """Return the last answer, or raise what came instead."""
+        outcome = cast("Future[requests.Response]", state.outcome)
+        if not self._last_attempt(state):
+            error = outcome.exception()
+            last = failure(error, self._asked) if error else refusal(outcome.result(), self._asked)
             raise self._deadline.missed(last)
-        if isinstance(ended, BaseException):
-            raise ended
-        return ended
+        return outcome.result()
 
 
 class _Adapter(HTTPAdapter):
@@ -118,18 +129,18 @@ class _Adapter(HTTPAdapter):
         self._limits = limits
         self._deadline = deadline
 
-    def send(  # noqa: PLR0913, PLR0917 the parent's signature
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: FBT001, FBT002, ARG002
-        timeout: object = None,  # noqa: ARG002 the limits say it
-        verify: bool | str = True,  # noqa: FBT001, FBT002
-        cert: Any = None,  # noqa: ANN401
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
-        seconds = min(self._limits.http_timeout, self._deadline.check())
-        authorities = self._ca_bundle or verify or True
-        response = super().send(request, stream=True, timeout=seconds, verify=authorities, cert=cert, proxies=proxies)
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:  # noqa: ANN401
+        """Build a response that reads numbers as decimals."""
+        response = _ExactResponse()
+        vars(response).update(vars(super().build_response(req, resp)))
+        return response
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        """Send a request, and read its answer to the end."""
+        kwargs["stream"] = True
+        kwargs["timeout"] = min(self._limits.http_timeout, self._deadline.check())
+        kwargs["verify"] = self._ca_bundle or kwargs.get("verify") or True
+        response = super().send(request, *args, **kwargs)
         try:
             response._content = self._read(response)  # noqa: SLF001 as requests itself does
         finally:
@@ -147,13 +158,41 @@ class _Adapter(HTTPAdapter):
                         f"{self._where}: an answer of more than {self._limits.http_max_answer_mib} MiB: ask for smaller"
                         " pages, or raise ingest.http_max_answer_mib"
                     )
-        except urllib3.exceptions.DecodeError as error:
-            raise requests.exceptions.ContentDecodingError(error, request=response.request) from error
-        except urllib3.exceptions.ReadTimeoutError as error:
-            raise requests.exceptions.ReadTimeout(error, request=response.request) from error
         except urllib3.exceptions.HTTPError as error:
             raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from error
         return bytes(body)
+
+
+class _ExactResponse(requests.Response):
+    """An answer that is parsed once, its numbers as decimals; text that is not UTF-8 is refused and not guessed at."""
+
+    def json(self, **_: Any) -> Any:  # noqa: ANN401
+        """Return the parsed body.
+
+        Raises:
+            requests.exceptions.InvalidJSONError: says what the answer is not.
+        """
+        return self._document
+
+    @cached_property
+    def _document(self) -> Any:  # noqa: ANN401
+        try:
+            return json.loads(self.content, parse_float=Decimal)
+        except UnicodeDecodeError as error:
+            said = f"UTF-8 text ({error.reason} at byte {error.start})"
+            raise requests.exceptions.InvalidJSONError(said, response=self) from error
+        except (ValueError, ArithmeticError, RecursionError) as error:  # a number or a nesting beyond all measure, too
+            raise requests.exceptions.InvalidJSONError("JSON", response=self) from error
+
+
+class _RetryAfter(wait_exponential_retry_after):
+    """dlt's wait, but a date that no calendar has counts as none."""
+
+    def _parse_retry_after(self, retry_after: str) -> float | None:
+        try:
+            return super()._parse_retry_after(retry_after)
+        except (ValueError, OverflowError):
+            return None
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -161,39 +200,10 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, (*DEFAULT_RETRY_EXCEPTIONS, NotReadyError)) and "CERTIFICATE_VERIFY" not in str(error)
 
 
-def _wait(backoff: float) -> Callable[[RetryCallState], float]:
-    """Twice as long each time, half of it by chance, or as long as the server says: many clients don't come at once."""
-
-    def wait(state: RetryCallState) -> float:
-        longest = min(backoff * 2.0 ** min(state.attempt_number - 1, 30), _LONGEST_BACKOFF)
-        chance = random.uniform(0, longest / 2)  # noqa: S311 no secret
-        asked = _retry_after(state)
-        return (longest / 2 if asked is None else asked) + chance
-
-    return wait
-
-
-def _retry_after(state: RetryCallState) -> float | None:
-    """The seconds that the server says to wait: a number, or an HTTP date (RFC 9110, 10.2.3)."""
-    ended = _ended(state)
-    response = ended if isinstance(ended, requests.Response) else getattr(ended, "response", None)
-    text = "" if response is None else response.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    at = _time(text)
-    return None if at is None else max(at - time.time(), 0)
-
-
-def _time(text: str) -> float | None:
-    """An HTTP date as a unix time."""
-    parsed = parsedate_tz(text)
+def _clock_skew(response: requests.Response) -> timedelta | None:
+    """By how much the server's clock is ahead of ours, to the second; None where it doesn't say the time."""
     try:
-        return mktime_tz(parsed) if parsed else None
-    except (ValueError, OverflowError):  # a date that no calendar has
+        told = parsedate_to_datetime(response.headers.get("Date", ""))
+        return timedelta(seconds=round((told.astimezone(UTC) - datetime.now(UTC)).total_seconds()))
+    except (ValueError, OverflowError):  # a date that no calendar has, too
         return None
-
-
-def _ended(state: RetryCallState) -> requests.Response | BaseException:
-    """How an attempt ended."""
-    outcome = cast("Future[requests.Response]", state.outcome)
-    return outcome.exception() or outcome.result()

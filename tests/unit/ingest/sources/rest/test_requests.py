@@ -3,14 +3,14 @@ from datetime import date
 
 from finops.ingest.config.services import GitLab
 from finops.ingest.sources.catalog import GITLAB_CI_MINUTES, HttpSource, Window
-from finops.ingest.sources.rest.requests import RequestTemplate, questions
+from finops.ingest.sources.rest.requests import RequestTemplate, request_templates
 
 SEPTEMBER = Window(date(2026, 9, 1), date(2026, 10, 1))
 
 
 def asked(source: HttpSource, **options: str) -> list[RequestTemplate]:
     """What the source is asked for September."""
-    return list(questions(source, GitLab.model_validate({"url": "https://gitlab", **options}), SEPTEMBER))
+    return list(request_templates(source, GitLab.model_validate({"url": "https://gitlab", **options}), SEPTEMBER))
 
 
 def test_placeholders_of_a_body_are_filled_in_at_any_depth() -> None:
