@@ -1,70 +1,70 @@
-# Bare `make` prints what there is. Needs Python 3.11 or later and make; everything else is installed into .venv.
+# `make` lists the targets. Needs Python 3.11 or later; everything else is installed into .venv.
 .DEFAULT_GOAL := help
 .PHONY: help demo api docs docs-serve test test-backstage test-docs test-image image check-deploy torture nightly reprocess runs \
 	coverage doctor psql lint types unit e2e format lock sbom audit secrets docs-configuration pictures clean
 
 PYTHON ?= python3
 IMAGE ?= finops:0.1.0
-# A company's own authority is where the system has it; uv looks there when told.
+# uv then trusts the system's certificate authorities, a company's own included.
 export UV_SYSTEM_CERTS ?= true
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Without a configured database, commands work on the one that `make demo` built.
+# Without a configured database, commands use the demo's.
 ON_DEMO := $(if $(PGHOST),,$(BIN)/python -m finops.demo run --)
-# The docs need no database; on the configured one, or what the demo built, they say the columns' types too.
+# The docs need no database; with the configured one, or the demo's, they also show column types.
 DOCS := $(if $(PGHOST),$(BIN)/finops,$(if $(wildcard .finops/postgres),$(BIN)/python -m finops.demo run -- finops,$(BIN)/finops)) docs
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## Run the nightly on an embedded PostgreSQL and a made-up company (AS_OF=2026-11-22 for its last day)
+demo: $(READY) ## Run the nightly on a made-up company, in an embedded PostgreSQL (AS_OF=2026-11-22 sets its last day)
 	@$(BIN)/python -m finops.demo $(if $(AS_OF),--as-of $(AS_OF))
 
-api: $(READY) ## Serve the HTTP API: to this machine alone on what the demo built, else as configured (ARGS="--port 8000")
+api: $(READY) ## Serve the HTTP API on the configured database, else on the demo's for this machine only (ARGS="--port 8000")
 	@$(ON_DEMO) $(if $(ON_DEMO),finops-api serve --insecure-local,$(BIN)/finops-api serve) $(ARGS)
 
-docs: $(READY) ## Write the docs of every table and column, one HTML file (ARGS="--output docs.html")
+docs: $(READY) ## Write the documentation of every table and column as one HTML file (ARGS="--output docs.html")
 	@$(DOCS) build $(if $(ARGS),$(ARGS),--output dbt_project/target/finops-docs.html)
 
-docs-serve: $(READY) ## Serve them (ARGS="--port 8080")
+docs-serve: $(READY) ## Serve that documentation (ARGS="--port 8080")
 	@$(DOCS) serve $(ARGS)
 
-test: $(READY) ## Lint, types, unit, dbt and end-to-end tests
+test: $(READY) ## Run lint, types, unit, dbt and end-to-end tests
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test-backstage: $(READY) ## Backstage's real page on this API, in Chromium: needs Node.js, npm and Chromium, installs npm packages
+test-backstage: $(READY) ## Test Backstage's real page on this API: needs Node.js, npm and Chromium, installs npm packages
 	@$(BIN)/python -m pytest -m backstage tests/backstage
 
-test-docs: $(READY) ## The docs site in Chromium, as an analyst has it: needs Chromium
+test-docs: $(READY) ## Test the docs site in a browser: needs Chromium
 	@$(BIN)/python -m pytest -m browser tests/browser
 
-nightly: $(READY) ## Collect, consolidate, publish on the configured database (ARGS="--period 2026-09")
+nightly: $(READY) ## Collect, reconcile and publish on the configured database (ARGS="--period 2026-09")
 	@$(BIN)/finops nightly $(ARGS)
 
-reprocess: $(READY) ## Work a period out again (PERIOD=2026-09 REASON="…", ARGS="--refetch")
+reprocess: $(READY) ## Recompute a month (PERIOD=2026-09 REASON="…", ARGS="--refetch")
 	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) reprocess --period "$(PERIOD)" --reason "$(REASON)" $(ARGS)
 
-runs: $(READY) ## List the last runs, or show one whole (RUN=4f0c)
+runs: $(READY) ## List the last runs, or show one in full (RUN=4f0c)
 	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) runs $(RUN)
 
-coverage: $(READY) ## Say what is allocated, estimated, rejected, and what to mend first (ARGS="--period 2026-09")
+coverage: $(READY) ## Show allocated, estimated and rejected cost, and what to fix first (ARGS="--period 2026-09")
 	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) coverage $(ARGS)
 
-doctor: $(READY) ## Check what a nightly stands on, as configured, and say what to do
+doctor: $(READY) ## Check the configured installation and print remedies
 	@$(BIN)/finops doctor
 
-psql: $(READY) ## Open psql on what the demo built (ARGS="-Atc 'select 1'")
+psql: $(READY) ## Open psql on the demo's database (ARGS="-Atc 'select 1'")
 	@$(BIN)/python -m finops.demo psql -- $(ARGS)
 
-image: ## Build the container image with Docker, else buildah (IMAGE=finops:0.1.0, ARGS="--build-arg BASE=…")
+image: ## Build the container image with Docker or buildah (IMAGE=finops:0.1.0, ARGS="--build-arg BASE=…")
 	@if docker info >/dev/null 2>&1; then docker build --tag $(IMAGE) $(ARGS) .; else buildah build --tag $(IMAGE) $(ARGS) .; fi
 
-test-image: $(READY) ## The image, built and run read-only as uid 10001: needs root, buildah, and mmdebstrap or BASE=…
+test-image: $(READY) ## Build the image and test it read-only as uid 10001: needs root, buildah, and mmdebstrap or BASE=…
 	@FINOPS_IMAGE_BASE="$(BASE)" $(BIN)/python -m pytest -m image tests/image
 
-check-deploy: $(READY) ## checkov on what deploy/ renders to: needs kubectl, and installs checkov apart
+check-deploy: $(READY) ## Check the rendered manifests of deploy/ with checkov: needs kubectl
 	@rendered=$$(mktemp -d) && trap 'rm -rf "$$rendered"' EXIT && for overlay in small production; do \
 		kubectl kustomize deploy/overlays/$$overlay > $$rendered/$$overlay.yaml || exit 1; done \
 	&& $(BIN)/uv tool run --quiet checkov@3.3.30 --config-file .checkov.yaml --directory "$$rendered"
@@ -75,40 +75,40 @@ lint: $(READY)
 types: $(READY)
 	@$(BIN)/mypy
 
-torture: $(READY) ## Disturb nightlies in every way, each followed by a plain one that must mend all (ARGS="--kills 500 --seed 3")
+torture: $(READY) ## Disturb nightlies, and check that one plain nightly repairs each (ARGS="--kills 500 --seed 3")
 	@$(BIN)/python -m tests.torture $(ARGS)
 
-unit: $(READY) ## Only the tests that need no database
+unit: $(READY) ## Run the tests that need no database
 	@$(BIN)/python -m pytest tests/unit
 
 format: $(READY) ## Format Python and SQL
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format . ; $(BIN)/sqlfluff fix dbt_project/models dbt_project/tests
 
-lock: $(READY) ## Write requirements.lock again from pyproject.toml, and the image's part of it (ARGS="--upgrade-package dlt")
+lock: $(READY) ## Regenerate requirements.lock and the image's part of it from pyproject.toml (ARGS="--upgrade-package dlt")
 	@$(BIN)/uv pip compile --quiet --universal --extra dev --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --no-strip-extras --python-version 3.11 $(ARGS) -o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --extra api --extra az --extra gs --extra otel --extra s3 --constraint requirements.lock \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras --python-version 3.11 \
 		-o requirements-image.lock pyproject.toml
 
-sbom: $(READY) ## Write build/sbom.cdx.json: what runs in production, as CycloneDX (needs a package index)
+sbom: $(READY) ## Write build/sbom.cdx.json, the packages of production as CycloneDX (needs a package index)
 	@mkdir -p build
 	@$(BIN)/uv venv --quiet --clear build/runtime
 	@$(BIN)/uv pip sync --quiet --require-hashes --python build/runtime requirements-image.lock
 	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml \
 		--output-reproducible --output-format JSON --output-file build/sbom.cdx.json build/runtime
 
-audit: $(READY) ## Ask the public database of vulnerabilities about every version of requirements.lock (needs a network)
+audit: $(READY) ## Check requirements.lock for known vulnerabilities (needs a network)
 	@$(BIN)/uv tool run --quiet --from pip-audit==2.10.1 pip-audit --requirement requirements.lock \
 		--strict --no-deps --disable-pip --require-hashes --progress-spinner off
 
-secrets: $(READY) ## Look for credentials in what git tracks, and note what is found in .secrets.baseline: read its diff
+secrets: $(READY) ## Scan tracked files for credentials and update .secrets.baseline: read its diff
 	@$(BIN)/detect-secrets scan --no-verify --baseline .secrets.baseline && git --no-pager diff --stat .secrets.baseline
 
-docs-configuration: $(READY) ## Write docs/configuration.md again from the code
+docs-configuration: $(READY) ## Regenerate docs/configuration.md from the code
 	@$(BIN)/python -m docs.configuration
 
-pictures: $(READY) ## Draw the README's pictures again from the demo's output (docs/images)
+pictures: $(READY) ## Regenerate the README's pictures from the demo's output (docs/images)
 	@$(BIN)/python -m docs.pictures
 
 clean: ## Remove the virtual environment and what the demo built

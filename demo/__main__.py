@@ -1,4 +1,4 @@
-"""`python -m finops.demo`: the whole pipeline on the made-up company, then what came out of it."""
+"""`python -m finops.demo`: run the whole pipeline on the made-up company and print the results."""
 
 import os
 import shutil
@@ -29,8 +29,8 @@ PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 def main(context: click.Context, as_of: datetime | None) -> None:
     """Collect three months of a made-up company's consumption and print what it cost.
 
-    Everything stays in .finops (FINOPS_HOME says where that is; the project's folder by default), so that a
-    second run gives the same totals. Delete .finops to start again.
+    The data stays in .finops, in FINOPS_HOME or the project's folder, so that a second run gives the same totals.
+    Delete .finops to start again.
 
     Example: python -m finops.demo --as-of 2026-11-22
     """
@@ -43,7 +43,7 @@ def main(context: click.Context, as_of: datetime | None) -> None:
 @main.command(context_settings=PASSED_ON)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
-    """Open psql on the demonstration's database.
+    """Open psql on the demo's database.
 
     Example: python -m finops.demo psql -- -c 'select * from finops.etl_runs'
     """
@@ -55,7 +55,7 @@ def psql(arguments: tuple[str, ...]) -> None:
 @main.command(context_settings=PASSED_ON)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 def run(command: tuple[str, ...]) -> None:
-    """Run a command on the demonstration's database.
+    """Run a command on the demo's database.
 
     Example: python -m finops.demo run -- finops runs
     """
@@ -67,12 +67,12 @@ def _folder() -> Path:
 
 
 def _exit_on_terminate(_signal: int, _frame: FrameType | None) -> None:
-    """End by an exception, so that what was started is stopped."""
+    """Raise SystemExit, so that context managers stop the servers."""
     raise SystemExit(128 + signal.SIGTERM)
 
 
 def _forget_variables(*prefixes: str) -> None:
-    """The developer's own database and sources must have no part in the demonstration."""
+    """Remove variables with these prefixes: the demo must not use the developer's own database or sources."""
     for name in [name for name in os.environ if name.startswith(prefixes)]:
         del os.environ[name]
 
@@ -97,7 +97,7 @@ def _demonstrate(asked: date | None) -> int:
 
 @contextmanager
 def _database(folder: Path) -> Iterator[postgres.Embedded]:
-    """The embedded server, with libpq's variables set to it."""
+    """Start the embedded server and set libpq's variables to it."""
     try:
         with postgres.server(folder / "postgres") as embedded:
             os.environ.update(embedded.environment())
@@ -108,7 +108,7 @@ def _database(folder: Path) -> Iterator[postgres.Embedded]:
 
 @contextmanager
 def _company(folder: Path, as_of: date) -> Iterator[dict[str, str]]:
-    """The company's systems, running; yields the pipeline's configuration for them."""
+    """Start the company's systems; yields the pipeline's configuration for them."""
     shown = period.days(as_of)
     bills.write(folder / "bills", shown)
     with (
@@ -122,7 +122,7 @@ def _company(folder: Path, as_of: date) -> Iterator[dict[str, str]]:
 
 def _nightly(as_of: date) -> int:
     """Run the pipeline as `finops nightly` does; returns its exit code."""
-    from finops.ingest.cli import cli  # noqa: PLC0415 - psql and run need none of it, nor its second of imports
+    from finops.ingest.cli import cli  # noqa: PLC0415 - it takes a second to import; psql and run do not need it
 
     arguments = ["nightly", "--period", period.period_range(as_of), "--as-of", as_of.isoformat()]
     try:
@@ -141,7 +141,7 @@ def _latest_run() -> str | None:
 
 
 def _report(earlier: str | None, console: Console) -> None:
-    """Show the run that was just made; none was, where the pipeline refused to start."""
+    """Print the run that just ended; print nothing if the pipeline refused to start."""
     run_id = _latest_run()
     if run_id is None or run_id == earlier:
         return
@@ -150,13 +150,13 @@ def _report(earlier: str | None, console: Console) -> None:
 
 
 def _run(command: Sequence[str]) -> int:
-    """Run a command beside the server; this environment's programs, then the server's, come first."""
+    """Run a command while the server runs; PATH starts with this environment's programs, then the server's."""
     with _database(_folder()):
         first = [str(Path(sys.executable).parent), str(postgres.binaries())]
         os.environ["PATH"] = os.pathsep.join([*first, os.environ.get("PATH", os.defpath)])
         if shutil.which(command[0]) is None:
             raise click.ClickException(f"{command[0]} is not a command.")
-        # Ctrl-C is the command's to answer (psql cancels a query): it gets it from the terminal too.
+        # The command handles Ctrl-C itself (psql cancels a query): the terminal sends it the signal, too.
         signal.signal(signal.SIGINT, lambda _signal, _frame: None)
         with subprocess.Popen(command) as child:  # noqa: S603 - the operator's own command
             try:

@@ -1,6 +1,6 @@
-"""The day that the demonstration is of: chosen by its first run, and kept.
+"""The demo's last day, chosen by its first run and stored.
 
-Were it always today, running again tomorrow would change every total, and who could tell that from an error?
+If it were always today, a run on another day would change every total, which looks like an error.
 """
 
 import json
@@ -11,15 +11,19 @@ FILE = "demo.json"
 
 
 class AnchorError(Exception):
-    """Another day is asked for than the one stored, or what is stored can't be read."""
+    """The requested day differs from the stored one, or the stored one is unreadable."""
 
 
 def settle(folder: Path, asked: date | None) -> date:
-    """The day stored in `folder`, stored by this call if none is: `asked`, or today in UTC."""
+    """Return the day stored in `folder`; the first call stores `asked`, or today in UTC.
+
+    Raises:
+        AnchorError: another day is stored, or the file is unreadable.
+    """
     path = folder / FILE
     stored = _read(path) if path.exists() else None
     if stored and asked and stored != asked:
-        raise AnchorError(f"the demonstration in {folder} is of {stored}, not {asked}: delete {folder} to start again.")
+        raise AnchorError(f"the demo in {folder} ends on {stored}, not {asked}: delete {folder} to start again.")
     if stored:
         return stored
     as_of = asked or datetime.now(UTC).date()

@@ -1,6 +1,6 @@
-"""The bills of two clouds as FOCUS 1.0 exports: AWS in gzipped CSV and dollars, Azure in Parquet and euros.
+"""Writes the bills of two clouds as FOCUS 1.0 exports: AWS in gzipped CSV and dollars, Azure in Parquet and euros.
 
-A month's file is rewritten whole at each run, as the providers do, and is the same bytes for the same days.
+Each run rewrites a month's whole file, as the providers do; the same days give the same bytes.
 Columns are FOCUS 1.0's: https://focus.finops.org/focus-specification/v1-0/
 """
 
@@ -80,7 +80,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _line(provider: Provider, first: date, last: date, billed: Decimal, effective: Decimal) -> Line:
-    """A charge for the days from `first` to `last`, with what all charges have."""
+    """Return a charge for the days from `first` to `last`, with the columns that all charges have."""
     month = first.replace(day=1)
     region_id, region_name = provider.region
     return dict.fromkeys(COLUMNS) | {
@@ -108,7 +108,7 @@ def _last_day(month: date) -> date:
 
 
 def _usage(provider: Provider, service: Service, day: date) -> Line:
-    """A resource's usage of one day; what a commitment covers costs its share of the fee and is billed 0."""
+    """Return a resource's usage of one day. Committed usage costs its share of the fee and is billed 0."""
     swing = Decimal(noise(service.resource_id, day).randint(820, 1180)) / 1000
     quantity = Decimal(service.quantity) * swing
     price = Decimal(service.price)
@@ -121,7 +121,7 @@ def _usage(provider: Provider, service: Service, day: date) -> Line:
 
 
 def _of(service: Service, quantity: Decimal, price: Decimal) -> Line:
-    """The columns of a usage charge that say what was used, and whose it is."""
+    """Return the columns of a usage charge that describe the usage and its owner."""
     return {
         "ChargeCategory": "Usage",
         "ChargeDescription": f"{price} per {service.unit} of {service.name}",
@@ -161,7 +161,7 @@ def _commitment() -> Line:
 
 
 def _purchase(month: date) -> Line:
-    """The month's fee of the commitment: billed here, and costed where it is used."""
+    """Return the commitment's monthly fee: billed on this line, while its cost is on the usage lines."""
     bought = _line(AWS, month, _last_day(month), COMMITMENT_FEE, ZERO)
     bought |= _commitment() | {"CommitmentDiscountStatus": None}
     return bought | {
@@ -177,7 +177,7 @@ def _purchase(month: date) -> Line:
 
 
 def _flat(provider: Provider, month: date, category: str, description: str, amount: Decimal) -> Line:
-    """A charge of the whole account and month: nobody's resource, so nobody's tag."""
+    """Return a charge of the whole account and month, without resource or tags."""
     return _line(provider, month, _last_day(month), amount, amount) | {
         "ChargeCategory": category,
         "ChargeDescription": description,
@@ -190,7 +190,7 @@ def _flat(provider: Provider, month: date, category: str, description: str, amou
 
 
 def _correction(month: date) -> Line:
-    """Usage of the month before, given back in this one: a negative line of category Usage."""
+    """Return a correction of the previous month: a negative line of category Usage."""
     service = AZURE_SERVICES[0]
     price = Decimal(service.price)
     given_back = (CORRECTION / price).quantize(TEN_PLACES)
@@ -199,7 +199,7 @@ def _correction(month: date) -> Line:
 
 
 def _write_csv(path: Path, lines: Sequence[Line]) -> None:
-    """CSV with empty cells for nulls and decimals in plain notation, compressed without a date."""
+    """Return gzipped CSV without a timestamp: empty cells for nulls, decimals in plain notation."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -1,14 +1,14 @@
-"""What the made-up company rents from two public clouds: one line of the bill a resource and a day.
+"""The company's resources in two public clouds: one bill line per resource and day.
 
-Amounts are decimal text: a bill is exact, and so is what the pipeline must find in it.
+Amounts are decimal text, because bills are exact and the pipeline must keep them so.
 """
 
 from dataclasses import dataclass
 
 AWS_SHOP = ("520184637290", "vauban-shop-prod")
-AWS_LAKE = ("410293847561", "vauban-lake-prod")  # a rule on the account finds its application
-AWS_BI = ("638475920114", "vauban-bi-prod")  # a rule on the account's name does
-AWS_LABS = ("771029384756", "vauban-labs")  # nothing does: UNALLOCATED
+AWS_LAKE = ("410293847561", "vauban-lake-prod")  # a rule on the account id finds its application
+AWS_BI = ("638475920114", "vauban-bi-prod")  # a rule on the account's name finds its application
+AWS_LABS = ("771029384756", "vauban-labs")  # matches no rule: UNALLOCATED
 AZURE_CORPORATE = ("/subscriptions/5e8d1f40-7c2a-4b96-9f03-d16b8ac47e25", "vauban-corporate")
 AZURE_DELIVERY = ("/subscriptions/b27c6e13-94fa-4d08-8a5b-0c71e3f2d964", "vauban-delivery")
 

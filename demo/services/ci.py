@@ -1,7 +1,7 @@
-"""GitLab's GraphQL: the CI minutes of a top-level group, by project and month.
+"""Serves GitLab's GraphQL: the CI minutes of a top-level group, by project and month.
 
-The shape is that of the real product's answer: one node a month, the costliest project first, a cursor on the last page
-too, null for a group that isn't there, and errors with status 200.
+Responses have the real product's shape: one node per month, the most expensive project first, a cursor on the last page
+too, null for an unknown group, and errors with status 200.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from finops.demo.company import CI_GROUPS, PROJECTS, Project
 from finops.demo.services.query import Answer, Query
 from finops.demo.variation import activity
 
-MIB_A_MINUTE = 60  # of artifacts kept, for each minute of an ordinary day
-PAGE = 3  # GitLab's is 100; a small one shows that pages are followed
+MIB_A_MINUTE = 60  # artifacts stored per CI minute of an ordinary day
+PAGE = 3  # GitLab's is 100; a small page exercises the pagination
 
 Document = dict[str, object]
 
 
 def ci_minutes(query: Query) -> Answer:
-    """The answer to a query of `ciMinutesUsage`."""
+    """Answer a query of `ciMinutesUsage`."""
     variables = query.body.get("variables")
     if "ciMinutesUsage" not in str(query.body.get("query")) or not isinstance(variables, Mapping):
         return Answer({"errors": [{"message": "Only ciMinutesUsage is served, with its variables"}]})
@@ -36,7 +36,7 @@ def _top(project: Project) -> str:
 
 
 def _minutes(project: Project, first: date, as_of: date) -> int:
-    """What a project has used of a month, up to the day before `as_of`."""
+    """Return a project's CI minutes of a month, up to the day before `as_of`."""
     days = [day for offset in range(31) if (day := first + timedelta(days=offset)).month == first.month]
     ordinary = project.artifacts / MIB_A_MINUTE
     return round(sum(activity(f"{project.path}/ci", ordinary, day) for day in days if day < as_of))

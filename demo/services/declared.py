@@ -1,6 +1,6 @@
-"""The help desk and the application platform: services that only declared.toml knows how to read.
+"""Serves the help desk and the application platform, which are only declared in declared.toml.
 
-One pages by number and the other by cursor; the platform's record has CPU, RAM and storage, each a product.
+One paginates by number, the other by cursor. A record of the platform has three products: CPU, RAM and storage.
 """
 
 import base64
@@ -16,7 +16,7 @@ WORKLOADS = {
     "returns-portal": ("logistics", "ORDERS", 2.0, 8, 40),
     "loyalty": ("storefront", "SHOP-WEB", 4.0, 16, 25),
     "payroll-forms": ("corporate", "HR-PORTAL", 1.0, 4, 10),
-    "hackathon": ("sandbox", None, 0.5, 2, 5),  # nobody's: UNALLOCATED
+    "hackathon": ("sandbox", None, 0.5, 2, 5),  # no application: UNALLOCATED
 }
 PAGE = 3
 GIB = 1024**3
@@ -25,7 +25,7 @@ Document = dict[str, object]
 
 
 def tickets(query: Query) -> Answer:
-    """How many tickets each application opened in a day, page by page."""
+    """Return a page of the tickets that each application opened in a day."""
     day = _day(query, "day")
     page, size = query.number("page", 1), query.number("per_page", 20)
     counts = [(code, round(activity(f"helpdesk/{code}", usual, day))) for code, usual in TICKETS.items()]
@@ -34,7 +34,7 @@ def tickets(query: Query) -> Answer:
 
 
 def platform_usage(query: Query) -> Answer:
-    """What each workload used in each day from `from` to, not including, `to`; RAM in byte-hours."""
+    """Return each workload's usage per day from `from` up to but excluding `to`; RAM in byte-hours."""
     first, end = _day(query, "from"), _day(query, "to")
     days = [first + timedelta(days=offset) for offset in range((end - first).days)]
     records = [_usage(workload, day) for day in days for workload in WORKLOADS]

@@ -1,8 +1,7 @@
-"""Cube, Nova and OpenCost: services that say how much was used between two times.
+"""Serves Cube, Nova and OpenCost: the usage between two times.
 
-Shapes are those of the real products' answers: Cube's numbers are strings and a slow query is answered
-`Continue wait` with status 200; Nova's times have no zone and a tenant may be split over pages; OpenCost has
-`pvs: null` where a namespace has no volume, and an `__idle__` namespace that is nobody's.
+Responses have the real products' shapes. Cube: numbers as strings, and `Continue wait` with status 200 for slow queries.
+Nova: times without a zone, and tenants split over pages. OpenCost: `pvs: null` without volumes, an `__idle__` namespace.
 """
 
 import json
@@ -15,7 +14,7 @@ from finops.demo.company import NAMESPACES, SERVERS, Namespace, Server
 from finops.demo.services.query import Answer, BadRequestError, Query
 from finops.demo.variation import activity, noise
 
-# Queries on an ordinary day; None is a dashboard that nobody tagged.
+# Queries on an ordinary day; None is an untagged dashboard.
 QUERIES: dict[str | None, int] = {
     "SHOP-WEB": 9400, "SHOP-MOBILE": 5200, "PAYMENTS": 3100, "FRAUD": 7700, "ORDERS": 2900,
     "bi": 12600, "DWH": 4800, "ERP": 900, "HR-PORTAL": 240, None: 650,
@@ -28,7 +27,7 @@ Document = dict[str, object]
 
 
 def load(query: Query, slow: set[str]) -> Answer:
-    """Cube's `load`; `slow` remembers the queries that were already told to wait."""
+    """Answer Cube's `load`; `slow` holds the queries that already got `Continue wait`."""
     text = query.text("query")
     first, last = _date_range(text)
     if first.toordinal() % SLOW_EVERY == 0 and text not in slow:
@@ -66,7 +65,7 @@ def _instance_id(server: Server) -> str:
 
 
 def tenant_usage(query: Query) -> Answer:
-    """Nova's simple tenant usage, detailed: paged by server, so that a tenant may be on two pages."""
+    """Answer Nova's detailed simple-tenant-usage, paged by server, so that a tenant may be on two pages."""
     start, end = (_moment(query.text(name)) for name in ("start", "end"))
     limit = query.number("limit", 1000)
     marker = query.text("marker", "")
@@ -75,7 +74,7 @@ def tenant_usage(query: Query) -> Answer:
     page = left[:limit]
     tenants = sorted({server.tenant_id for server in page})
     usages = [_tenant(tenant, [s for s in page if s.tenant_id == tenant], start, end) for tenant in tenants]
-    # Nova can't know that a full page is the last one: it links to a next page, which may be empty.
+    # Nova cannot tell that a full page is the last one, so it links to a next page, which may be empty.
     if len(page) < limit or not page:
         return Answer({"tenant_usages": usages})
     following = query.link(marker=_instance_id(page[-1]))
@@ -133,7 +132,7 @@ def _naive(moment: datetime) -> str:
 
 
 def allocation(query: Query) -> Answer:
-    """OpenCost's allocation by namespace, one map for the whole window."""
+    """Answer OpenCost's allocation by namespace, as one map for the whole window."""
     if query.text("aggregate") != "namespace":
         raise BadRequestError("only aggregate=namespace is served")
     start, _, end = query.text("window").partition(",")
@@ -143,7 +142,7 @@ def allocation(query: Query) -> Answer:
 
 
 def _days(start: datetime, end: datetime) -> Iterator[tuple[date, float]]:
-    """Each day of a window, with the hours of it that the window covers."""
+    """Yield each day of a window with its hours inside the window."""
     while start < end:
         midnight = datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=1)
         yield start.date(), (min(midnight, end) - start).total_seconds() / 3600
@@ -173,7 +172,7 @@ def _allocation(namespace: Namespace, start: datetime, end: datetime) -> Documen
 
 
 def _volumes(namespace: Namespace, hours: float) -> Document:
-    """Persistent volumes don't come and go with the load: their size, all the time."""
+    """Return a namespace's persistent volumes, whose size does not vary with the load."""
     size = namespace.volume_gib * GIB
     volumes = {f"cluster=prod:name=pvc-{namespace.name}": {"byteHours": size * hours, "cost": 0}}
     return {"pvBytes": size, "pvByteHours": size * hours, "pvs": volumes if size else None}

@@ -1,7 +1,7 @@
-"""CloudKitty: what OpenStack's volumes and floating addresses were rated for, hour by hour.
+"""Serves CloudKitty: the hourly ratings of OpenStack's volumes and floating addresses.
 
-The shape is that of the real product's answer: one dataframe an hour, the points of every metric in it, a total that
-counts points and not dataframes. Servers are Nova's to count (meters.py): nothing is here twice.
+Responses have the real product's shape: one dataframe per hour with the points of every metric, and a total that counts
+points, not dataframes. Nova meters the servers (meters.py), so that nothing is counted twice.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ Document = dict[str, object]
 
 
 def dataframes(query: Query) -> Answer:
-    """CloudKitty's v2 dataframes between two times."""
+    """Answer CloudKitty's v2 dataframes between two times."""
     begin, end = (_moment(query.text(name)) for name in ("begin", "end"))
     hours = int((end - begin).total_seconds()) // 3600
     points = len(CINDER_VOLUMES) + len(FLOATING_ADDRESSES)

@@ -1,7 +1,6 @@
-"""The company's HTTP services on one loopback port: GitLab, Artifactory, Cube, Nova, OpenCost, Backstage and others.
+"""Serves the company's HTTP services on one loopback port: GitLab, Artifactory, Cube, Nova, OpenCost, Backstage …
 
-One server for all of them keeps the demonstration to one thread pool; each has its own prefix and its own
-token, as it would have its own host.
+One server means one thread pool. Each service has its own prefix and token, as it would have its own host.
 """
 
 import json
@@ -34,7 +33,7 @@ BACKSTAGE_TOKEN = "backstage-demo-0008"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A path that is served: the header that must carry its token, and what answers."""
+    """A served path, with the header that must carry its token and the function that answers."""
 
     header: str
     secret: str
@@ -61,7 +60,7 @@ def _bearer(token: str, answer: Callable[[Query], Answer]) -> Endpoint:
 
 
 class _Server(ThreadingHTTPServer):
-    """A server that ends with its program, without waiting for clients that keep their connection."""
+    """A server that stops with its program, without waiting for open connections."""
 
     daemon_threads = True
 
@@ -73,7 +72,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection, kept alive; Nagle's delay is off, or every answer would wait 40 ms for an ACK."""
+    """One keep-alive connection, without Nagle's algorithm: every answer would wait 40 ms for an ACK."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -81,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        """Answer a request in JSON, whatever happens to it."""
+        """Answer every request in JSON, errors included."""
         posted = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answer = self._answer(posted)
         body = json.dumps(answer.document).encode()
@@ -110,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
             return Answer({"message": f"400 Bad request: {error}"}, status=400)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's signature
-        """Say nothing: the terminal is the pipeline's."""
+        """Do not log: the terminal shows the pipeline's output."""
 
 
 @contextmanager

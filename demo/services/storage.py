@@ -1,7 +1,7 @@
-"""GitLab and Artifactory: services that say how much they hold, today or (this company archives it) on a day.
+"""Serves GitLab and Artifactory: the stored sizes of today or, as this company archives them, of a past day.
 
-Shapes are those of the real products' answers: GitLab's `storage_size` is not the sum of the sizes beside it,
-Artifactory lists VIRTUAL repositories of "0 bytes" and ends with a TOTAL row that must not be counted.
+Responses have the real products' shapes: GitLab's `storage_size` is not the sum of the other sizes; Artifactory lists
+VIRTUAL repositories of "0 bytes" and ends with a TOTAL row that must not be counted.
 """
 
 from datetime import date
@@ -19,7 +19,7 @@ Document = dict[str, object]
 
 
 def projects(query: Query) -> Answer:
-    """GitLab's project list with statistics, by keyset: the last page has no `Link` to a next one."""
+    """Answer GitLab's project list with statistics, by keyset; the last page has no `Link` header."""
     if query.text("pagination", "offset") != "keyset" or query.text("order_by", "id") != "id":
         raise BadRequestError("only pagination=keyset with order_by=id is served")
     after = query.number("id_after", 0)
@@ -75,7 +75,7 @@ def _bytes(name: str, mib: int, day: date) -> int:
 
 
 def storage_info(query: Query) -> Answer:
-    """Artifactory's storage summary."""
+    """Answer Artifactory's storage summary."""
     day = query.at()
     used = {repository: _bytes(repository.key, repository.used_mib, day) for repository in REPOSITORIES}
     total = sum(used.values())
@@ -84,7 +84,7 @@ def storage_info(query: Query) -> Answer:
 
 
 def _summaries(total: int) -> Document:
-    """What stands above the repositories: counts with commas, sizes as text, shares in brackets."""
+    """Return the summary above the repositories: counts with commas, sizes as text, shares in brackets."""
     files = total // MIB
     binaries = {
         "binariesCount": f"{files:,}",
@@ -131,7 +131,7 @@ def _size(size: int) -> Document:
 
 
 def _readable(size: float) -> str:
-    """A size as Artifactory writes it: binary units under decimal names, and no decimals for bytes."""
+    """Return a size as Artifactory writes it: binary units with decimal names, no decimals for bytes."""
     unit = 0
     while size >= KIB and unit < len(UNITS) - 1:
         size, unit = size / KIB, unit + 1
