@@ -1,7 +1,8 @@
 """Serves Cube, Nova and OpenCost: the usage between two times.
 
-Responses have the real products' shapes. Cube: numbers as strings, and `Continue wait` with status 200 for slow queries.
-Nova: times without a zone, and tenants split over pages. OpenCost: `pvs: null` without volumes, an `__idle__` namespace.
+Responses have the real products' shapes. Cube has numbers as strings, and `Continue wait` with status 200 for slow
+queries. Nova has times without a zone, and tenants split over pages. OpenCost has `pvs: null` without volumes, and an
+`__idle__` namespace.
 """
 
 import json

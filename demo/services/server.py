@@ -1,4 +1,4 @@
-"""Serves the company's HTTP services on one loopback port: GitLab, Artifactory, Cube, Nova, OpenCost, Backstage …
+"""Serves the HTTP services of the company (GitLab, Artifactory, Cube, Nova, OpenCost …) on one loopback port.
 
 One server means one thread pool. Each service has its own prefix and token, as it would have its own host.
 """
