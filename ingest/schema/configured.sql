@@ -1,11 +1,11 @@
 -- The sources whose tax is set apart; written by each run from the configuration.
 create table if not exists finops.etl_tax_apart (source text primary key);
 
--- What dbt made last: a fingerprint of the project's code, and one of the views and aggregates as they stand since. While
--- both hold, they are left alone.
+-- Fingerprints of the project's code and of the views and aggregates that dbt last built from it. While both match, dbt
+-- leaves them alone.
 create table if not exists finops.etl_project (code text not null, relations text not null);
 
--- The reference data as dbt loaded it last: the checksum of each seed's file, and a digest of the table that it made.
+-- The reference data as dbt last loaded it: a checksum of each seed file and a digest of its table.
 create table if not exists finops.etl_seeds (seed text primary key, checksum text not null, content text not null);
 
 -- How a record of a declared source becomes usage lines; written by each run (sources/declared.py).

@@ -28,14 +28,13 @@ create or replace function finops.open_periods(as_of date) returns date [] langu
     )
 $$;
 
--- Whether an owner is the owner of a month. A month is whole: it belongs to whoever owns the application on its last day, as
--- far as is known (docs/ownership.md).
+-- Whether an owner is the owner of a month. A whole month belongs to the owner on its last known day (docs/ownership.md).
 create or replace function finops.owned_in_month(period date, valid_from date, valid_to date) returns boolean
 language sql immutable as $$
     select period + interval '1 month' > valid_from and (valid_to is null or period + interval '1 month' <= valid_to)
 $$;
 
--- What a small table holds, in whatever order.
+-- Digest of a small table's rows, regardless of their order.
 create or replace function finops.table_digest(relation regclass) returns text language plpgsql stable as $$
 declare
     digest text;
@@ -46,7 +45,7 @@ begin
 end
 $$;
 
--- For the data test of application rules: a pattern that does not compile is an answer, not an error.
+-- For the data test of application rules: an invalid pattern returns a value instead of an error.
 create or replace function finops.is_regex(pattern text) returns boolean language plpgsql immutable as $$
 begin
     perform '' ~ pattern;

@@ -1,6 +1,6 @@
--- The ledger. A window is visible to dbt only through its latest COMPLETE row, so that what was half loaded,
--- refused or failed is never seen. control_totals is counted at the source, before anything is landed:
--- {"2026-09": {"records": 12, "EffectiveCost": "1.5", …}}, one key a period that the window touches.
+-- The ledger. dbt reads a window only through its latest COMPLETE row, so partial, refused and failed extractions are never
+-- visible. control_totals is counted at the source, before landing: {"2026-09": {"records": 12, "EffectiveCost": "1.5", …}},
+-- with one key per period of the window.
 create table if not exists finops.etl_extractions (
     extraction_id bigint generated always as identity primary key,
     run_id uuid not null references finops.etl_runs,
@@ -24,7 +24,7 @@ create table if not exists finops.etl_extractions (
 create index if not exists etl_extractions_window
 on finops.etl_extractions (source, window_date, extraction_id) where status = 'COMPLETE';
 
--- A database made before there was reference data.
+-- For databases from before the measure 'reference'.
 do $$
 begin
     if exists (
@@ -41,7 +41,7 @@ begin
 end
 $$;
 
--- The version of each window that counts.
+-- The accepted version of each window.
 create or replace view finops.etl_accepted as
 select distinct on (source, window_date)
     extraction_id,

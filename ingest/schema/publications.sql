@@ -1,4 +1,4 @@
--- One row per run and (source, period) that the run has to publish; filled in by dbt as it does.
+-- One row per run and (source, period) to publish; dbt fills in the result.
 create table if not exists finops.etl_reconciliations (
     run_id uuid not null references finops.etl_runs,
     source text not null,
@@ -16,9 +16,8 @@ create table if not exists finops.etl_reconciliations (
     decided_at timestamptz,
     primary key (run_id, source, period)
 );
--- What a publication stands on, so that the next run knows whether anything of it has changed: `publication` numbers them,
--- since clocks step back; the digests are of int_scopes. Which days of the month were measured, and which stand on an
--- earlier day, as published; days are numbered from 1.
+-- The inputs of a publication, so that the next run knows whether they changed. `publication` is a number, because clocks can
+-- step back; int_scopes computes the digests. The lists of measured and estimated days count days of the month from 1.
 alter table finops.etl_reconciliations add column if not exists records_set_apart bigint;
 alter table finops.etl_reconciliations add column if not exists amount_set_apart numeric;
 alter table finops.etl_reconciliations add column if not exists publication bigint;
@@ -50,8 +49,8 @@ drop index if exists finops.etl_reconciliations_scope;
 create index if not exists etl_reconciliations_publication
 on finops.etl_reconciliations (source, period, publication);
 
--- What the lines of a published (source, period) looked up in the reference data: application codes, products, providers
--- and currencies, and the currencies that had no rate. By these the next run sees whether a change concerns it.
+-- The reference-data keys used by the lines of a published (source, period): application codes, products, providers,
+-- currencies, and currencies without a rate. The next run uses them to see whether a change concerns it.
 create table if not exists finops.etl_scope_lookups (
     source text not null,
     period date not null,
@@ -92,12 +91,12 @@ create table if not exists finops.rejected_usage (
     currency text,
     created_at timestamptz not null default now()
 );
--- As in the relevés: the product's family, and the amount in the reporting currency; null where it is not known.
+-- As in the relevés: the product's family, and the amount in the reporting currency; null if unknown.
 alter table finops.rejected_usage add column if not exists family text;
 alter table finops.rejected_usage add column if not exists total_cost numeric;
 create index if not exists rejected_usage_scope on finops.rejected_usage (period, source);
 
--- Charges that are kept and reconciled, and are in no cost: the tax of a source that says `tax = apart`.
+-- Charges that are reconciled but not a cost: tax of sources with `tax = apart`.
 create table if not exists finops.set_apart_charges (
     run_id uuid not null,
     domain text not null,
@@ -121,7 +120,7 @@ create table if not exists finops.set_apart_charges (
 );
 create index if not exists set_apart_charges_scope on finops.set_apart_charges (period, source);
 
--- The publication of each (source, period) that its relevés are of. One of before publications were numbered comes last.
+-- The current publication of each (source, period). Publications from before the numbering come last.
 create or replace view finops.etl_published as
 select distinct on (source, period)
     run_id,
@@ -137,6 +136,6 @@ from finops.etl_reconciliations
 where status = 'PUBLISHED'
 order by source, period, publication desc nulls last, decided_at desc;
 
--- What a run asked for, before dbt's project knew by itself what is due.
+-- Removed: the scopes that a run requested; int_scopes now decides what is due.
 drop view if exists finops.etl_due_scopes;
 drop view if exists finops.etl_known_scopes;

@@ -1,4 +1,4 @@
--- Documents and API items: one JSON document a row, whole.
+-- Documents and API items: one whole JSON document per row.
 do $$
 declare
     raw_table text;
@@ -19,7 +19,7 @@ begin
                 run_id text not null, loaded_at timestamptz not null, payload json not null)',
             raw_table
         );
-        -- asked first: to create an index that exists would wait for whoever loads the table
+        -- checked first: `create index if not exists` would wait for a load of the table
         if to_regclass(raw_table || '_window') is null then
             execute format(
                 'create index %s on %s (run_id, window_date)', split_part(raw_table, '.', 2) || '_window', raw_table
@@ -29,7 +29,7 @@ begin
 end
 $$;
 
--- Billing lines: typed columns; what has no column of its own, or does not fit it, stays in other_columns.
+-- Billing lines with typed columns; values without a column, or that do not fit theirs, are in other_columns.
 create table if not exists raw_public_cloud.focus (
     record_id text not null,
     source text not null,

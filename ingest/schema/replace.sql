@@ -17,8 +17,8 @@ $$;
 
 -- Put a new relation in the place of an old one, with its grants and its readers. The readers are locked first, in the
 -- order in which a query locks them: the view, then what it reads (giving it the owner that it has changes nothing else).
--- A view of `own` that can't stand on the new query goes on reading the old one, until this run or the next makes it anew;
--- a view of somebody else's that can't is an error.
+-- A view in `own` that does not fit the new query keeps reading the old one, until this run or the next recreates it; for
+-- any other view this is an error.
 create or replace function finops.swap_relation(old regclass, new regclass, target name, own text []) returns void
 language plpgsql as $$
 declare

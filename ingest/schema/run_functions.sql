@@ -89,7 +89,7 @@ create or replace function finops.close_run(closed uuid, failure text) returns v
 $$;
 
 -- Enter what a run changed, by month, and which published scopes ('cmdb.vm 2026-09') wait for a reprocess, since reference
--- data that they stand on has changed.
+-- data behind them has changed.
 create or replace function finops.note_outcome(of_run uuid, waiting text []) returns void language sql as $$
     update finops.etl_runs
     set

@@ -10,13 +10,13 @@ create table if not exists finops.etl_runs (
     error text,
     started_by text not null
 );
--- The day that the run is for, and the sources that it is asked for alone (null: all); which published (source, month)
--- pairs stand on reference data that has changed since, and wait for a reprocess.
+-- The run's day, its requested sources (null: all), and the published (source, month) pairs whose reference data has changed
+-- since, and which wait for a reprocess.
 alter table finops.etl_runs add column if not exists as_of date;
 alter table finops.etl_runs add column if not exists sources text [];
 alter table finops.etl_runs add column if not exists waiting_scopes text [] not null default '{}';
--- Whether a month that is not open may change by any amount; and what the run changed, {"2026-09": "-12.5"}, in the
--- reporting currency.
+-- Whether a closed month may change by any amount; and the changes of the run, {"2026-09": "-12.5"}, in the reporting
+-- currency.
 alter table finops.etl_runs add column if not exists accepts_changes boolean not null default false;
 alter table finops.etl_runs add column if not exists changes jsonb not null default '{}';
 create index if not exists etl_runs_start_time on finops.etl_runs (start_time);

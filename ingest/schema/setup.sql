@@ -1,5 +1,5 @@
--- What the loader owns: the runs, the ledger of extractions, the rejects, and the raw tables that dlt appends to.
--- Idempotent: applied by the first run of a version. Everything else in the database belongs to dbt.
+-- The loader's tables: runs, the ledger of extractions, rejects, and the raw tables that dlt appends to. Idempotent: applied
+-- by the first run of a version. Everything else in the database belongs to dbt.
 
 create schema if not exists finops;
 create schema if not exists raw_open_legacy;
@@ -8,11 +8,11 @@ create schema if not exists raw_public_cloud;
 create schema if not exists raw_native;
 create schema if not exists raw_reference;
 
--- Which version of these files was applied last: the same is not applied again, as that would lock the tables each night.
+-- The version of these files that was last applied. It is not applied again, because that would lock the tables every night.
 create table if not exists finops.etl_schema (version text not null);
 
--- The API's role: nobody logs in as it, and it reads the views of dbt_project/models/api alone. Where the loader may not
--- create roles, an administrator does, once (docs/api.md), and the next run grants it what it needs.
+-- The API's role. It cannot log in and can only read the views of dbt_project/models/api. If the loader may not create roles,
+-- an administrator creates it (docs/api.md), and the next run grants it the views.
 create schema if not exists finops_api;
 do $$
 begin
