@@ -3,9 +3,6 @@ The catalog says what is, and not what was: what it said each night is kept here
 themselves can be purged (ingest/pipeline/ledger.py). All of it is worked out again from the snapshots that are still there; what
 came before the last purged one stands. So the result follows from the snapshots and not from when dbt ran, which a dbt
 snapshot's would (it dates a deletion by the clock).
-
-Windows stand here for self-joins: the planner takes what is left of the raw tables for a few rows, and would join thousands
-of them to thousands in nested loops.
 -#}
 {% set state %}cast(json_build_array(
             application_code, entity_name, title, owner_ref, system_ref, parent_ref
@@ -22,125 +19,15 @@ of them to thousands in nested loops.
     post_hook="analyze {{ this }}"
 ) }}
 
-with accepted as (
+with snapshots as (
 
-    select * from {{ source('finops', 'etl_accepted') }}
+    select * from {{ ref('int_catalog_snapshots') }}
 
 ),
 
 entities as (
 
-    select * from {{ ref('stg_backstage__catalog') }}
-
-),
-
-purged as (
-
-    select coalesce(max(window_date), date '0001-01-01') as last_date
-    from accepted
-    where source = 'backstage.catalog' and purged_at is not null
-
-),
-
-snapshots as (
-
-    select
-        cast(accepted.run_id as text) as extraction_run_id,
-        accepted.window_date,
-        row_number() over (order by accepted.window_date) as number,
-        lead(accepted.window_date) over (order by accepted.window_date) as next_date
-    from accepted
-    cross join purged
-    where accepted.source = 'backstage.catalog' and accepted.window_date > purged.last_date
-
-),
-
-listed as (
-
-    -- an entity that moves while the pages are read may be on two of them
-    select distinct on (snapshots.number, entities.entity_ref)
-        snapshots.number,
-        snapshots.window_date,
-        snapshots.next_date,
-        entities.entity_ref,
-        entities.kind,
-        entities.namespace,
-        case
-            when entities.kind in ('component', 'system') then coalesce(entities.annotated_code, entities.entity_name)
-        end as application_code,
-        entities.entity_name,
-        entities.title,
-        entities.owner_ref,
-        entities.system_ref,
-        entities.parent_ref,
-        entities.children
-    from snapshots
-    inner join entities
-        on snapshots.extraction_run_id = entities.extraction_run_id and snapshots.window_date = entities.window_date
-    where entities.entity_ref is not null
-    order by snapshots.number, entities.entity_ref, entities.record_id
-
-),
-
--- beside the entities, what groups say of their children
-with_children as (
-
-    select
-        number,
-        window_date,
-        next_date,
-        entity_ref,
-        kind,
-        application_code,
-        entity_name,
-        title,
-        owner_ref,
-        system_ref,
-        parent_ref,
-        cast(null as text) as named_by_ref
-    from listed
-
-    union all
-
-    select
-        listed.number,
-        listed.window_date,
-        listed.next_date,
-        finops.entity_ref(child.ref, 'group', listed.namespace) as entity_ref,
-        cast(null as text) as kind,
-        cast(null as text) as application_code,
-        cast(null as text) as entity_name,
-        cast(null as text) as title,
-        cast(null as text) as owner_ref,
-        cast(null as text) as system_ref,
-        cast(null as text) as parent_ref,
-        listed.entity_ref as named_by_ref
-    from listed
-    cross join lateral json_array_elements_text(listed.children) as child (ref)
-    where listed.kind = 'group'
-
-),
-
-inherited as (
-
-    select
-        number,
-        window_date,
-        next_date,
-        entity_ref,
-        kind,
-        application_code,
-        entity_name,
-        title,
-        coalesce(owner_ref, max(owner_ref) filter (where kind = 'system') over system_and_its_parts) as owner_ref,
-        system_ref,
-        coalesce(parent_ref, min(named_by_ref) over entity_and_who_names_it) as parent_ref
-    from with_children
-    window
-        system_and_its_parts as (
-            partition by number, case when kind = 'system' then entity_ref else system_ref end
-        ),
-        entity_and_who_names_it as (partition by number, entity_ref)
+    select * from {{ ref('int_catalog_entities') }}
 
 ),
 
@@ -158,8 +45,7 @@ described as (
         system_ref,
         parent_ref,
         {{ state }} as state
-    from inherited
-    where kind is not null
+    from entities
 
     {% if is_incremental() -%}
         union all
@@ -202,33 +88,30 @@ compared as (
 changes as (
 
     select
-        entity_ref,
-        window_date as changed_on,
-        true as is_present,
-        application_code,
-        entity_name,
-        title,
-        owner_ref,
-        system_ref,
-        parent_ref
+        compared.entity_ref,
+        change.changed_on,
+        change.is_present,
+        case when change.is_present then compared.application_code end as application_code,
+        case when change.is_present then compared.entity_name end as entity_name,
+        case when change.is_present then compared.title end as title,
+        case when change.is_present then compared.owner_ref end as owner_ref,
+        case when change.is_present then compared.system_ref end as system_ref,
+        case when change.is_present then compared.parent_ref end as parent_ref
     from compared
-    where number > 0 and (previous_number is distinct from number - 1 or state is distinct from previous_state)
-
-    union all
-
-    -- gone from the next snapshot
-    select
-        entity_ref,
-        next_date as changed_on,
-        false as is_present,
-        cast(null as text) as application_code,
-        cast(null as text) as entity_name,
-        cast(null as text) as title,
-        cast(null as text) as owner_ref,
-        cast(null as text) as system_ref,
-        cast(null as text) as parent_ref
-    from compared
-    where next_date is not null and following_number is distinct from number + 1
+    cross join
+        lateral (
+            values
+            (
+                compared.window_date, true,
+                compared.number > 0
+                and (compared.previous_number, compared.previous_state) is distinct from (
+                    compared.number - 1, compared.state
+                )
+            ),
+            -- gone from the next snapshot
+            (compared.next_date, false, compared.following_number is distinct from compared.number + 1)
+        ) as change (changed_on, is_present, is_change)
+    where change.is_change and change.changed_on is not null
 
 )
 
