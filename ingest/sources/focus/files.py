@@ -104,12 +104,13 @@ def choose(
     roots = tuple({manifest.export_root for manifest in listing.manifests})
     chosen = [file for file in listing.files if file.size and not file.path.startswith(roots)]
     skipped: dict[str, str] = {}
+    needed = {UNKNOWN, *map(str, periods)}
     scopes: defaultdict[str, list[Manifest]] = defaultdict(list)
     for manifest in sorted(listing.manifests, key=lambda found: (found.written, found.path), reverse=True):
         scopes[manifest.scope].append(manifest)
     for newest_first in scopes.values():
         covered: set[str] = set()
-        problems: dict[str, str] = {}
+        problems: dict[str, str] = {}  # the newest one of each month
         for manifest in newest_first:
             if manifest.months <= covered:
                 continue
@@ -118,17 +119,22 @@ def choose(
                 skipped[manifest.path] = problem
                 problems = dict.fromkeys(manifest.months, problem) | problems
                 continue
-            if both := manifest.months & covered:
-                raise ExportError(
-                    f"{manifest.path} is about {', '.join(sorted(both))} and other months, and a newer export is not: "
-                    "export each month by itself, or remove it"
-                )
+            _refuse_mixed(manifest, covered)
             covered |= manifest.months
             chosen += files
-        if lacking := (problems.keys() - covered) & {UNKNOWN, *map(str, periods)}:
+        if lacking := (problems.keys() - covered) & needed:
             month = min(lacking)
             raise ExportError(f"no complete set of {month}: {problems[month]}; export it again")
     return sorted(chosen, key=lambda file: file.name), skipped
+
+
+def _refuse_mixed(manifest: Manifest, covered: set[str]) -> None:
+    """Refuse a set of several months of which a newer set covers some: its lines can't be told apart by month."""
+    if both := manifest.months & covered:
+        raise ExportError(
+            f"{manifest.path} is about {', '.join(sorted(both))} and other months, and a newer export is not: "
+            "export each month by itself, or remove it"
+        )
 
 
 def _set(manifest: Manifest, listing: Listing) -> tuple[list[ExportFile], str | None]:
