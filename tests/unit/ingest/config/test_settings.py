@@ -1,17 +1,15 @@
 import os
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from pydantic import Secret, SecretStr
 
 from finops.ingest.config.services import Cmdb
 from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, known_secrets, load, run_id
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.sources.catalog import HttpSource
+from tests.unit.ingest.config.conftest import write
 
 GITLAB = {"SOURCES__GITLAB__URL": "https://gitlab.example.com"}
 CLIENT = {
@@ -20,6 +18,7 @@ CLIENT = {
     "SOURCES__GITLAB__CLIENT_SECRET": "client-s3cret",
 }
 CUBE_WITHOUT_QUERY = {"SOURCES__CUBE__URL": "https://cube.example.com"}
+TOKEN = '[sources.gitlab]\ntoken = "glpat-1"\n'
 CMDB = {"SOURCES__CMDB__URI": "mongodb://finops:cmdb-s3cret@cmdb-1.example.com:27017,cmdb-2.example.com/?tls=true"}
 WHOLE_NUMBERS = (
     "lookback_days",
@@ -30,22 +29,6 @@ WHOLE_NUMBERS = (
     "http_deadline",
     "http_max_answer_mib",
 )
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """An empty project folder, the only place where dlt looks for files; other tests run elsewhere, and see none."""
-    context = Container()[PluggableRunContext]
-    project = tmp_path / "project"
-    project.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(project)
-        patch.setenv("DLT_PROJECT_DIR", str(project))
-        patch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-        patch.setenv("HOME", str(tmp_path / "home"))
-        context.reload_providers()
-        yield project
-    context.reload_providers()
 
 
 def configured(**variables: str) -> list[ConfiguredSource]:
@@ -161,12 +144,11 @@ def test_focus_exports_are_bills_of_the_public_cloud() -> None:
 
 
 def test_files_configure_what_the_environment_does_not(folder: Path) -> None:
-    (folder / ".dlt").mkdir()
-    (folder / ".dlt" / "config.toml").write_text(
-        '[sources.gitlab]\nurl = "https://gitlab.example.com"\n[sources.focus.azure]\nurl = "/bills/azure"\n'
+    write(
+        folder,
+        config='[sources.gitlab]\nurl = "https://gitlab.example.com"\n[sources.focus.azure]\nurl = "/bills/azure"\n',
     )
-    (folder / ".dlt" / "secrets.toml").write_text('[sources.gitlab]\ntoken = "glpat-1"\n')
-    Container()[PluggableRunContext].reload_providers()
+    write(folder, secrets=TOKEN)
     assert [chosen(found) for found in configured()] == [
         {"url": "https://gitlab.example.com", "token": "glpat-1"},
         {"url": "/bills/azure"},
@@ -174,18 +156,37 @@ def test_files_configure_what_the_environment_does_not(folder: Path) -> None:
 
 
 def test_the_environment_wins_over_a_file(folder: Path) -> None:
-    (folder / ".dlt").mkdir()
-    (folder / ".dlt" / "config.toml").write_text('[sources.gitlab]\nurl = "https://from.a.file"\n')
-    Container()[PluggableRunContext].reload_providers()
+    write(folder, config='[sources.gitlab]\nurl = "https://from.a.file"\n')
     assert [chosen(found)["url"] for found in configured(**GITLAB)] == ["https://gitlab.example.com"]
 
 
-def test_tables_of_a_file_are_read_as_json(folder: Path) -> None:
-    (folder / ".dlt").mkdir()
-    (folder / ".dlt" / "config.toml").write_text(
-        '[sources.gitlab]\nurl = "https://x"\nparams = { membership = true }\n'
+def test_an_empty_variable_takes_back_what_a_file_sets(folder: Path) -> None:
+    write(folder, config='[sources.gitlab]\nurl = "https://from.a.file"\nscope = "usage.read"\n', secrets=TOKEN)
+    assert chosen(configured(SOURCES__GITLAB__TOKEN="", SOURCES__GITLAB__SCOPE="")[0]) == {"url": "https://from.a.file"}
+
+
+def test_a_number_in_a_file_is_a_text_where_a_text_is_wanted(folder: Path) -> None:
+    write(
+        folder,
+        config='[sources.gitlab]\nurl = "https://x"\ntoken = 12345\n[sources.focus.aws]\nurl = "/x"\nversion = 1.2',
     )
-    Container()[PluggableRunContext].reload_providers()
+    assert [chosen(found) for found in configured()] == [
+        {"url": "https://x", "token": "12345"},
+        {"url": "/x", "version": "1.2"},
+    ]
+
+
+def test_exports_of_bills_are_one_variable_too() -> None:
+    found = configured(SOURCES__FOCUS__AWS='{"url": "s3://bills", "tax": "apart"}', SOURCES__FOCUS__AWS__TAX="cost")
+    assert [chosen(one) for one in found] == [{"url": "s3://bills"}]
+
+
+def test_a_variable_of_somebody_else_s_is_left_alone() -> None:
+    assert len(configured(**GITLAB, METRICS="true", INGEST="nginx", SOURCES="a b")) == 1
+
+
+def test_tables_of_a_file_are_read_as_json(folder: Path) -> None:
+    write(folder, config='[sources.gitlab]\nurl = "https://x"\nparams = { membership = true }\n')
     assert chosen(configured()[0])["params"] == {"membership": True}
 
 
@@ -441,13 +442,12 @@ def test_nothing_configured_is_nothing_to_hide() -> None:
 
 
 def test_a_service_is_declared_in_two_files_and_the_environment_together(folder: Path) -> None:
-    (folder / ".dlt").mkdir()
-    (folder / ".dlt" / "config.toml").write_text(
-        '[sources.http.helpdesk]\nurl = "https://from.a.file"\npath = "tickets"\ndata_selector = "items[*]"\n'
-        '[[sources.http.helpdesk.lines]]\nproduct = "helpdesk.ticket"\nquantity = "opened"\nunit = "ticket"\n'
+    write(
+        folder,
+        config='[sources.http.helpdesk]\nurl = "https://from.a.file"\npath = "tickets"\ndata_selector = "items[*]"\n'
+        '[[sources.http.helpdesk.lines]]\nproduct = "helpdesk.ticket"\nquantity = "opened"\nunit = "ticket"\n',
     )
-    (folder / ".dlt" / "secrets.toml").write_text('[sources.http.helpdesk]\ntoken = "hd-1"\n')
-    Container()[PluggableRunContext].reload_providers()
+    write(folder, secrets='[sources.http.helpdesk]\ntoken = "hd-1"\n')
     (found,) = configured(SOURCES__HTTP__HELPDESK__URL="https://helpdesk.example.com")
     said = chosen(found)
     assert (found.source.name, said["url"], said["token"], said["path"]) == (
@@ -479,9 +479,7 @@ def test_a_declaration_that_is_no_json_object_is_refused_and_hides_its_secrets(t
 
 
 def test_a_declared_service_without_its_address_is_refused(folder: Path) -> None:
-    (folder / ".dlt").mkdir()
-    (folder / ".dlt" / "secrets.toml").write_text('[sources.http.helpdesk]\ntoken = "hd-1"\n')
-    Container()[PluggableRunContext].reload_providers()
+    write(folder, secrets='[sources.http.helpdesk]\ntoken = "hd-1"\n')
     assert "sources.http.helpdesk.url is not set" in refusal()
     assert known_secrets() == ("hd-1",)
 

@@ -1,12 +1,9 @@
 """A key that is not a setting is refused with its place and the nearest key, and what it holds is hidden."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +13,7 @@ from finops.ingest.config.values import Section
 from finops.ingest.doctor.report import findings
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.sources.declared import Declaration
+from tests.unit.ingest.config.conftest import write
 
 SECTIONS: dict[str, type[Section]] = {
     "ingest": ExtractionSettings,
@@ -27,20 +25,6 @@ SECTIONS: dict[str, type[Section]] = {
 }
 KEYS = [(section, key) for section, model in SECTIONS.items() for key in model.model_fields]
 GITLAB = {"SOURCES__GITLAB__URL": "https://gitlab.example.com"}
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """An empty `.dlt`, the only place where dlt looks for files."""
-    context = Container()[PluggableRunContext]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DLT_PROJECT_DIR", str(tmp_path))
-        patch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-        patch.setenv("HOME", str(tmp_path / "home"))
-        (tmp_path / ".dlt").mkdir()
-        context.reload_providers()
-        yield tmp_path / ".dlt"
-    context.reload_providers()
 
 
 def variable(key: str) -> str:
@@ -97,9 +81,8 @@ def test_the_nearest_key_is_named_where_there_is_one(wrong: str, said: str) -> N
 
 
 def test_a_key_that_is_not_a_setting_in_a_file_is_refused_with_the_file(folder: Path) -> None:
-    (folder / "config.toml").write_text("[ingest]\nlookback_day = 3\n")
-    (folder / "secrets.toml").write_text('[sources.gitlab]\ntokn = "glpat-1"\n')
-    Container()[PluggableRunContext].reload_providers()
+    write(folder, config="[ingest]\nlookback_day = 3\n")
+    write(folder, secrets='[sources.gitlab]\ntokn = "glpat-1"\n')
     assert refusal() == (
         "ingest.lookback_day (in config.toml) is not a setting: did you mean ingest.lookback_days?; "
         "sources.gitlab.tokn (in secrets.toml) is not a setting: did you mean sources.gitlab.token?"
@@ -121,11 +104,11 @@ def test_a_service_that_is_off_may_hold_anything_but_a_misspelt_key(monkeypatch:
 
 
 def test_dlt_s_own_sections_are_left_to_dlt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "config.toml").write_text(
-        '[sources.gitlab]\nurl = "https://gitlab"\n[sources.data_writer]\nfile_max_items = 1000\n'
-        '[runtime]\nlog_level = "INFO"\n[normalize]\nworkers = 2\n[load]\nworkers = 2\n[data_writer]\nbuffer = 1\n'
+    write(
+        folder,
+        config='[sources.gitlab]\nurl = "https://gitlab"\n[sources.data_writer]\nfile_max_items = 1000\n'
+        '[runtime]\nlog_level = "INFO"\n[normalize]\nworkers = 2\n[load]\nworkers = 2\n[data_writer]\nbuffer = 1\n',
     )
-    Container()[PluggableRunContext].reload_providers()
     for name in (
         "RUNTIME__LOG_LEVEL",
         "NORMALIZE__WORKERS",
