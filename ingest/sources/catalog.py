@@ -77,7 +77,7 @@ class HttpSource(Source):
             off. A text that is `{each}` and nothing more takes the value as it is; that of an empty list is null.
         data_selector: JSONPath of the records in a page.
         columns: top-level key of their names, where the records are lists of values.
-        envelope: what is said once for all records of an answer, and lands in each of them: JSONPath by key.
+        envelope: values given once per answer, which land in each of its records: JSONPath by key.
         required: key, or dotted path of keys, that an answer must have (None: the answer is a list), so that an error
             body or a changed API is not read as "no records".
         errors: key whose presence makes an answer an error, though its status is 200.

@@ -2,7 +2,7 @@
 
 https://github.com/backstage/community-plugins/tree/main/workspaces/cost-insights/plugins/cost-insights-common. Its
 amounts are JSON numbers, here exact ones; what it calls a project is an application here, what it calls a product a
-family. `spread` and `currency` are ours: the plugin passes over what it does not know.
+family. `spread` and `currency` are ours: the plugin ignores unknown fields.
 """
 
 from __future__ import annotations

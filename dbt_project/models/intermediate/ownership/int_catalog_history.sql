@@ -1,7 +1,7 @@
 {#-
 The catalog says what is, and not what was: what it said each night is kept here, a row a change, so that the snapshots
-themselves can be purged (ingest/pipeline/ledger.py). All of it is worked out again from the snapshots that are still there; what
-came before the last purged one stands. So the result follows from the snapshots and not from when dbt ran, which a dbt
+themselves can be purged (ingest/pipeline/ledger.py). It is recomputed from the remaining snapshots; what
+came before the last purged one is kept. So the result follows from the snapshots and not from when dbt ran, which a dbt
 snapshot's would (it dates a deletion by the clock).
 -#}
 {% set state %}cast(json_build_array(
