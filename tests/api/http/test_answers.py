@@ -128,7 +128,7 @@ def test_a_cursor_is_for_one_question(shared: Shared) -> None:
         {"group_by": "application", "to": "2026-09"},
     ):
         fault = shared.problem("/v1/costs", 422, cursor=first["next"], **other)["errors"][0]
-        assert (fault["parameter"], "none of this request" in fault["detail"]) == ("cursor", True)
+        assert (fault["parameter"], "belongs to another request" in fault["detail"]) == ("cursor", True)
     assert shared.problem("/v1/costs", 422, group_by="application", top=2, cursor=first["next"])
 
 
@@ -298,7 +298,7 @@ def test_a_large_answer_is_compressed_for_who_can_read_it(shared: Shared) -> Non
     assert plain.headers["etag"] == packed.headers["etag"]
 
 
-# ExtractionSettings, logs, metrics
+# Limits, logs, metrics
 
 
 def test_one_caller_s_allowance_ends_and_the_other_s_does_not(costs: Database, tokens_file: Path) -> None:
