@@ -6,11 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 from dbt.cli.main import dbtRunner
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from psycopg import sql
 
 from finops.demo import postgres
@@ -22,7 +24,12 @@ ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
 TEMPLATE = "finops_template"
 NAME = "finops_test"  # the same for all: dbt reads its whole project again when the database has another name
+# What a crash of the machine would need, and no test does.
+UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
 OWN_VARIABLES = ("PG", "SOURCES__", "INGEST__", "METRICS__", "SCHEDULE__", "FINOPS_", "OTEL_")
+
+# dbt asks for the caller's source code seven times a run, and throws the answer away: a tenth of a nightly's time.
+BehaviorFlagRendered._default_source = staticmethod(lambda: "")  # type: ignore[method-assign] # noqa: SLF001
 
 
 @pytest.hookimpl(trylast=True)
@@ -37,17 +44,55 @@ def server() -> Iterator[Embedded]:
     folder = Path(tempfile.mkdtemp(prefix="finops-pg-"))
     try:
         with postgres.server(folder / "data") as embedded:
+            with connected(embedded, "postgres") as admin:
+                for name in UNSAFE:
+                    admin.execute(sql.SQL("alter system set {} = off").format(sql.Identifier(name)))
+                admin.execute("select pg_reload_conf()")
             yield embedded
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def connected(server: Embedded, database: str) -> psycopg.Connection[tuple[object, ...]]:
+    """A new connection to a database of the server."""
+    where = f"host='{server.socket_folder}' port={server.port} user={server.user} dbname={database}"
+    return psycopg.connect(where, autocommit=True)
+
+
+def copy_database(server: Embedded, template: str, name: str) -> None:
+    """Make a database that holds what another one does, in the place of one that has this name."""
+    with connected(server, "postgres") as admin:
+        copy = sql.SQL("create database {} template {}")
+        admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+
+
 @pytest.fixture(autouse=True)
 def _nothing_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the developer's database, sources or `.dlt` folder."""
+    _configure_nothing(tmp_path, monkeypatch)
+
+
+def _configure_nothing(folder: Path, patch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(OWN_VARIABLES)]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+        patch.delenv(name)
+    patch.chdir(folder)
+
+
+@contextmanager
+def made_as(server: Embedded, name: str, template: str = "template1") -> Iterator[pytest.MonkeyPatch]:
+    """Libpq's variables name a new database, a copy of the template; it has its own name once the block is over.
+
+    Meanwhile it has the name of every test's database: dbt reads its whole project again for one of another name.
+    """
+    copy_database(server, template, NAME)
+    with tempfile.TemporaryDirectory() as empty, pytest.MonkeyPatch.context() as patch:
+        _configure_nothing(Path(empty), patch)
+        for variable, value in {**server.environment(), "PGDATABASE": NAME}.items():
+            patch.setenv(variable, value)
+        yield patch
+    with connected(server, "postgres") as admin:
+        admin.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(NAME), sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")
@@ -60,19 +105,15 @@ def template(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def build_template(server: Embedded, folder: Path) -> str:
     """Make a database with everything built and nothing landed; its name."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**server.environment(), "PGDATABASE": TEMPLATE}.items():
-            patch.setenv(name, value)
-        with psycopg.connect(dbname="postgres", autocommit=True) as admin:
-            admin.execute(sql.SQL("create database {}").format(sql.Identifier(TEMPLATE)))
-        with psycopg.connect(autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
-            prepare(connection)
-            shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")
-            arguments = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(folder)]
-            built = dbtRunner().invoke(["--quiet", "build", "--exclude-resource-type", "unit_test", *arguments])
-            assert built.success, built
-            connection.execute("truncate finops.etl_runs cascade")
-            note_build(connection, ROOT / "dbt_project")
+    with made_as(server, TEMPLATE), psycopg.connect(autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
+        prepare(connection)
+        shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")
+        where = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(folder)]
+        only = ["--exclude-resource-type", "unit_test", "test"]
+        built = dbtRunner().invoke(["--quiet", "--no-write-json", "build", *only, *where])
+        assert built.success, built
+        connection.execute("truncate finops.etl_runs cascade")
+        note_build(connection, ROOT / "dbt_project")
     return TEMPLATE
 
 
@@ -81,12 +122,8 @@ def database(
     server: Embedded, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """A fresh database under libpq's variables; the connection is for looking."""
-    for variable, value in server.environment().items():
+    copy_database(server, template, NAME)
+    for variable, value in {**server.environment(), "PGDATABASE": NAME}.items():
         monkeypatch.setenv(variable, value)
-    with psycopg.connect(dbname="postgres", autocommit=True) as admin:
-        admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(NAME)))
-        admin.execute(sql.SQL("create database {} template {}").format(sql.Identifier(NAME), sql.Identifier(template)))
-        monkeypatch.setenv("PGDATABASE", NAME)
-        with psycopg.connect(autocommit=True) as connection:
-            yield connection
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(NAME)))
+    with psycopg.connect(autocommit=True) as connection:
+        yield connection

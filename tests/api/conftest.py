@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from finops.demo.postgres import Embedded
-from tests.api.service import Service, Shared, api, write_tokens
-from tests.e2e.finops import FINOPS, Database, charge, write_bill
+from tests.api.service import Process, Service, Shared, api, api_here, write_tokens
+from tests.conftest import connected, copy_database, made_as
+from tests.e2e.finops import Database, charge, finops, write_bill
 
 PUBLISHED = "finops_published"
 # Owners, by the made-up company's reference data: SHOP-WEB, SEARCH: storefront; PAYMENTS: payments; ERP: corporate-it.
@@ -43,21 +40,9 @@ def published(server: Embedded, template: str, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("bills")
     for month, lines in BILLS.items():
         write_bill(folder, f"{month}.csv", lines)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("PG", "SOURCES__"))},
-        **server.environment(),
-    }
-    where = f"host='{server.socket_folder}' port={server.port} user={server.user} dbname=postgres"
-    with psycopg.connect(where, autocommit=True) as admin:
-        copy = sql.SQL("create database {} template {}")
-        admin.execute(copy.format(sql.Identifier(PUBLISHED), sql.Identifier(template)))
-    subprocess.run(
-        [FINOPS, "nightly", "--period", "2026-09..2026-10", "--as-of", "2026-11-20"],
-        env={**environment, "PGDATABASE": PUBLISHED, "SOURCES__FOCUS__NIMBUS__URL": str(folder)},
-        cwd=tmp_path_factory.mktemp("nightly"),
-        check=True,
-    )
-    shutil.rmtree(folder)
+    with made_as(server, PUBLISHED, template) as patch:
+        patch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(folder))
+        assert finops("nightly", "--period", "2026-09..2026-10", "--as-of", "2026-11-20") == 0
     return PUBLISHED
 
 
@@ -65,22 +50,19 @@ def published(server: Embedded, template: str, tmp_path_factory: pytest.TempPath
 def shared(server: Embedded, published: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     """An API on a copy of the published costs that no test changes, with tokens of several scopes."""
     name = f"{published}_shared"
+    copy_database(server, published, name)
     environment = {**server.environment(), "PGDATABASE": name}
-    where = f"host='{server.socket_folder}' port={server.port} user={server.user}"
-    with psycopg.connect(f"{where} dbname=postgres", autocommit=True) as admin:
-        copy = sql.SQL("create database {} template {}")
-        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(published)))
     file = tmp_path_factory.mktemp("tokens") / "tokens.toml"
     made = write_tokens(file, everything="*", storefront=["storefront"], payments=["payments"], nothing=[])
     with (
-        psycopg.connect(f"{where} dbname={name}", autocommit=True) as database,
+        connected(server, name) as database,
         api(token=made["everything"], environment={**environment, "FINOPS_API_TOKENS_FILE": str(file)}) as service,
     ):
         yield Shared(service, database, made, environment)
 
 
 @pytest.fixture(scope="session")
-def tireless(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def tireless(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """An API on the costs that no test changes, which may be asked without end; its token sees one group."""
     file = tmp_path_factory.mktemp("tokens") / "tokens.toml"
     token = write_tokens(file, storefront=["storefront"])["storefront"]
@@ -92,16 +74,12 @@ def tireless(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def costs(server: Embedded, published: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A copy of the published database under libpq's variables; the connection is for looking, as its owner."""
-    name = f"finops_{os.urandom(4).hex()}"
-    for variable, value in server.environment().items():
+    name = f"{published}_changed"
+    copy_database(server, published, name)
+    for variable, value in {**server.environment(), "PGDATABASE": name}.items():
         monkeypatch.setenv(variable, value)
-    with psycopg.connect(dbname="postgres", autocommit=True) as admin:
-        copy = sql.SQL("create database {} template {}")
-        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(published)))
-        monkeypatch.setenv("PGDATABASE", name)
-        with psycopg.connect(autocommit=True) as connection:
-            yield connection
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with psycopg.connect(autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture
@@ -113,6 +91,15 @@ def tokens_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def service(costs: Database, tokens_file: Path) -> Iterator[Service]:
     """The API on the published costs, asked with a token that sees everything."""
+    assert costs.info.dbname
+    token = write_tokens(tokens_file, everything="*")["everything"]
+    with api_here(token=token, tokens_file=tokens_file) as running:
+        yield running
+
+
+@pytest.fixture
+def process(costs: Database, tokens_file: Path) -> Iterator[Process]:
+    """The same in a process of its own, for who looks at what it logs."""
     assert costs.info.dbname
     token = write_tokens(tokens_file, everything="*")["everything"]
     with api(token=token, environment={"FINOPS_API_TOKENS_FILE": str(tokens_file)}) as running:

@@ -1,4 +1,4 @@
-"""The API as a test talks to it: uvicorn in a process of its own, on a socket, and tokens in a file."""
+"""The API as a test talks to it: uvicorn on a socket, in this process or one of its own, and tokens in a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,10 +18,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import requests
+import uvicorn
 from psycopg import sql
 
+from finops.api.app import create_app
 from finops.api.auth import tokens
-from finops.api.settings import Scope
+from finops.api.http.protocol import protocol_with_timeout
+from finops.api.settings import Scope, Settings
 from tests.e2e.finops import Database
 
 FINOPS_API = str(Path(sys.executable).with_name("finops-api"))
@@ -32,8 +36,6 @@ class Service:
     """A running API."""
 
     url: str
-    process: subprocess.Popen[str]
-    log: Path
     token: str | None = None
     session: requests.Session = field(default_factory=requests.Session)
 
@@ -48,6 +50,14 @@ class Service:
         answer = self.get(path, **options)
         assert answer.status_code == 200, answer.text
         return json.loads(answer.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process(Service):
+    """An API that runs in a process of its own, and what it logs."""
+
+    process: subprocess.Popen[str]
+    log: Path
 
 
 @dataclass(frozen=True)
@@ -88,14 +98,41 @@ def republish(database: Database) -> None:
 
 
 @contextmanager
-def api(*arguments: str, token: str | None = None, environment: Mapping[str, str] | None = None) -> Iterator[Service]:
+def api_here(*, token: str | None = None, insecure_local: bool = False, **settings: Any) -> Iterator[Service]:
+    """The API on a free port, in a thread: it is there at once; its settings are given as fields of Settings."""
+    given = Settings(**settings)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(given, insecure_local=insecure_local),
+            port=0,
+            http=protocol_with_timeout(given.stall_timeout),
+            access_log=False,
+            server_header=False,
+            log_config=None,
+        )
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Service(f"http://127.0.0.1:{port}", token)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def api(*arguments: str, token: str | None = None, environment: Mapping[str, str] | None = None) -> Iterator[Process]:
     """`finops-api serve` on a free port, on the database of this test's libpq variables."""
     with tempfile.TemporaryDirectory(prefix="finops-api-") as folder:
         log = Path(folder) / "log"
         with log.open("w", encoding="utf-8") as output:
             process = _start(arguments, {**os.environ, **(environment or {})}, output)
             try:
-                yield Service(_address(process, log), process, log, token)
+                yield Process(_address(process, log), token, process=process, log=log)
             finally:
                 process.terminate()
                 process.wait(30)

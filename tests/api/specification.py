@@ -54,6 +54,12 @@ class Operation:
     parameters: tuple[Parameter, ...]
     statuses: frozenset[int]
 
+    @property
+    def kind(self) -> str:
+        """What it answers, whatever its path narrows it to: `costs`, `history`, or the path itself."""
+        name = self.path.rpartition("/")[2]
+        return name if name in ("costs", "history") else self.path
+
     def url(self, name: str = "", where: str = "", value: str = "") -> str:
         """Its address: what it needs is known, but for one parameter, which has this value."""
         path, query = self.path, []

@@ -10,10 +10,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg import sql
 
+from finops.api.__main__ import cli
 from finops.api.auth import tokens
-from tests.api.service import FAR, FINOPS_API, Service, Shared, api, write_tokens
+from tests.api.service import FAR, FINOPS_API, Process, Service, Shared, api, api_here, write_tokens
 from tests.e2e.finops import Database
 
 VIEWS = {
@@ -172,18 +174,17 @@ def test_a_token_that_has_expired_is_worth_nothing(service: Service, tokens_file
 
 @pytest.mark.parametrize("content", ["[broken", '[a]\nsha256 = "short"\nexpires = 2099-01-01\ngroups = "*"\n'])
 def test_a_damaged_file_of_tokens_lets_nobody_in_and_says_so_in_the_log(
-    service: Service, tokens_file: Path, content: str
+    process: Process, tokens_file: Path, content: str
 ) -> None:
     tokens_file.write_text(content)
-    answer = service.get("/v1/applications")
+    answer = process.get("/v1/applications")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert str(tokens_file) not in answer.text
-    assert f"no caller can be authenticated: {tokens_file}" in service.log.read_text()
+    assert f"no caller can be authenticated: {tokens_file}" in process.log.read_text()
 
 
 def test_a_token_made_by_the_command_is_shown_once_and_works(service: Service, tokens_file: Path) -> None:
-    command = [FINOPS_API, "token", "shop", "--group", "storefront", "--expires", "2099-01-01"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = CliRunner().invoke(cli, ["token", "shop", "--group", "storefront", "--expires", "2099-01-01"])
     token = done.stderr.split()[-1]
     assert token not in done.stdout
     tokens_file.write_text(done.stdout)
@@ -204,9 +205,8 @@ def test_insecure_local_says_so_and_shows_everything(costs: Database) -> None:
         assert "everybody on this machine sees every cost" in local.log.read_text()
 
 
-def test_insecure_local_answers_to_no_other_name(costs: Database) -> None:
-    assert costs.info.dbname
-    with api("--insecure-local") as local:
+def test_insecure_local_answers_to_no_other_name() -> None:
+    with api_here(insecure_local=True) as local:
         assert local.get("/v1/applications", headers={"Host": "rebound.example.com"}).status_code == 400
 
 
@@ -231,7 +231,7 @@ def test_browsers_of_other_origins_are_told_nothing_unless_configured(shared: Sh
 def test_a_configured_origin_may_call(costs: Database) -> None:
     assert costs.info.dbname
     origin = "https://backstage.example.com"
-    with api("--insecure-local", environment={"FINOPS_API_CORS_ORIGINS": json.dumps([origin])}) as local:
+    with api_here(insecure_local=True, cors_origins=json.dumps([origin])) as local:
         allowed = local.get("/v1/applications", headers={"Origin": origin}).headers["access-control-allow-origin"]
         other = local.get("/v1/applications", headers={"Origin": "https://other.example.com"}).headers
     assert (allowed, other.get("access-control-allow-origin")) == (origin, None)

@@ -362,11 +362,6 @@ def test_another_s_application_does_not_exist(service: Service, tokens_file: Pat
     assert refusal(service, entity, token=token)[0] == 404
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/groups", "/products", f"/metrics/totalCost?intervals={MONTHS}"])
-def test_nobody_gets_anything_without_a_token(service: Service, path: str) -> None:
-    assert refusal(service, path.format(group="storefront"), token="")[0] == 401
-
-
 @pytest.mark.parametrize(
     "path",
     [

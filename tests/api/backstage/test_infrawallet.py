@@ -102,7 +102,3 @@ def test_what_can_t_be_answered_is_named(
     answer = service.get("/api/infrawallet/reports", params={**SPAN, **parameters})
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert answer.json()["errors"][0]["parameter"] == parameter
-
-
-def test_nobody_gets_reports_without_a_token(service: Service) -> None:
-    assert service.get("/api/infrawallet/reports", params=SPAN, token="").status_code == 401

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.api.service import Service, Shared, api, republish, write_tokens
+from tests.api.service import Process, Service, Shared, api, api_here, republish, write_tokens
 from tests.e2e.finops import Database
 
 LISTS = ("applications", "groups", "domains", "families", "products", "sources", "periods")
@@ -193,7 +193,7 @@ def test_history_is_csv_too(shared: Shared) -> None:
 
 def test_csv_has_a_ceiling(costs: Database) -> None:
     assert costs.info.dbname
-    with api("--insecure-local", environment={"FINOPS_API_CSV_LINES": "5"}) as service:
+    with api_here(insecure_local=True, csv_lines=5) as service:
         assert len(table(service.get("/v1/costs?group_by=application", headers=CSV).text)) == 5
         refused = service.get("/v1/costs?group_by=application&group_by=month", headers=CSV)
     assert (refused.status_code, refused.json()["errors"][0]["parameter"]) == (422, "group_by")
@@ -304,8 +304,7 @@ def test_a_large_answer_is_compressed_for_who_can_read_it(shared: Shared) -> Non
 def test_one_caller_s_allowance_ends_and_the_other_s_does_not(costs: Database, tokens_file: Path) -> None:
     assert costs.info.dbname
     made = write_tokens(tokens_file, busy="*", quiet="*")
-    environment = {"FINOPS_API_TOKENS_FILE": str(tokens_file), "FINOPS_API_RATE_LIMIT": "3/hour"}
-    with api(environment=environment) as service:
+    with api_here(tokens_file=tokens_file, rate_limit="3/hour") as service:
         answers = [service.get("/v1/groups", token=made["busy"]) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert 0 < int(answers[3].headers["retry-after"]) <= 3600
@@ -315,7 +314,7 @@ def test_one_caller_s_allowance_ends_and_the_other_s_does_not(costs: Database, t
 
 
 def test_a_query_that_takes_too_long_is_a_503(costs: Database) -> None:
-    with api("--insecure-local", environment={"FINOPS_API_STATEMENT_TIMEOUT": "0.2"}) as service:
+    with api_here(insecure_local=True, statement_timeout=0.2) as service:
         assert service.get("/v1/groups").status_code == 200
         with costs.transaction():
             costs.execute("refresh materialized view finops.mv_application")  # readers wait for its end
@@ -325,12 +324,12 @@ def test_a_query_that_takes_too_long_is_a_503(costs: Database) -> None:
         assert time.monotonic() - started < 5
 
 
-def test_the_access_log_tells_who_and_what_and_no_secret(service: Service) -> None:
-    assert service.token
-    service.get("/v1/groups?access_token=hunter2")
-    service.get("/v1/costs?limit=1")
+def test_the_access_log_tells_who_and_what_and_no_secret(process: Process) -> None:
+    assert process.token
+    process.get("/v1/groups?access_token=hunter2")
+    process.get("/v1/costs?limit=1")
     for _ in range(50):  # a line is written after its answer
-        entries = [json.loads(line) for line in service.log.read_text().splitlines()]
+        entries = [json.loads(line) for line in process.log.read_text().splitlines()]
         if entries[-1].get("path") == "/v1/costs":
             break
         time.sleep(0.1)
@@ -340,8 +339,8 @@ def test_the_access_log_tells_who_and_what_and_no_secret(service: Service) -> No
         ("/v1/costs", 200, "everything"),
     ]
     assert {"method", "bytes", "milliseconds", "client", "time", "level"} <= requests_told[0].keys()
-    for secret in (service.token, "hunter2", "Bearer"):
-        assert secret not in service.log.read_text()
+    for secret in (process.token, "hunter2", "Bearer"):
+        assert secret not in process.log.read_text()
 
 
 def test_prometheus_is_told_of_requests_the_pool_and_the_data(service: Service) -> None:

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
-from dbt.artifacts.schemas.run import RunExecutionResult
-from dbt.cli.main import dbtRunner
 
-from tests.conftest import ROOT
+from tests.e2e.dbt import dbt
 from tests.e2e.finops import Database, charge, finops, write_bill
 
 
-def dbt(tmp_path: Path, *arguments: str) -> dict[str, str]:
-    """Run dbt in this process; the status of each node by name."""
-    shutil.copy(ROOT / "profiles.yml.example", tmp_path / "profiles.yml")
-    where = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(tmp_path)]
-    outcome = dbtRunner().invoke(["--quiet", *arguments, *where])
-    assert isinstance(outcome.result, RunExecutionResult), outcome.exception
-    results = [result for result in outcome.result.results if result.node.resource_type.value != "operation"]
-    return {result.node.name: str(result.status) for result in results}
-
-
 @pytest.mark.usefixtures("database")
-def test_every_rule_holds_on_the_numbers_worked_out_by_hand(tmp_path: Path) -> None:
-    statuses = dbt(tmp_path, "test", "--select", "test_type:unit")
+def test_every_rule_holds_on_the_numbers_worked_out_by_hand() -> None:
+    statuses = dbt("test", "--select", "test_type:unit").statuses
     assert len(statuses) > 40
     assert {name: status for name, status in statuses.items() if status != "pass"} == {}
 
@@ -37,7 +24,7 @@ def test_data_tests_hold_after_a_second_run(
     monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
     for _ in range(2):
         assert finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20") == 0
-    statuses = dbt(tmp_path, "test", "--select", "test_type:data")
+    statuses = dbt("test", "--select", "test_type:data").statuses
     assert len(statuses) > 40
     assert {name: status for name, status in statuses.items() if status != "pass"} == {}
     assert database.execute("select count(*) from finops.fact_releve").fetchall() == [(1,)]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from dbt.cli.main import dbtRunner
 
-from tests.conftest import ROOT
+from tests.e2e.dbt import dbt, edit, project_copy
 from tests.e2e.finops import Database, charge, finops, last_run, releves, scalar, total, write_bill
 
 AS_OF = "2026-11-20"
@@ -18,8 +16,7 @@ AS_OF = "2026-11-20"
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the dbt project with reference data of its own, and a bill in dollars of October and November."""
-    copy = tmp_path / "project"
-    shutil.copytree(ROOT / "dbt_project", copy, ignore=shutil.ignore_patterns("target", "logs", ".user.yml"))
+    copy = project_copy(tmp_path)
     monkeypatch.setenv("INGEST__DBT_PROJECT", str(copy))
     rates(copy, {"2026-10": "0.80", "2026-11": "0.90"})
     for month in ("2026-10", "2026-11"):
@@ -47,15 +44,10 @@ def by_month(database: Database) -> dict[str, Decimal]:
     return dict(database.execute(query).fetchall())
 
 
-def dbt(project: Path, tmp_path: Path, *select: str) -> str:
+def by_hand(project: Path, *select: str) -> str:
     """The user's own command, on October; what went wrong."""
-    shutil.copy(ROOT / "profiles.yml.example", tmp_path / "profiles.yml")
-    where = ["--project-dir", str(project), "--profiles-dir", str(tmp_path), "--log-path", str(tmp_path)]
-    without = ["--exclude-resource-type", "unit_test"]
-    outcome = dbtRunner().invoke(
-        ["--quiet", "build", "--select", *select, "--vars", "period: 2026-10", *without, *where]
-    )
-    return "" if outcome.success else str(outcome.exception or outcome.result)
+    only = ("--exclude-resource-type", "unit_test")
+    return dbt("build", "--select", *select, *only, project=project, variables="period: 2026-10").error
 
 
 def test_a_change_makes_open_months_due_and_earlier_ones_wait(
@@ -77,35 +69,32 @@ def test_a_change_makes_open_months_due_and_earlier_ones_wait(
     assert last_run(database)["waiting_scopes"] == []
 
 
-def test_the_user_s_own_command_does_not_pass_over_a_changed_file(
-    project: Path, database: Database, tmp_path: Path
-) -> None:
+def test_the_user_s_own_command_does_not_pass_over_a_changed_file(project: Path, database: Database) -> None:
     assert nightly() == 0
     rates(project, {"2026-10": "0.85", "2026-11": "0.90"})
     before = releves(database)
     assert (
         "fx_rates.csv has changed since the reference data was loaded: run `dbt build --select +fact_releve"
         " --vars 'period: 2026-10'`, which loads and checks it first"
-    ) in dbt(project, tmp_path, "fact_releve")
+    ) in by_hand(project, "fact_releve")
     assert releves(database) == before
-    assert dbt(project, tmp_path, "+fact_releve") == ""
-    by_hand = releves(database)
+    assert by_hand(project, "+fact_releve") == ""
+    reprocessed = releves(database)
     assert by_month(database)["2026-10"] == Decimal("9.50")
-    assert dbt(project, tmp_path, "fact_releve") == ""
+    assert by_hand(project, "fact_releve") == ""
     assert finops("reprocess", "--period", "2026-10", "--reason", "a test") == 0
-    assert releves(database) == by_hand
+    assert releves(database) == reprocessed
 
 
 def test_a_month_without_a_rate_takes_the_last_one_until_its_own_is_there(
     project: Path, database: Database, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     settings = project / "dbt_project.yml"
-    text = settings.read_text(encoding="utf-8")
-    settings.write_text(text.replace("fx_missing: reject", "fx_missing: last"), encoding="utf-8")
+    edit(settings, "fx_missing: reject", "fx_missing: last")
     rates(project, {"2026-09": "0.80"})
     assert nightly("2026-10") == 1
     assert "fx_missing 'last' is not known: write reject or latest" in capfd.readouterr().err
-    settings.write_text(text.replace("fx_missing: reject", "fx_missing: latest"), encoding="utf-8")
+    edit(settings, "fx_missing: last", "fx_missing: latest")
     assert nightly("2026-10") == 0
     estimated = (
         "select total_cost, estimated_cost, estimated_reasons from finops.fact_releve where source_currency = 'USD'"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from finops.demo.postgres import Embedded
 from finops.ingest.pipeline import dbt as transform
 from tests.conftest import ROOT
+from tests.e2e.dbt import project_copy
 from tests.e2e.finops import finops
 
 COLUMNS_BUILT = """
@@ -64,8 +64,7 @@ class Docs:
 def docs(server: Embedded, template: str, tmp_path_factory: pytest.TempPathFactory) -> Docs:
     """The docs of everything built, made from a copy of the project."""
     folder = tmp_path_factory.mktemp("docs")
-    project = folder / "project"
-    shutil.copytree(ROOT / "dbt_project", project, ignore=shutil.ignore_patterns("target", "logs", ".user.yml"))
+    project = project_copy(folder)
     before = files(project)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**server.environment(), "PGDATABASE": template}.items():

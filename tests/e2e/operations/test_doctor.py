@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -18,7 +17,7 @@ import psycopg
 import pytest
 
 from finops.ingest.doctor.finding import clock
-from tests.conftest import ROOT
+from tests.e2e.dbt import project_copy
 from tests.e2e.finops import FINOPS, Database, charge, finops, scalar, write_bill
 
 
@@ -34,8 +33,7 @@ def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A company's own copy of the dbt project, in which every product has a price."""
-    copy = tmp_path / "dbt_project"
-    shutil.copytree(ROOT / "dbt_project", copy, ignore=shutil.ignore_patterns("target", "logs", "profiles.yml"))
+    copy = project_copy(tmp_path)
     with (copy / "seeds" / "prices.csv").open("a") as prices:
         prices.write("disk.nvme_gib,0.30,EUR,2024-01-01,\n")
     monkeypatch.setenv("INGEST__DBT_PROJECT", str(copy))

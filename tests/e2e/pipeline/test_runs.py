@@ -15,6 +15,7 @@ import pytest
 
 from finops.ingest.sources.catalog import SOURCES
 from tests.conftest import ROOT
+from tests.e2e.dbt import Outcome, dbt, project_copy
 from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, releves, scalar, total, wait_until, write_bill
 
 NIGHTLY = [FINOPS, "nightly", "--period", "2026-10", "--as-of", "2026-11-20"]
@@ -28,28 +29,14 @@ def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "bills"
 
 
-def dbt(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run dbt as a person does, from the project's folder, with the example profile copied as it is."""
-    shutil.copy(ROOT / "profiles.yml.example", project / "profiles.yml")
-    return subprocess.run(
-        [str(Path(sys.executable).with_name("dbt")), *arguments],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def build(*arguments: str, period: str = "2026-10") -> Outcome:
+    """The fact, worked out again by hand."""
+    return dbt("build", "--select", "fact_releve", *arguments, variables=f"period: {period}")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the dbt project."""
-    copy = tmp_path / "dbt_project"
-    ignored = shutil.ignore_patterns("target", "logs", "profiles.yml")
-    shutil.copytree(ROOT / "dbt_project", copy, ignore=ignored)
-    return copy
-
-
-def test_a_nightly_goes_through_its_stages(database: Database) -> None:
+def test_a_nightly_goes_through_its_stages_and_can_be_looked_at(
+    database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
     finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
     steps = database.execute(
         "select step, status, count(*) from finops.etl_steps group by 1, 2 order by min(step_id)"
@@ -63,12 +50,16 @@ def test_a_nightly_goes_through_its_stages(database: Database) -> None:
     ]
     run = last_run(database)
     assert (run["kind"], run["status"], run["volume_processed"]) == ("nightly", "SUCCESS", 1)
-
-
-def test_a_source_that_is_not_configured_is_off_and_the_run_says_so(database: Database) -> None:
-    finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
     why = scalar(database, "select error from finops.etl_steps where source = 'gitlab.storage'")
     assert why == "off: sources.gitlab is not configured"
+    run_id = str(run["run_id"])
+    capfd.readouterr()
+    assert finops("runs") == 0
+    assert run_id[:8] in capfd.readouterr().out
+    assert finops("runs", run_id[:8]) == 0
+    shown = capfd.readouterr().out
+    assert "Reconciliation" in shown
+    assert "PUBLISHED" in shown
 
 
 def test_a_second_run_says_who_holds_the_lock_and_exits_1(
@@ -85,13 +76,12 @@ def test_a_second_run_says_who_holds_the_lock_and_exits_1(
     assert last_run(database)["status"] == "RUNNING"
 
 
-def test_dbt_by_hand_waits_for_its_turn_too(database: Database, project: Path) -> None:
+def test_dbt_by_hand_waits_for_its_turn_too(database: Database) -> None:
     finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
     with psycopg.connect(autocommit=True) as other:
         other.execute("select pg_advisory_lock(7061746)")
-        refused = dbt(project, "build", "--select", "fact_releve", "--vars", "period: 2026-10")
-    assert refused.returncode != 0
-    assert "another run is writing" in refused.stdout
+        refused = build()
+    assert "another run is writing" in refused.error
     assert scalar(database, "select count(*) from finops.etl_runs where kind = 'adhoc'") == 0
 
 
@@ -110,13 +100,19 @@ def test_a_run_whose_process_died_is_closed_by_the_next_one(database: Database) 
     assert error == f"the process died: found by run {last_run(database)['run_id']}"
 
 
-def test_dbt_by_hand_reprocesses_a_period_as_a_run_of_its_own(database: Database, project: Path) -> None:
+def test_dbt_by_hand_reprocesses_a_period_as_a_run_of_its_own(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     finops("nightly", "--period", "2026-09..2026-10", "--as-of", "2026-11-20")
     september, october = releves(database, "2026-09"), "select * from finops.fact_releve where period = '2026-10-01'"
     before = database.execute(october).fetchall()
     database.execute("delete from finops.fact_releve where period = '2026-09-01'")
-    built = dbt(project, "build", "--select", "fact_releve", "--vars", "period: 2026-09")
-    assert built.returncode == 0, built.stdout
+    # as the README says it: from the project's folder, with the example profile copied as it is
+    project = project_copy(tmp_path)
+    shutil.copy(ROOT / "profiles.yml.example", project / "profiles.yml")
+    monkeypatch.delenv("DBT_TARGET_PATH")
+    command = [str(Path(sys.executable).with_name("dbt")), "build", "--select", "fact_releve"]
+    subprocess.run([*command, "--vars", "period: 2026-09"], cwd=project, check=True)
     assert releves(database, "2026-09") == september
     assert database.execute(october).fetchall() == before
     run = last_run(database)
@@ -128,25 +124,21 @@ def test_dbt_by_hand_reprocesses_a_period_as_a_run_of_its_own(database: Database
     assert scalar(database, "select sum(total_cost) from finops.mv_cost_domain_period") == Decimal("5.40")
 
 
-def test_dbt_by_hand_refuses_a_month_that_does_not_exist(database: Database, project: Path) -> None:
-    refused = dbt(project, "build", "--select", "fact_releve", "--vars", "period: 2026-13")
-    assert refused.returncode != 0
-    assert "period '2026-13' is not a month" in refused.stdout
+def test_dbt_by_hand_refuses_a_month_that_does_not_exist(database: Database) -> None:
+    assert "period '2026-13' is not a month" in build(period="2026-13").error
     assert scalar(database, "select count(*) from finops.etl_runs") == 0
 
 
-def test_dbt_by_hand_on_a_database_that_is_not_set_up_says_what_to_do(database: Database, project: Path) -> None:
+def test_dbt_by_hand_on_a_database_that_is_not_set_up_says_what_to_do(database: Database) -> None:
     database.execute("drop schema finops cascade")
-    refused = dbt(project, "build", "--select", "fact_releve", "--vars", "period: 2026-10")
-    assert refused.returncode != 0
-    assert "run `finops nightly` on it once" in refused.stdout
+    assert "run `finops nightly` on it once" in build().error
 
 
-def test_a_full_refresh_by_hand_drops_nothing(database: Database, project: Path) -> None:
+def test_a_full_refresh_by_hand_drops_nothing(database: Database) -> None:
     finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
     before = releves(database)
-    built = dbt(project, "build", "--exclude-resource-type", "unit_test", "--full-refresh")
-    assert built.returncode == 0, built.stdout
+    built = dbt("build", "--exclude-resource-type", "unit_test", "--full-refresh")
+    assert built.success, built.error
     assert releves(database) == before
     assert scalar(database, "select sum(total_cost) from finops.mv_cost_app_month") == total(database)
 
@@ -170,17 +162,6 @@ def test_readers_are_not_blocked_and_never_see_two_aggregates_disagree(database:
         )
     assert child.returncode == 0
     assert seen == {(Decimal("4.40"), Decimal("4.40"), Decimal("4.40"))}
-
-
-def test_runs_lists_the_last_ones_and_shows_one_whole(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
-    finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
-    run_id = str(last_run(database)["run_id"])
-    assert finops("runs") == 0
-    assert run_id[:8] in capfd.readouterr().out
-    assert finops("runs", run_id[:8]) == 0
-    shown = capfd.readouterr().out
-    assert "Reconciliation" in shown
-    assert "PUBLISHED" in shown
 
 
 def test_a_run_that_does_not_exist_is_a_misuse(database: Database, capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.e2e.dbt import edit, project_copy
 from tests.e2e.finops import Database, finops, scalar, serving
 
 Query = Mapping[str, list[str]]
@@ -237,11 +236,8 @@ def test_shared_binaries_count_as_often_as_they_are_kept_unless_that_is_set(
 def test_shared_binaries_count_once_where_that_is_set_and_the_relevé_says_so(
     database: Database, artifactory: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = shutil.copytree(ROOT / "dbt_project", tmp_path / "own", ignore=shutil.ignore_patterns("target", "logs"))
-    settings = (own / "dbt_project.yml").read_text()
-    (own / "dbt_project.yml").write_text(
-        settings.replace("artifactory_deduplicate: false", "artifactory_deduplicate: true")
-    )
+    own = project_copy(tmp_path)
+    edit(own / "dbt_project.yml", "artifactory_deduplicate: false", "artifactory_deduplicate: true")
     monkeypatch.setenv("INGEST__DBT_PROJECT", str(own))
     document = {"binariesSummary": SUMMARY, "repositoriesSummaryList": REPOSITORIES}
     with serving({"/artifactory/api/storageinfo": document}) as url:
