@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import click
 import psycopg
 import pytest
-import yaml
 
 from finops.api.__main__ import cli as finops_api
+from finops.demo.postgres import Embedded
 from finops.ingest.cli import cli
-from tests.conftest import ROOT
-from tests.e2e.finops import Database, charge, finops, write_bill
+from tests.conftest import ROOT, connected
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = README + "".join(
@@ -55,21 +53,6 @@ def test_every_model_is_in_the_architecture_or_the_database() -> None:
     assert [model for model in MODELS if f"`{model}`" not in DATABASE + ARCHITECTURE] == []
 
 
-def test_every_model_macro_and_seed_has_a_description() -> None:
-    described = set()
-    for path in (ROOT / "dbt_project").rglob("*.yml"):
-        if "target" in path.parts or path.name == "dbt_project.yml":
-            continue
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for kind in ("models", "macros", "seeds"):
-            described |= {entry["name"] for entry in content.get(kind, []) if entry.get("description")}
-    macros = re.findall(
-        r"{%-? macro (\w+)", "".join(path.read_text() for path in (ROOT / "dbt_project/macros").glob("*.sql"))
-    )
-    seeds = [path.stem for path in (ROOT / "dbt_project" / "seeds").glob("*.csv")]
-    assert {*MODELS, *macros, *seeds} - described == set()
-
-
 def test_every_folder_is_in_the_tree() -> None:
     tracked = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.rglob("*.*"))}
     ours = {name for name in tracked if not name.startswith(".") and not name.endswith((".egg-info", "build", "logs"))}
@@ -83,20 +66,11 @@ def test_every_make_target_has_help() -> None:
     assert promised - helped == set()
 
 
-def test_the_lineage_query_runs(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_bill(tmp_path / "bills", "10.csv", [charge("1", "2026-10-02")])
-    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
-    assert finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20") == 0
-    query = re.search(r"```sql\n(.*?)```", DATABASE, re.DOTALL)
-    assert query is not None
-    assert database.execute(query[1].encode()).fetchall() == []
-
-
 @pytest.mark.parametrize("query", QUERIES)
-def test_the_sql_of_a_page_runs(query: str, database: Database) -> None:
+def test_the_sql_of_a_page_runs(query: str, server: Embedded, template: str) -> None:
     statements = re.sub(r"^(begin|commit);$", "", query, flags=re.MULTILINE)
     try:
-        with database.transaction(force_rollback=True):
+        with connected(server, template) as database, database.transaction(force_rollback=True):
             database.execute(statements.encode())
     except psycopg.errors.DuplicateObject as error:
         assert "finops_api" in str(error)  # noqa: PT017 a test's server is not new: it has the role

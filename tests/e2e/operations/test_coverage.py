@@ -10,50 +10,37 @@ import pytest
 from tests.e2e.finops import Database, charge, finops, write_bill
 
 
-@pytest.fixture
-def published(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """70 to an application, 30 to nobody, 100 XXX that has no rate."""
+def test_coverage_adds_up_to_what_was_published_and_says_what_to_mend_first(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     lines = [
         charge("70", "2026-10-01", application="ERP"),
         charge("20", "2026-10-02", application="GHOST"),
         charge("10", "2026-10-02", application=None),
-        charge("100", "2026-10-03", currency="XXX"),
+        charge("100", "2026-10-03", currency="XXX"),  # which has no rate
     ]
     write_bill(tmp_path / "bills", "10.csv", lines)
     monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
     assert finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20") == 0
-    return database
-
-
-def test_coverage_adds_up_to_what_was_published(published: Database) -> None:
-    row = published.execute(
+    row = database.execute(
         "select total_cost, allocated_cost, unallocated_cost, rejected_line_count, unpriced_line_count"
         " from finops.cost_coverage where period = '2026-10-01'"
     ).fetchone()
     assert row == (Decimal(100), Decimal(70), Decimal(30), 1, 1)
 
-
-@pytest.mark.usefixtures("published")
-def test_coverage_says_what_to_mend_first(capfd: pytest.CaptureFixture[str]) -> None:
     capfd.readouterr()
     assert finops("coverage") == 0
     shown = capfd.readouterr().out
     offenders = [line for line in shown.splitlines() if "UNALLOCATED" in line or "NO_FX_RATE" in line]
-    assert [part in line for part, line in zip(("rate of XXX", "code GHOST", "account-1"), offenders, strict=True)] == [
-        True,
-        True,
-        True,
-    ]
+    expected = ("rate of XXX", "code GHOST", "account-1")
+    assert [part in line for part, line in zip(expected, offenders, strict=True)] == [True] * 3
     assert "70.00 (70.0%)" in shown
+
+    assert finops("coverage", "--period", "2020-01") == 1
+    assert "nothing was published for 2020-01" in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("database")
 def test_coverage_of_nothing_says_how_to_start(capfd: pytest.CaptureFixture[str]) -> None:
     assert finops("coverage") == 1
     assert "make nightly" in capfd.readouterr().err
-
-
-@pytest.mark.usefixtures("published")
-def test_coverage_of_a_month_without_relevés_says_so(capfd: pytest.CaptureFixture[str]) -> None:
-    assert finops("coverage", "--period", "2020-01") == 1
-    assert "nothing was published for 2020-01" in capfd.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.conftest import ROOT
+from tests.e2e.dbt import project_copy
 from tests.e2e.finops import (
     FINOPS,
     Database,
@@ -63,29 +62,21 @@ def test_a_failed_source_keeps_its_relevés_and_does_not_stop_the_others(
     assert error_line(capfd).startswith("Error: focus.stratus: 10.csv has no column BilledCost")
 
 
-def test_a_window_that_shrank_is_refused_and_what_was_published_stays(
+def test_a_window_that_shrank_is_refused_until_the_operator_accepts_it(
     bills: Path, database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nightly()
-    write_bill(bills / "nimbus", "10.csv", [charge("1", "2026-10-02")])
-    assert nightly() == 1
-    assert total(database) == Decimal(20)
-    assert "1 records where 4 are accepted of 2026-10-01, more than 50% fewer" in error_line(capfd)
-
-
-def test_a_window_that_shrank_is_taken_when_the_operator_says_so(bills: Path, database: Database) -> None:
-    nightly()
-    write_bill(bills / "nimbus", "10.csv", [charge("1", "2026-10-02")])
+    for lines, said in (
+        ([], "0 records where 4 are accepted"),
+        ([charge("1", "2026-10-02")], "1 records where 4 are accepted of 2026-10-01, more than 50% fewer"),
+    ):
+        write_bill(bills / "nimbus", "10.csv", lines)
+        capfd.readouterr()
+        assert nightly() == 1
+        assert said in error_line(capfd)
+        assert total(database) == Decimal(20)
     assert nightly("--accept-shrink") == 0
     assert total(database) == Decimal(11)
-
-
-def test_an_empty_export_is_refused(bills: Path, database: Database, capfd: pytest.CaptureFixture[str]) -> None:
-    nightly()
-    write_bill(bills / "nimbus", "10.csv", [])
-    assert nightly() == 1
-    assert total(database) == Decimal(20)
-    assert "0 records where 4 are accepted" in error_line(capfd)
 
 
 @pytest.mark.usefixtures("bills")
@@ -115,9 +106,7 @@ def test_prices_that_overlap_stop_the_run_before_it_publishes(
 
 def own_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A company's copy of the dbt project, with reference data of its own."""
-    source = ROOT / "dbt_project"
-    project = tmp_path / "own_project"
-    shutil.copytree(source, project, ignore=shutil.ignore_patterns("target", "logs", "profiles.yml"))
+    project = project_copy(tmp_path)
     monkeypatch.setenv("INGEST__DBT_PROJECT", str(project))
     return project
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg import sql
 
+from finops.demo.postgres import Embedded
+from tests.conftest import connected, made_as
 from tests.e2e.finops import Database, finops, scalar, total
 
-Cells = Mapping[str, str]
+Cells = Mapping[str, Any]
 
 # A line of FOCUS 1.0, with the columns that every version requires.
 LINE: Cells = {
@@ -50,30 +53,75 @@ LINE: Cells = {
 }
 
 
+Bill = tuple[str, Sequence[Cells]]  # a file's name and its lines
+
+# Bills that one nightly reads, each of a source of its own: what is written here, and what a test below expects of it.
+BILLS: dict[str, Bill] = {}
+
+
 @dataclass(frozen=True)
-class Folder:
-    """The folder of the export focus.nimbus."""
+class Published:
+    """What the nightly made of the bills."""
 
-    path: Path
+    database: Database
 
-    def write(self, name: str, *lines: Cells) -> Path:
-        """A CSV file of these lines."""
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
-        path.write_text(text.getvalue(), encoding="utf-8")
+    def total(self, source: str) -> Decimal:
+        """The cost of a bill."""
+        return Decimal(
+            scalar(self.database, "select sum(total_cost) from finops.fact_releve where source = %s", f"focus.{source}")
+        )
+
+    def by(self, column: LiteralString, source: str) -> dict[Any, Decimal]:
+        """The cost of a bill in its own currency, by a column of the relevés."""
+        query = sql.SQL("select {}, sum(source_cost) from finops.fact_releve where source = %s group by 1")
+        return dict(self.database.execute(query.format(sql.SQL(column)), [f"focus.{source}"]).fetchall())
+
+    def rows(self, columns: LiteralString, relation: str, source: str) -> list[tuple[Any, ...]]:
+        """Columns of what a relation has of a bill."""
+        query = sql.SQL("select {} from {} where source = %s").format(
+            sql.SQL(columns), sql.Identifier(*relation.split("."))
+        )
+        return self.database.execute(query, [f"focus.{source}"]).fetchall()
+
+    def reconciled(self, source: str) -> list[tuple[Any, ...]]:
+        """Status, and records landed, in relevés and rejected of a bill."""
+        columns: LiteralString = "status, records_landed, records_released, records_rejected"
+        return self.rows(columns, "finops.etl_reconciliations", source)
+
+
+@pytest.fixture(scope="module")
+def published(server: Embedded, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
+    """One nightly of all bills."""
+    with made_as(server, "finops_bills", template) as patch:
+        for source, (name, lines) in BILLS.items():
+            folder = tmp_path_factory.mktemp(source)
+            write(folder / name, *lines)
+            patch.setenv(f"SOURCES__FOCUS__{source.upper()}__URL", str(folder))
+        assert nightly() == 0
+    with connected(server, "finops_bills") as database:
+        yield Published(database)
+
+
+def write(path: Path, *lines: Cells) -> Path:
+    """A CSV file of these lines, or a Parquet file of such as are typed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist([dict(line) for line in lines]), path)
         return path
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(lines[0]))
+    writer.writeheader()
+    writer.writerows(lines)
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty export that is configured as focus.nimbus."""
     monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "nimbus"))
     (tmp_path / "nimbus").mkdir()
-    return Folder(tmp_path / "nimbus")
+    return tmp_path / "nimbus"
 
 
 def line(cost: str = "1.00", **cells: str) -> Cells:
@@ -92,141 +140,156 @@ def by(database: Database, column: LiteralString) -> dict[Any, Decimal]:
     return dict(database.execute(query).fetchall())
 
 
-def reconciled(database: Database) -> list[tuple[Any, ...]]:
-    """Month by month: status, records landed, in relevés, rejected."""
-    return database.execute(
-        "select to_char(period, 'YYYY-MM'), status, records_landed, records_released, records_rejected"
-        " from finops.etl_reconciliations order by period"
-    ).fetchall()
+# What a line is worth, and whose
 
-
-def test_a_commitment_and_its_use_are_not_counted_twice(folder: Folder, database: Database) -> None:
-    commitment = {"CommitmentDiscountId": "sp-1", "CommitmentDiscountStatus": ""}
-    used = {"CommitmentDiscountId": "sp-1", "CommitmentDiscountStatus": "Used"}
-    unused = {"CommitmentDiscountId": "sp-1", "CommitmentDiscountStatus": "Unused"}
-    folder.write(
-        "09.csv",
+COMMITMENT = {"CommitmentDiscountId": "sp-1", "CommitmentDiscountStatus": ""}
+BILLS["commitment"] = (
+    "09.csv",
+    [
         # 300 paid in advance, of which September uses 8 and lets 2 go by
-        {**line("300", ChargeCategory="Purchase", ConsumedQuantity="", ConsumedUnit=""), "EffectiveCost": "0"}
-        | commitment,
-        {**line("0"), "EffectiveCost": "8"} | used,
-        {**line("0", ResourceId=""), "EffectiveCost": "2"} | unused,
-    )
-    assert nightly() == 0
-    assert total(database) == Decimal(10)
-    assert scalar(database, "select sum(billed_cost) from raw_public_cloud.focus") == Decimal(300)
-    assert reconciled(database) == [("2026-09", "PUBLISHED", 3, 3, 0)]
+        {
+            **line("300", ChargeCategory="Purchase", ConsumedQuantity="", ConsumedUnit=""),
+            **COMMITMENT,
+            "EffectiveCost": "0",
+        },
+        {**line("0"), **COMMITMENT, "EffectiveCost": "8", "CommitmentDiscountStatus": "Used"},
+        {**line("0", ResourceId=""), **COMMITMENT, "EffectiveCost": "2", "CommitmentDiscountStatus": "Unused"},
+    ],
+)
 
 
-def test_credits_refunds_and_taxes_are_signed_lines_of_the_bill(folder: Folder, database: Database) -> None:
-    nothing = dict.fromkeys(("ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit", "ResourceId"), "")
-    folder.write(
-        "09.csv",
+def test_a_commitment_and_its_use_are_not_counted_twice(published: Published) -> None:
+    assert published.total("commitment") == Decimal(10)
+    assert published.rows("sum(billed_cost)", "raw_public_cloud.focus", "commitment") == [(Decimal(300),)]
+    assert published.reconciled("commitment") == [("PUBLISHED", 3, 3, 0)]
+
+
+NOTHING = dict.fromkeys(("ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit", "ResourceId"), "")
+BILLS["signed"] = (
+    "09.csv",
+    [
         line("10.00"),
-        line("-2.50", ChargeCategory="Credit", **nothing),
-        line("-1.25", ChargeClass="Correction", **nothing),
-        line("0.05", ChargeCategory="Adjustment", **nothing),
-        line("1.26", ChargeCategory="Tax", ServiceName="", Tags="", **nothing),
-    )
-    assert nightly() == 0
-    assert total(database) == Decimal("7.56")
-    assert by(database, "application_id") == {"SHOP-WEB": Decimal("6.30"), "UNALLOCATED": Decimal("1.26")}
-    taxed = "select product_id, usage_quantity, unit_cost from finops.fact_releve where application_id = 'UNALLOCATED'"
-    assert database.execute(taxed).fetchall() == [("nimbus.tax", None, None)]
-    assert scalar(database, "select count(*) from finops.rejected_usage") == 0
+        line("-2.50", ChargeCategory="Credit", **NOTHING),
+        line("-1.25", ChargeClass="Correction", **NOTHING),
+        line("0.05", ChargeCategory="Adjustment", **NOTHING),
+        line("1.26", ChargeCategory="Tax", ServiceName="", Tags="", **NOTHING),
+    ],
+)
 
 
-def test_a_correction_that_is_billed_later_changes_the_month_that_it_corrects(
-    folder: Folder, database: Database
-) -> None:
-    folder.write("08.csv", line("10", BillingPeriodStart="2026-08-01", ChargePeriodStart="2026-08-03"))
-    folder.write("09.csv", line("5"))
-    assert nightly("2026-08..2026-09") == 0
-    untouched = "select created_at from finops.fact_releve where period = '2026-09-01'"
-    before = scalar(database, untouched)
-    folder.write(
-        "10.csv", line("-1", ChargeClass="Correction", BillingPeriodStart="2026-10-01", ChargePeriodStart="2026-08-03")
-    )
-    assert nightly("2026-10") == 0
-    assert by(database, "to_char(period, 'YYYY-MM')") == {"2026-08": Decimal(9), "2026-09": Decimal(5)}
-    assert scalar(database, untouched) == before
+def test_credits_refunds_and_taxes_are_signed_lines_of_the_bill(published: Published) -> None:
+    assert published.total("signed") == Decimal("7.56")
+    assert published.by("application_id", "signed") == {"SHOP-WEB": Decimal("6.30"), "UNALLOCATED": Decimal("1.26")}
+    found = published.rows("application_id, product_id, usage_quantity, unit_cost", "finops.fact_releve", "signed")
+    assert ("UNALLOCATED", "nimbus.tax", None, None) in found
+    assert published.reconciled("signed") == [("PUBLISHED", 5, 5, 0)]
 
 
-def test_several_currencies_of_one_file_are_each_converted_at_their_rate(folder: Folder, database: Database) -> None:
-    folder.write("09.csv", *(line("10", BillingCurrency=currency) for currency in ("EUR", "USD", "GBP", "XTS")))
-    assert nightly() == 0
-    assert by(database, "source_currency") == dict.fromkeys(("EUR", "USD", "GBP"), Decimal(10))
+BILLS["currencies"] = ("09.csv", [line("10", BillingCurrency=currency) for currency in ("EUR", "USD", "GBP", "XTS")])
+
+
+def test_several_currencies_of_one_file_are_each_converted_at_their_rate(published: Published) -> None:
+    assert published.by("source_currency", "currencies") == dict.fromkeys(("EUR", "USD", "GBP"), Decimal(10))
     # 10 EUR, 10 USD at 0.885550 and 10 GBP at 1.145769, of September 2026
-    assert total(database) == Decimal("30.31319000")
-    rejected = database.execute("select reason, amount, detail from finops.rejected_usage").fetchall()
-    assert rejected == [("NO_FX_RATE", Decimal(10), "add the rate of XTS for 2026-09 to fx_rates.csv")]
-    assert reconciled(database) == [("2026-09", "PUBLISHED", 4, 3, 1)]
+    assert published.total("currencies") == Decimal("30.31319000")
+    assert published.rows("reason, amount, detail", "finops.rejected_usage", "currencies") == [
+        ("NO_FX_RATE", Decimal(10), "add the rate of XTS for 2026-09 to fx_rates.csv")
+    ]
+    assert published.reconciled("currencies") == [("PUBLISHED", 4, 3, 1)]
 
 
-def test_tags_are_read_whatever_their_keys_look_like(folder: Folder, database: Database) -> None:
-    of = {
-        "a blank before the key": ({" application": "ERP"}, "ERP"),
-        "another case": ({"Application": "erp"}, "ERP"),
-        "a quoted key beside it": ({'say "hi"': "x", "application": "ERP"}, "ERP"),
-        "a nested value beside it": ({"team": {"name": "x", "ids": [1, 2]}, "app": "ERP"}, "ERP"),
-        "a number": ({"application": 7}, "UNALLOCATED"),
-        "a null, then another key": ({"application": None, "app": "ERP"}, "ERP"),
-        "a blank value, then another key": ({"application": "  ", "app_id": "x", "app": "ERP"}, "ERP"),
-        "a nested value": ({"application": {"id": "ERP"}}, "UNALLOCATED"),
-        "none": ({}, "UNALLOCATED"),
-    }
-    lines = [line(ResourceId=name, Tags=json.dumps(tags)) for name, (tags, _) in of.items()]
-    unread = {f"no object: {text}": text for text in ("NULL", "", "application=ERP", '{"application": ')}
-    odd = [line(ResourceId=name, Tags=text) for name, text in unread.items()]
-    folder.write("09.csv", *lines, *odd)
-    assert nightly() == 0
+TAGS: dict[str, tuple[dict[str, Any], str]] = {
+    "a blank before the key": ({" application": "ERP"}, "ERP"),
+    "another case": ({"Application": "erp"}, "ERP"),
+    "a quoted key beside it": ({'say "hi"': "x", "application": "ERP"}, "ERP"),
+    "a nested value beside it": ({"team": {"name": "x", "ids": [1, 2]}, "app": "ERP"}, "ERP"),
+    "a number": ({"application": 7}, "UNALLOCATED"),
+    "a null, then another key": ({"application": None, "app": "ERP"}, "ERP"),
+    "a blank value, then another key": ({"application": "  ", "app_id": "x", "app": "ERP"}, "ERP"),
+    "a nested value": ({"application": {"id": "ERP"}}, "UNALLOCATED"),
+    "none": ({}, "UNALLOCATED"),
+}
+NO_TAGS = {f"no object: {text}": text for text in ("NULL", "", "application=ERP", '{"application": ')}
+BILLS["tags"] = (
+    "09.csv",
+    [
+        *(line(ResourceId=name, Tags=json.dumps(tags)) for name, (tags, _) in TAGS.items()),
+        *(line(ResourceId=name, Tags=text) for name, text in NO_TAGS.items()),
+    ],
+)
+
+
+def test_tags_are_read_whatever_their_keys_look_like(published: Published) -> None:
     found: dict[str, str] = dict(
-        database.execute(
+        published.database.execute(
             "select raw.resource_id, releves.application_id from finops.releve_lines as lines"
             " inner join finops.fact_releve as releves on lines.releve_id = releves.id"
-            " inner join raw_public_cloud.focus as raw using (record_id)"
+            " inner join raw_public_cloud.focus as raw on lines.record_id = raw.record_id and lines.source = raw.source"
+            " where raw.source = 'focus.tags'"
         ).fetchall()
     )
-    assert found == {name: application for name, (_, application) in of.items()} | dict.fromkeys(unread, "UNALLOCATED")
-    kept = scalar(database, "select count(*) from raw_public_cloud.focus where other_columns ->> 'Tags' is not null")
-    assert kept == 2
+    assert found == {name: whose for name, (_, whose) in TAGS.items()} | dict.fromkeys(NO_TAGS, "UNALLOCATED")
+    kept = "count(*) filter (where other_columns ->> 'Tags' is not null)"
+    assert published.rows(kept, "raw_public_cloud.focus", "tags") == [(2,)]
 
 
-def test_lines_of_another_billing_period_in_the_file_stay_in_theirs(folder: Folder, database: Database) -> None:
-    folder.write(
-        "09.csv",
-        line("1"),
-        line("10", BillingPeriodStart="2026-08-01T00:00:00Z", ChargePeriodStart="2026-08-31T23:00:00Z"),
-        line("100", BillingPeriodStart="2026-10-01T00:00:00Z", ChargePeriodStart="2026-10-01T00:00:00Z"),
-    )
-    assert nightly("2026-09") == 0
-    assert by(database, "to_char(period, 'YYYY-MM')") == {"2026-09": Decimal(1)}
-    assert nightly("2026-08..2026-10") == 0
-    assert by(database, "to_char(period, 'YYYY-MM')") == {
-        "2026-08": Decimal(10),
-        "2026-09": Decimal(1),
-        "2026-10": Decimal(100),
-    }
-
-
-def test_the_word_null_zones_and_15_decimals_are_read_for_what_they_are(folder: Folder, database: Database) -> None:
-    folder.write(
-        "09.csv",
+BILLS["written"] = (
+    "09.csv",
+    [
         line(ResourceId="NULL", ConsumedQuantity="NULL", ConsumedUnit="NULL", PricingQuantity="0.123456789012345"),
         line(ChargePeriodStart="2026-09-30 23:59:59", ConsumedQuantity="2.000000000000001"),
         line(ChargePeriodStart="2026-10-01T01:00:00+02:00", ConsumedQuantity="3"),  # 30 September in UTC
         line(ChargePeriodStart="2026-09-01T00:00Z", ConsumedQuantity="4"),  # as Azure's 1.0 writes it
-    )
-    assert nightly() == 0
+    ],
+)
+
+
+def test_the_word_null_zones_and_15_decimals_are_read_for_what_they_are(published: Published) -> None:
     # 2.000000000000001 + 3 + 4 hours consumed and 0.123456789012345 hours priced
-    assert scalar(database, "select usage_quantity from finops.fact_releve") == Decimal("9.123456789012346")
-    daily = scalar(database, "select daily_cost from finops.fact_releve")
+    [(quantity, daily)] = published.rows("usage_quantity, daily_cost", "finops.fact_releve", "written")
+    assert quantity == Decimal("9.123456789012346")
     assert [(day, cost) for day, cost in enumerate(daily, 1) if cost] == [
         (1, Decimal(1)),
         (3, Decimal(1)),
         (30, Decimal(2)),
     ]
-    assert scalar(database, "select count(*) from raw_public_cloud.focus where resource_id is null") == 1
+    unnamed = "count(*) filter (where resource_id is null)"
+    assert published.rows(unnamed, "raw_public_cloud.focus", "written") == [(1,)]
+
+
+BILLS["invoice"] = (
+    "09.csv",
+    [{**line(BilledCost="0.75", EffectiveCost="1.00", ListCost="2.5"), "InvoiceId": "2026-77"}],
+)
+
+
+def test_billed_and_list_cost_and_the_invoice_stay_with_the_line(published: Published) -> None:
+    costs = published.rows("source_cost, billed_cost, list_cost", "finops.fact_releve", "invoice")
+    assert costs == [(Decimal("1.00"), Decimal("0.75"), Decimal("2.5"))]
+    lines = "select invoice_id, billed_cost, list_cost from finops.releve_lines where period = '2026-09-01'"
+    assert published.database.execute(f"{lines} and source = 'focus.invoice'").fetchall() == [
+        ("2026-77", Decimal("0.75"), Decimal("2.5"))
+    ]
+
+
+# 12 TiB held for a day, in byte-seconds; and a cost that no decimal128 holds
+HELD, COST = str(12 * 2**40 * 86_400), "123456789012345678901234567890.12345678901234567890123"
+BILLS["large"] = (
+    "09.csv",
+    [line(COST, ConsumedQuantity=HELD, ConsumedUnit="Byte-Seconds"), line("0.77", ServiceName="x")],
+)
+
+
+def test_a_number_of_any_size_is_published_to_the_last_digit(published: Published) -> None:
+    assert (int(HELD), "Byte-Seconds") in published.rows("usage_quantity, usage_unit", "finops.fact_releve", "large")
+    assert published.total("large") == Decimal("123456789012345678901234567890.89345678901234567890123")
+
+
+BILLS["categories"] = ("09.csv", [line("40", ServiceCategory="Storage"), line("13", ServiceCategory="Compute")])
+
+
+def test_a_service_in_two_categories_keeps_both(published: Published) -> None:
+    assert published.by("family", "categories") == {"Storage": Decimal(40), "Compute": Decimal(13)}
 
 
 # What each provider writes, by its own documentation
@@ -291,72 +354,84 @@ SHAPES: dict[str, Cells] = {
     },
     "any 1.3": {**without(LINE, "ProviderName", "PublisherName"), **NEW_IN_1_1, **NEW_IN_1_2, **NEW_IN_1_3},
 }
+BILLS |= {re.sub(r"\W", "_", shape).lower(): ("09.csv", [cells]) for shape, cells in SHAPES.items()}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_each_provider_writes_is_read_and_its_own_columns_are_kept(
-    folder: Folder, database: Database, shape: str
-) -> None:
-    folder.write("09.csv", SHAPES[shape])
-    assert nightly() == 0
-    releve = database.execute(
-        "select application_id, product_id, family, usage_quantity, usage_unit, total_cost from finops.fact_releve"
-    ).fetchall()
-    assert releve == [("SHOP-WEB", "nimbus.machines", "Compute", Decimal(2), "Hours", Decimal(1))]
+def test_what_each_provider_writes_is_read_and_its_own_columns_are_kept(published: Published, shape: str) -> None:
+    source = re.sub(r"\W", "_", shape).lower()
+    columns: LiteralString = "application_id, product_id, family, usage_quantity, usage_unit, total_cost"
+    assert published.rows(columns, "finops.fact_releve", source) == [
+        ("SHOP-WEB", "nimbus.machines", "Compute", Decimal(2), "Hours", Decimal(1))
+    ]
     own = {name: cell for name, cell in SHAPES[shape].items() if name.startswith(("x_", "oci_")) and cell}
-    kept = scalar(database, "select coalesce(other_columns, '{}') from raw_public_cloud.focus")
+    [(kept,)] = published.rows("coalesce(other_columns, '{}')", "raw_public_cloud.focus", source)
     assert {name: kept.get(name) for name in own} == own
 
 
-def test_a_bill_of_google_s_in_parquet_keeps_its_labels_and_credits(folder: Folder, database: Database) -> None:
-    credit = [{"Name": "Sustained use", "Amount": Decimal("-0.25")}]
-    table = pa.table(
+BILLS["parquet"] = (
+    "09.parquet",
+    [
         {
-            **{name: [cell] for name, cell in LINE.items()},
-            "EffectiveCost": pa.array([Decimal("0.75")], pa.decimal128(38, 9)),
-            "Tags": [[{"key": "application", "value": "ERP", "x_type": "label"}]],
-            "x_Credits": [credit],
+            **LINE,
+            "EffectiveCost": Decimal("0.75"),
+            "Tags": [{"key": "application", "value": "ERP", "x_type": "label"}],
+            "x_Credits": [{"Name": "Sustained use", "Amount": Decimal("-0.25")}],
         }
-    )
-    pq.write_table(table, folder.path / "09.parquet")
-    assert nightly() == 0
-    assert by(database, "application_id") == {"ERP": Decimal("0.75")}
-    kept = scalar(database, "select other_columns -> 'x_Credits' -> 0 ->> 'Amount' from raw_public_cloud.focus")
-    assert kept == "-0.25"
-
-
-@pytest.mark.parametrize(
-    ("version", "name"),
-    [("1.0", "ChargeClass"), ("1.1", "ListCost"), ("1.2", "BillingAccountId"), ("1.3", "HostProviderName")],
+    ],
 )
-def test_a_file_that_lacks_a_required_column_is_refused_by_both_names(  # noqa: PLR0913, PLR0917 fixtures
-    folder: Folder,
-    database: Database,
-    version: str,
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__VERSION", version)
-    missing = ("PublisherName",) if name == "HostProviderName" else (name,)
-    folder.write("part-7.csv", without(LINE, *missing))
-    assert nightly() == 1
-    assert f"part-7.csv has no column {name}, which FOCUS {version} requires" in capfd.readouterr().err
-    assert scalar(database, "select count(*) from finops.fact_releve") == 0
 
 
-# Sets that do not count
+def test_a_bill_of_google_s_in_parquet_keeps_its_labels_and_credits(published: Published) -> None:
+    assert published.by("application_id", "parquet") == {"ERP": Decimal("0.75")}
+    kept = published.rows("other_columns -> 'x_Credits' -> 0 ->> 'Amount'", "raw_public_cloud.focus", "parquet")
+    assert kept == [("-0.25",)]
+
+
+# What a month has
+
+
+def test_a_correction_that_is_billed_later_changes_the_month_that_it_corrects(folder: Path, database: Database) -> None:
+    write(folder / "08.csv", line("10", BillingPeriodStart="2026-08-01", ChargePeriodStart="2026-08-03"))
+    write(folder / "09.csv", line("5"))
+    assert nightly("2026-08..2026-09") == 0
+    untouched = "select created_at from finops.fact_releve where period = '2026-09-01'"
+    before = scalar(database, untouched)
+    write(
+        folder / "10.csv",
+        line("-1", ChargeClass="Correction", BillingPeriodStart="2026-10-01", ChargePeriodStart="2026-08-03"),
+    )
+    assert nightly("2026-10") == 0
+    assert by(database, "to_char(period, 'YYYY-MM')") == {"2026-08": Decimal(9), "2026-09": Decimal(5)}
+    assert scalar(database, untouched) == before
+
+
+def test_lines_of_another_billing_period_in_the_file_stay_in_theirs(folder: Path, database: Database) -> None:
+    write(
+        folder / "09.csv",
+        line("1"),
+        line("10", BillingPeriodStart="2026-08-01T00:00:00Z", ChargePeriodStart="2026-08-31T23:00:00Z"),
+        line("100", BillingPeriodStart="2026-10-01T00:00:00Z", ChargePeriodStart="2026-10-01T00:00:00Z"),
+    )
+    assert nightly("2026-09") == 0
+    assert by(database, "to_char(period, 'YYYY-MM')") == {"2026-09": Decimal(1)}
+    assert nightly("2026-08..2026-10") == 0
+    assert by(database, "to_char(period, 'YYYY-MM')") == {
+        "2026-08": Decimal(10),
+        "2026-09": Decimal(1),
+        "2026-10": Decimal(100),
+    }
 
 
 def test_a_run_says_which_sets_it_skipped_and_why(
-    folder: Folder, database: Database, capfd: pytest.CaptureFixture[str]
+    folder: Path, database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for run, cost in (("20260910T030405-aaaa", "1.10"), ("20260911T030405-bbbb", "2.20")):
         place = f"BILLING_PERIOD=2026-09/{run}"
-        folder.write(f"data/{place}/focus-00001.csv", line(cost))
+        write(folder / f"data/{place}/focus-00001.csv", line(cost))
         stated = [f"s3://billing/data/{place}/focus-0000{part}.csv" for part in ((1,) if cost == "1.10" else (1, 2))]
-        (folder.path / "metadata" / place).mkdir(parents=True)
-        (folder.path / "metadata" / place / "focus-Manifest.json").write_text(json.dumps({"dataFiles": stated}))
+        (folder / "metadata" / place).mkdir(parents=True)
+        (folder / "metadata" / place / "focus-Manifest.json").write_text(json.dumps({"dataFiles": stated}))
     assert nightly() == 0
     assert total(database) == Decimal("1.10")
     why = "focus-00002.csv, which is not there"
@@ -372,12 +447,16 @@ def test_a_run_says_which_sets_it_skipped_and_why(
 
 
 def test_tax_is_a_cost_unless_its_source_sets_it_apart(
-    folder: Folder, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    folder: Path, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     vat = {**line("0.20", ChargeCategory="Tax", ServiceCategory="", ServiceName="", Tags=""), "InvoiceId": "2026-77"}
-    folder.write("09.csv", {**line("1.00"), "InvoiceId": "2026-77"}, vat)
+    write(folder / "09.csv", {**line("1.00"), "InvoiceId": "2026-77"}, vat)
     next_month = {"BillingPeriodStart": "2026-10-01T00:00:00Z", "ChargePeriodStart": "2026-10-03T00:00:00Z"}
-    folder.write("10.csv", line("0", **next_month))
+    write(folder / "10.csv", line("0", **next_month))
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__TAX", "exclude")
+    assert nightly() == 2
+    assert "sources.focus.nimbus.tax 'exclude' is not known: write one of cost, apart" in capfd.readouterr().err
+    monkeypatch.delenv("SOURCES__FOCUS__NIMBUS__TAX")
     assert nightly() == 0
     assert by(database, "charge_category") == {"Usage": Decimal("1.00"), "Tax": Decimal("0.20")}
     assert by(database, "product_id")["nimbus.tax"] == Decimal("0.20")
@@ -401,42 +480,3 @@ def test_tax_is_a_cost_unless_its_source_sets_it_apart(
     assert finops("coverage", "--period", "2026-09") == 0
     shown = capfd.readouterr().out
     assert ("0.20 EUR" in shown, "nimbus.tax" in shown, "Nothing to mend" in shown) == (True, False, True)
-
-
-def test_a_tax_setting_that_is_no_word_of_ours_is_refused(
-    folder: Folder, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    folder.write("09.csv", line())
-    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__TAX", "exclude")
-    assert nightly() == 2
-    assert "sources.focus.nimbus.tax 'exclude' is not known: write one of cost, apart" in capfd.readouterr().err
-    assert total(database) == 0
-
-
-def test_billed_and_list_cost_and_the_invoice_stay_with_the_line(folder: Folder, database: Database) -> None:
-    folder.write("09.csv", {**line(BilledCost="0.75", EffectiveCost="1.00", ListCost="2.5"), "InvoiceId": "2026-77"})
-    assert nightly() == 0
-    assert database.execute("select source_cost, billed_cost, list_cost from finops.fact_releve").fetchall() == [
-        (Decimal("1.00"), Decimal("0.75"), Decimal("2.5"))
-    ]
-    lines = "select invoice_id, billed_cost, list_cost from finops.releve_lines where period = '2026-09-01'"
-    assert database.execute(lines).fetchall() == [("2026-77", Decimal("0.75"), Decimal("2.5"))]
-
-
-def test_a_number_of_any_size_is_published_to_the_last_digit(folder: Folder, database: Database) -> None:
-    # 12 TiB held for a day, in byte-seconds; and a cost that no decimal128 holds
-    held, cost = str(12 * 2**40 * 86_400), "123456789012345678901234567890.12345678901234567890123"
-    folder.write(
-        "09.csv", line(cost, ConsumedQuantity=held, ConsumedUnit="Byte-Seconds"), line("0.77", ServiceName="x")
-    )
-    assert nightly() == 0
-    assert scalar(database, "select usage_quantity from finops.fact_releve where usage_unit = 'Byte-Seconds'") == int(
-        held
-    )
-    assert total(database) == Decimal("123456789012345678901234567890.89345678901234567890123")
-
-
-def test_a_service_in_two_categories_keeps_both(folder: Folder, database: Database) -> None:
-    folder.write("09.csv", line("40", ServiceCategory="Storage"), line("13", ServiceCategory="Compute"))
-    assert nightly() == 0
-    assert by(database, "family") == {"Storage": Decimal(40), "Compute": Decimal(13)}
