@@ -15,6 +15,37 @@ begin
 end
 $$;
 
+-- Views of earlier versions whose models have another name now. They go on reading what they read, and are dropped at the end
+-- of the first run.
+create or replace function finops.retired_views() returns text [] language sql immutable as $$
+    select array[
+        'finops_intermediate.int_artifactory_capacity',
+        'finops_intermediate.int_cloudkitty_meter',
+        'finops_intermediate.int_cube_meter',
+        'finops_intermediate.int_declared_capacity',
+        'finops_intermediate.int_declared_meter',
+        'finops_intermediate.int_disk_capacity',
+        'finops_intermediate.int_gitlab_capacity',
+        'finops_intermediate.int_gitlab_ci_meter',
+        'finops_intermediate.int_kubernetes_meter',
+        'finops_intermediate.int_legacy_volume_capacity',
+        'finops_intermediate.int_openstack_meter',
+        'finops_intermediate.int_vm_capacity',
+        'finops_staging.stg_artifactory__repositories',
+        'finops_staging.stg_backstage__entities',
+        'finops_staging.stg_cloudkitty__points',
+        'finops_staging.stg_cmdb__disks',
+        'finops_staging.stg_cmdb__legacy_volumes',
+        'finops_staging.stg_cmdb__vms',
+        'finops_staging.stg_cube__usages',
+        'finops_staging.stg_declared__records',
+        'finops_staging.stg_focus__charges',
+        'finops_staging.stg_gitlab__projects',
+        'finops_staging.stg_opencost__allocations',
+        'finops_staging.stg_openstack__server_usages'
+    ]
+$$;
+
 -- Put a new relation in the place of an old one, with its grants and its readers. The readers are locked first, in the
 -- order in which a query locks them: the view, then what it reads (giving it the owner that it has changes nothing else).
 -- A view in `own` that does not fit the new query keeps reading the old one, until this run or the next recreates it; for
@@ -58,7 +89,7 @@ begin
     execute format('alter table %s rename to %I', old, target || '__replaced_' || cast(old as oid));
     execute format('alter table %s rename to %I', new, target);
     for known in select * from readers loop
-        is_own := known.name = any(own) or known.name like '%\_\_replaced\_%';
+        is_own := known.name = any(own || finops.retired_views()) or known.name like '%\_\_replaced\_%';
         begin
             if known.kind = 'v' then
                 execute format('create or replace view %s %s as %s', known.name, known.options, known.definition);
@@ -115,7 +146,7 @@ begin
 end
 $$;
 
--- Drop what replaced relations left behind, once nothing reads it any more. What a query still reads is dropped by a later
+-- Drop retired views and what replaced relations left behind, once nothing reads it any more. What a query still reads is dropped by a later
 -- run: the caller sets a short lock_timeout.
 create or replace function finops.drop_replaced() returns void language plpgsql as $$
 declare
@@ -132,8 +163,10 @@ begin
             inner join pg_namespace on relnamespace = pg_namespace.oid
             where
                 relkind in ('v', 'm', 'r')
-                and relname like '%\_\_replaced\_%'
-                and (nspname = 'finops' or starts_with(nspname, 'finops_'))
+                and (
+                    relname like '%\_\_replaced\_%' and (nspname = 'finops' or starts_with(nspname, 'finops_'))
+                    or nspname || '.' || relname = any(finops.retired_views())
+                )
         loop
             begin
                 execute format('drop %s %s', known.kind, known.name);
