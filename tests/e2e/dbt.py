@@ -29,9 +29,10 @@ class Outcome:
 def dbt(*arguments: str, project: Path = PROJECT, variables: str = "") -> Outcome:
     """Run `dbt …` with the example profile.
 
-    What dbt has read of the project is kept for the next command with the same variables, whichever folder that is in.
+    What dbt has read of the project is kept for the next command with the same variables. A changed copy keeps its own:
+    dbt would go on with a column that only the copy's contract has.
     """
-    kept = Path(os.environ["DBT_TARGET_PATH"])
+    kept = Path(os.environ["DBT_TARGET_PATH"]) if project == PROJECT else project / "target"
     if variables:
         arguments = (*arguments, "--vars", variables)
         kept /= hashlib.sha256(variables.encode()).hexdigest()[:8]
