@@ -24,16 +24,18 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import FocusExport
-from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, Settings
+from finops.ingest.config.settings import Settings
 from finops.ingest.database import connect, prepare
 from finops.ingest.periods import Period
 from finops.ingest.pipeline.extract import extract_all
 from finops.ingest.pipeline.load import document_batches, land
 from finops.ingest.pipeline.runs import RunRequest, open_run
 from finops.ingest.pipeline.windows import ExtractRequest
-from finops.ingest.sources.catalog import CMDB_DISK, focus_source
+from finops.ingest.sources.catalog import CMDB_DISK
 from finops.ingest.sources.documents import Record, encode
+from finops.ingest.sources.kinds import ConfiguredSource, focus_source
 from finops.ingest.telemetry.progress import Progress
 
 DAY = date(2026, 9, 1)

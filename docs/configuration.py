@@ -18,10 +18,11 @@ from pydantic.fields import FieldInfo
 
 from finops.api.settings import Issuer
 from finops.api.settings import Settings as ApiSettings
+from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
 from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpService
-from finops.ingest.config.settings import Exports, ExtractionSettings, Schedule
 from finops.ingest.config.values import Section
-from finops.ingest.sources.catalog import ENDPOINTS, SOURCES, HttpSource, Source, focus_source
+from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
+from finops.ingest.sources.kinds import HttpSource, Source, focus_source
 
 PAGE = Path(__file__).with_suffix(".md")
 DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"

@@ -8,100 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
-
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from finops.ingest.config.checking import Model, nearest, unknown_keys, validated
 from finops.ingest.config.reading import DLT_SECTIONS, RawSection, read, subsections, unreadable
 from finops.ingest.config.redaction import secrets_of
+from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
 from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpService
-from finops.ingest.config.values import (
-    ListeningAddress,
-    MetricsFile,
-    NamesInAnyCase,
-    SecretHttpAddress,
-    Section,
-    Share,
-)
+from finops.ingest.config.values import Section
 from finops.ingest.errors import ConfigurationError
-from finops.ingest.sources.catalog import ENDPOINTS, SOURCES, HttpSource, Source, focus_source
+from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
 from finops.ingest.sources.declared import Declaration, DeclaredSource, declared_source
+from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, focus_source
 
-MASKED_FIELDS = frozenset(
-    ("password", "passwd", "admin_password", "secret", "token", "api_key", "private_key", "runners_token")
-)
 OWN_PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
-
-
-class ExtractionSettings(Section):
-    """The section `ingest`: what holds for every run and every source."""
-
-    lookback_days: NonNegativeInt = 3
-    """Days that a nightly extracts again"""
-    max_shrink: Share = Decimal("0.5")
-    """Largest share by which a window may shrink"""
-    mask_fields: NamesInAnyCase = MASKED_FIELDS
-    """JSON list of field names, in any case, whose values never land"""
-    keep_superseded_days: NonNegativeInt = 30
-    """Days before superseded raw versions are purged"""
-    run_id: UUID | None = None
-    """UUID of the run; the run of the same one goes on, where it failed: a Job's uid"""
-    dbt_project: Path | None = None
-    """Folder of the dbt project, for a company's own copy; empty: the module's"""
-    http_timeout: PositiveInt = 60
-    """Seconds that an HTTP source may stay silent"""
-    http_attempts: PositiveInt = 5
-    """Attempts at an HTTP request"""
-    http_backoff: NonNegativeFloat = 0.5
-    """Seconds before the second attempt, twice as many before each one after it"""
-    http_max_pages: PositiveInt = 10_000
-    """Pages that an HTTP source may have for one window"""
-    http_deadline: PositiveInt = 3600
-    """Seconds to read the whole of an HTTP source, waits included"""
-    http_max_answer_mib: PositiveInt = 512
-    """MiB that one answer may have, unpacked"""
-
-
-class Exports(Section):
-    """The section `metrics`: where the metrics of each run go; None: nowhere."""
-
-    textfile: MetricsFile | None = None
-    """File for the metrics of each run, ending in .prom, for node_exporter's collector"""
-    pushgateway: SecretHttpAddress | None = None
-    """Address of a Pushgateway to push them to, credentials included (a secret)"""
-
-
-class Schedule(Section):
-    """The section `schedule`: when a nightly begins, how late at most, and how it stops.
-
-    The expression and the zone are the scheduler's to read.
-    """
-
-    cron: str = "30 2 * * *"
-    """When `finops serve-schedule` begins a nightly; six fields begin with seconds"""
-    timezone: str = "UTC"
-    """IANA time zone of that expression"""
-    starting_deadline: PositiveInt = 21_600
-    """Seconds after its time that a nightly may still begin"""
-    stop_grace: NonNegativeInt = 20
-    """Seconds that a running nightly may go on when the process is to stop"""
-    listen: ListeningAddress = "127.0.0.1:8090"
-    """Address of its health endpoint; port 0 takes a free one"""
-
-    @property
-    def host(self) -> str:
-        """The host of the health endpoint; IPv6 without its brackets."""
-        return self.listen.rpartition(":")[0].strip("[]")
-
-    @property
-    def port(self) -> int:
-        """The port of the health endpoint."""
-        return int(self.listen.rpartition(":")[2])
-
 
 _OF_THE_LOADER: Mapping[str, type[Section]] = {
     "ingest": ExtractionSettings,
@@ -109,14 +30,6 @@ _OF_THE_LOADER: Mapping[str, type[Section]] = {
     "schedule": Schedule,
 }
 _NAMED: Mapping[str, type[Section]] = {"focus": FocusExport, "http": Declaration}  # by a company, under sources
-
-
-@dataclass(frozen=True)
-class ConfiguredSource:
-    """A source and what is set for it, its secrets among it."""
-
-    source: Source
-    options: Cmdb | HttpService | FocusExport = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from psycopg.rows import class_row, tuple_row
 from finops.ingest.database import OLDEST_SERVER, Connection, connect, exists
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
 from finops.ingest.pipeline.runs import LOCK
-from finops.ingest.sources.catalog import DOMAINS
+from finops.ingest.sources.kinds import DOMAINS
 
 SERVER = """
     select current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, Settings
+from finops.ingest.config.sections import ExtractionSettings
+from finops.ingest.config.settings import Settings
 from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.periods import Period
 from finops.ingest.pipeline.guard import accept_or_refuse
@@ -19,10 +20,11 @@ from finops.ingest.pipeline.load import Batches, document_batches, land
 from finops.ingest.pipeline.runs import Run, describe
 from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, wanted_bills
 from finops.ingest.sources import mongo
-from finops.ingest.sources.catalog import DOMAINS, SOURCES, FocusSource, MongoSource, Window
+from finops.ingest.sources.catalog import SOURCES
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.focus.export import Export
 from finops.ingest.sources.focus.totals import control_totals
+from finops.ingest.sources.kinds import DOMAINS, ConfiguredSource, FocusSource, MongoSource, Window
 from finops.ingest.sources.rest import records as rest
 from finops.ingest.telemetry.progress import Progress, SourceProgress
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from finops.ingest.config.settings import ExtractionSettings
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.errors import SourceError
 from finops.ingest.pipeline import ledger
 from finops.ingest.pipeline.ledger import Accepted, Outcome, Totals
 from finops.ingest.pipeline.runs import Run
-from finops.ingest.sources.catalog import Source
+from finops.ingest.sources.kinds import Source
 
 
 def accept_or_refuse(

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from finops.ingest.database import Connection
 from finops.ingest.periods import Period
 from finops.ingest.pipeline.runs import Run, describe
-from finops.ingest.sources.catalog import Source, Window
+from finops.ingest.sources.kinds import Source, Window
 
 Totals = Mapping[str, Mapping[str, str]]
 

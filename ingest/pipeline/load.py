@@ -21,8 +21,8 @@ from dlt.destinations.impl.postgres.configuration import PostgresCredentials
 from finops.ingest.database import Connection
 from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.pipeline.workdir import working_folder
-from finops.ingest.sources.catalog import Source
 from finops.ingest.sources.documents import Record
+from finops.ingest.sources.kinds import Source
 
 BATCH_ROWS = 5_000
 BATCH_BYTES = 8 * 1024 * 1024

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import Cmdb, HttpService
-from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.periods import Period, today
 from finops.ingest.pipeline.ledger import Accepted
-from finops.ingest.sources.catalog import HttpSource, Window
 from finops.ingest.sources.focus.totals import Totals, control_totals
+from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Window
 
 ONE_DAY = timedelta(days=1)
 

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from apscheduler.job import Job
 
-from finops.ingest.config.settings import Schedule
+from finops.ingest.config.sections import Schedule
 from finops.ingest.errors import ConfigurationError
 
 PATH = "/healthz"

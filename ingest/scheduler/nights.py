@@ -22,7 +22,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_J
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from finops.ingest.config.settings import Schedule
+from finops.ingest.config.sections import Schedule
 from finops.ingest.database import connect
 from finops.ingest.errors import ConfigurationError, FinopsError
 from finops.ingest.scheduler.health import Health, serving

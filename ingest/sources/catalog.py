@@ -1,118 +1,18 @@
-"""The sources that the module knows: data, not code. What a company sets for each is in settings.py."""
+"""The sources that the module knows: data, not code. What a company sets for each is in config/services.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
-from typing import Literal
+from dataclasses import replace
 
+from finops.ingest.sources.kinds import HttpSource, MongoSource
 from finops.ingest.sources.rest.paginators import (
-    BasePaginator,
     HeaderLinkPaginator,
     JSONLinkPaginator,
     JSONResponseCursorPaginator,
     OffsetPaginator,
     RecordOffsetPaginator,
-    SinglePagePaginator,
 )
-
-# `reference` is not a domain of cost: who owns what has raw tables and a ledger like the others, and no relevé.
-Domain = Literal["reference", "open_legacy", "private_cloud", "public_cloud", "native"]
-Measure = Literal["reference", "inventory", "metered", "billed"]
-
-DOMAINS: tuple[Domain, ...] = ("reference", "open_legacy", "private_cloud", "public_cloud", "native")
-
-
-@dataclass(frozen=True)
-class Window:
-    """What one extraction covers: the days from `start` up to, not including, `end` (UTC)."""
-
-    start: date
-    end: date
-
-
-@dataclass(frozen=True)
-class Source:
-    """One feed of a domain.
-
-    Attributes:
-        name: as it stands in `fact_releve.source`, e.g. `cmdb.vm`.
-        service: the section of the configuration that turns it on, e.g. `cmdb` for `sources.cmdb`.
-        table: the raw table in the schema `raw_<domain>`.
-        measure: how a record becomes a quantity (DESIGN: inventory, metered or billed); `reference`: it does not.
-        window: what one extraction covers. A meter that only knows months is read by the month, and its quantity is
-            spread over the days that the window covers.
-    """
-
-    name: str
-    service: str
-    domain: Domain
-    table: str
-    measure: Measure
-    window: Literal["day", "month"] = field(default="day", kw_only=True)
-
-    @property
-    def switch(self) -> str:
-        """The setting without which the source is off."""
-        return f"sources.{self.service}"
-
-
-@dataclass(frozen=True)
-class MongoSource(Source):
-    """A collection of the CMDB."""
-
-
-@dataclass(frozen=True)
-class HttpSource(Source):
-    """An endpoint that is paged through, in the words of dlt's `rest_api` source where it has them.
-
-    Attributes:
-        path: under the configured URL.
-        params: query parameters, a list where one comes several times; `{start}`, `{end}`, `{day}` and `{month}` stand
-            for the window.
-        method: `POST` where the product wants its question in a body.
-        json: that body; placeholders as in `params`, and `{each}`.
-        each: the option that holds a JSON list, of which each is asked for on its own; without the option the source is
-            off. A text that is `{each}` and nothing more takes the value as it is; that of an empty list is null.
-        data_selector: JSONPath of the records in a page.
-        columns: top-level key of their names, where the records are lists of values.
-        envelope: values given once per answer, which land in each of its records: JSONPath by key.
-        required: key, or dotted path of keys, that an answer must have (None: the answer is a list), so that an error
-            body or a changed API is not read as "no records".
-        errors: key whose presence makes an answer an error, though its status is 200.
-        record_id: format string over the record; None where the product gives its records no identity, and the
-            content's own hash stands in.
-        skip: records whose field has this value are not records, such as Artifactory's TOTAL row.
-        paginator: how the pages follow each other; each chain of pages is read by a copy.
-        not_ready: an answer whose field has this value says to ask again.
-        supports_past_days: whether the product can answer for a past day again.
-        token_header: the header that carries the token; `Authorization` takes it as a bearer token;
-            `sources.<service>.token_header` is another.
-    """
-
-    path: str
-    data_selector: str
-    required: str | None = None
-    params: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    method: Literal["GET", "POST"] = "GET"
-    json: Mapping[str, object] | None = None
-    each: str | None = None
-    columns: str | None = None
-    envelope: Mapping[str, str] = field(default_factory=dict)
-    errors: str | None = None
-    record_id: str | None = None
-    skip: Mapping[str, str] = field(default_factory=dict)
-    paginator: BasePaginator = field(default_factory=SinglePagePaginator)
-    not_ready: Mapping[str, str] = field(default_factory=dict)
-    supports_past_days: bool = True
-    token_header: str = "Authorization"  # noqa: S105 a header's name
-
-    @property
-    def switch(self) -> str:
-        """The setting without which the source is off."""
-        return f"sources.{self.service}.{self.each}" if self.each else f"sources.{self.service}"
-
 
 CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "cmdb_vm", "inventory")
 CMDB_DISK = MongoSource("cmdb.disk", "cmdb", "open_legacy", "cmdb_disk", "inventory")
@@ -296,13 +196,3 @@ SOURCES: tuple[MongoSource | HttpSource, ...] = (
 ENDPOINTS: Mapping[str, Mapping[str, HttpSource]] = {
     "cloudkitty": {"dataframes": CLOUDKITTY_USAGE, "summary": CLOUDKITTY_SUMMARY},
 }
-
-
-@dataclass(frozen=True)
-class FocusSource(Source):
-    """The FOCUS exports of one provider or account; there are as many as are configured."""
-
-
-def focus_source(name: str) -> FocusSource:
-    """The source of the exports configured as `sources.focus.<name>`."""
-    return FocusSource(f"focus.{name}", f"focus.{name}", "public_cloud", "focus", "billed")

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from finops.ingest.config.services import HttpService
 from finops.ingest.exact import EXACT
-from finops.ingest.sources.catalog import HttpSource
+from finops.ingest.sources.kinds import HttpSource
 from finops.ingest.sources.rest.paginators import BasePaginator, SinglePagePaginator, create_paginator, json_path
 
 

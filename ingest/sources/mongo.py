@@ -21,12 +21,12 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import Cmdb
-from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import SourceError
-from finops.ingest.sources.catalog import Window
 from finops.ingest.sources.documents import Record, encode
+from finops.ingest.sources.kinds import ConfiguredSource, Window
 
 # https://www.mongodb.com/docs/manual/reference/error-codes/; 8000 is Atlas's code for a wrong password.
 _REMEDIES = {

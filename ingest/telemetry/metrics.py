@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Gauge, push_to_gateway, write_t
 from prometheus_client.exposition import basic_auth_handler
 from prometheus_client.openmetrics.exposition import generate_latest
 
-from finops.ingest.config.settings import Exports
+from finops.ingest.config.sections import Exports
 from finops.ingest.database import Connection, exists
 
 QUERIES = Path(__file__).with_suffix(".sql")

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import SERVICES, FocusExport, HttpService
-from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
-from finops.ingest.sources.catalog import FocusSource, Source
+from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, Source
 
 LIMITS = ExtractionSettings(
     lookback_days=3,

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import simplejson
 
-from finops.ingest.config.settings import ExtractionSettings
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.errors import SourceError
-from finops.ingest.sources.catalog import HttpSource, Window
 from finops.ingest.sources.documents import Record
+from finops.ingest.sources.kinds import HttpSource, Window
 from finops.ingest.sources.rest import records as rest
 
 from .limits import LIMITS, changed, configured

@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finops.ingest.config.services import FocusExport
-from finops.ingest.config.settings import ConfiguredSource
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.periods import Period
 from finops.ingest.sources.focus.batches import batches, open_file
@@ -30,6 +29,7 @@ from finops.ingest.sources.focus.errors import DamagedFileError, ErrorTranslator
 from finops.ingest.sources.focus.files import SUFFIXES, ExportFile, choose, list_files
 from finops.ingest.sources.focus.totals import FileCount, Totals, add_up, count_lines, refuse_copies
 from finops.ingest.sources.focus.versions import check_columns, other_dataset
+from finops.ingest.sources.kinds import ConfiguredSource
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from dlt.sources.helpers.rest_client.auth import (
     OAuth2ClientCredentials,
 )
 
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import HttpService
-from finops.ingest.config.settings import ExtractionSettings
 from finops.ingest.errors import SourceError
-from finops.ingest.sources.catalog import HttpSource
+from finops.ingest.sources.kinds import HttpSource
 from finops.ingest.sources.rest.errors import Endpoint, endpoint, translate_errors
 from finops.ingest.sources.rest.session import Deadline, Session
 

@@ -15,12 +15,12 @@ import requests
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import HttpService
-from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings
 from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import SourceError
-from finops.ingest.sources.catalog import HttpSource, Window
 from finops.ingest.sources.documents import Record, content_hash, encode
+from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Window
 from finops.ingest.sources.rest.auth import create_auth
 from finops.ingest.sources.rest.errors import endpoint, excerpt, translate_errors
 from finops.ingest.sources.rest.paginators import BoundedPaginator

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from finops.ingest.config.services import Cube, HttpService
 from finops.ingest.periods import Period
-from finops.ingest.sources.catalog import HttpSource, Window
+from finops.ingest.sources.kinds import HttpSource, Window
 
 _EACH = "{each}"
 

@@ -35,7 +35,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from finops.ingest.config.settings import ExtractionSettings
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.rest.errors import Endpoint, failure, refusal
 

@@ -110,9 +110,6 @@ def test_a_meter_that_is_read_again_without_its_quantities_changes_nothing(
             "max_day_fall allows. Look why, then accept it with `finops reprocess --period 2026-10 --source http.meter "
         ) in refused.stderr
         assert (refused.returncode, total(database)) == (1, before)
-        amounts["2026-10-02"] = 9
-        subprocess.run(night, check=True)
-    assert total(database) > before
 
 
 def test_a_bill_of_nothing_may_get_a_credit(bills: Path, database: Database) -> None:
@@ -128,21 +125,19 @@ def test_a_month_that_is_not_open_changes_by_little_or_when_it_is_accepted(
     bills: Path, database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert nightly() == 0
-    write_bill(bills, "10.csv", [charge(cost, "2026-10-02") for cost in ("1", "2", "3", "5")])
-    assert nightly() == 0
-    assert last_run(database)["changes"] == {"2026-10": "1"}
+    assert last_run(database)["changes"] == {"2026-10": "10"}
     write_bill(bills, "10.csv", [charge(cost, "2026-10-02") for cost in ("1", "2", "3", "9")])
     capfd.readouterr()
     assert nightly() == 1
     assert (
-        "focus.nimbus 2026-10 keeps its previous relevés: its cost would go from 11.00 to 15.00, more than "
+        "focus.nimbus 2026-10 keeps its previous relevés: its cost would go from 10.00 to 15.00, more than "
         "max_closed_change allows of a month that is not open"
     ) in capfd.readouterr().err
-    assert (total(database), last_run(database)["changes"]) == (Decimal(11), {})
+    assert (total(database), last_run(database)["changes"]) == (Decimal(10), {})
     # the next night says it again, until somebody accepts it
     assert finops("nightly", "--no-extract", "--as-of", "2026-11-20") == 1
     assert finops("reprocess", "--period", "2026-10", "--source", "focus.nimbus", "--reason", "it is right") == 0
-    assert "Cost changed: 2026-10 by +4.00" in capfd.readouterr().out
+    assert "Cost changed: 2026-10 by +5.00" in capfd.readouterr().out
     assert total(database) == Decimal(15)
     assert finops("nightly", "--no-extract", "--as-of", "2026-11-20") == 0
 

@@ -20,13 +20,13 @@ from typing import Any, LiteralString
 
 import pytest
 
-from finops.ingest.config.settings import ExtractionSettings
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.database import connect
 from finops.ingest.periods import Period, parse_range
 from finops.ingest.pipeline.guard import accept_or_refuse
 from finops.ingest.pipeline.ledger import Outcome, extraction
 from finops.ingest.pipeline.runs import Run, RunRequest, open_run
-from finops.ingest.sources.catalog import HttpSource, Source, Window, focus_source
+from finops.ingest.sources.kinds import HttpSource, Source, Window, focus_source
 from tests.e2e.finops import Database, finops, last_run, scalar
 
 SEQUENCES = int(os.environ.get("FINOPS_SEQUENCES", "30"))

@@ -14,8 +14,8 @@ import requests
 
 from finops.ingest.errors import SourceError
 from finops.ingest.periods import parse_range
-from finops.ingest.sources.catalog import focus_source
 from finops.ingest.sources.focus.export import Export
+from finops.ingest.sources.kinds import focus_source
 from tests.e2e.finops import HEADER, Database, charge, finops, scalar, total
 from tests.unit.limits import configured
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from finops.ingest.sources.catalog import SOURCES, HttpSource, MongoSource
+from finops.ingest.sources.catalog import SOURCES
+from finops.ingest.sources.kinds import HttpSource, MongoSource
 from tests.conftest import ROOT
 
 MODELS = ROOT / "dbt_project" / "models"

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import Secret, SecretStr
 
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import Cmdb
-from finops.ingest.config.settings import ConfiguredSource, ExtractionSettings, known_secrets, load, run_id
+from finops.ingest.config.settings import known_secrets, load, run_id
 from finops.ingest.errors import ConfigurationError
-from finops.ingest.sources.catalog import HttpSource
+from finops.ingest.sources.kinds import ConfiguredSource, HttpSource
 from tests.unit.ingest.config.conftest import write
 
 GITLAB = {"SOURCES__GITLAB__URL": "https://gitlab.example.com"}

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
 from finops.ingest.config.services import SERVICES, FocusExport
-from finops.ingest.config.settings import Exports, ExtractionSettings, Schedule, exports, known_secrets, load, schedule
+from finops.ingest.config.settings import exports, known_secrets, load, schedule
 from finops.ingest.config.values import Section
 from finops.ingest.doctor.report import findings
 from finops.ingest.errors import ConfigurationError

@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 
 from finops.ingest.pipeline.load import BATCH_BYTES, BATCH_ROWS, document_batches, raw_table
-from finops.ingest.sources.catalog import CMDB_VM, focus_source
+from finops.ingest.sources.catalog import CMDB_VM
 from finops.ingest.sources.documents import Record
+from finops.ingest.sources.kinds import focus_source
 
 DAY = date(2026, 9, 1)
 RUN = "0b6f7c1e-0000-4000-8000-000000000001"

@@ -4,7 +4,6 @@ from decimal import Decimal
 
 import pytest
 
-from finops.ingest.config.settings import ConfiguredSource
 from finops.ingest.periods import Period, today
 from finops.ingest.pipeline.ledger import Accepted
 from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, supports_past_days, wanted_bills
@@ -18,11 +17,9 @@ from finops.ingest.sources.catalog import (
     GITLAB_STORAGE,
     KUBERNETES_ALLOCATION,
     OPENSTACK_USAGE,
-    Source,
-    Window,
-    focus_source,
 )
 from finops.ingest.sources.focus.totals import Totals, control_totals
+from finops.ingest.sources.kinds import ConfiguredSource, Source, Window, focus_source
 from tests.unit.limits import LIMITS, changed, configured
 
 AUGUST, SEPTEMBER, OCTOBER = (Period.parse(f"2026-{month:02}") for month in (8, 9, 10))

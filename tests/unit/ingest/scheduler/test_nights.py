@@ -8,7 +8,8 @@ from urllib.error import HTTPError
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from finops.ingest.config.settings import Schedule, schedule
+from finops.ingest.config.sections import Schedule
+from finops.ingest.config.settings import schedule
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.scheduler.health import Health, serving
 from finops.ingest.scheduler.nights import trigger

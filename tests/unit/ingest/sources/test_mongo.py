@@ -12,8 +12,9 @@ from pymongo.database import Database
 
 from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.sources import mongo
-from finops.ingest.sources.catalog import CMDB_VM, Window
+from finops.ingest.sources.catalog import CMDB_VM
 from finops.ingest.sources.documents import Record
+from finops.ingest.sources.kinds import Window
 from tests.unit.finds import Finds
 from tests.unit.limits import LIMITS, changed, configured
 from tests.unit.mongo_wire import holding

@@ -12,10 +12,11 @@ import pytest
 from pymongo import MongoClient
 from secantus import SecantusDBServer
 
-from finops.ingest.config.settings import ConfiguredSource, load
+from finops.ingest.config.settings import load
 from finops.ingest.errors import ConfigurationError, SourceError
 from finops.ingest.sources import mongo
-from finops.ingest.sources.catalog import CMDB_VM, Window
+from finops.ingest.sources.catalog import CMDB_VM
+from finops.ingest.sources.kinds import ConfiguredSource, Window
 from tests.unit.authority import Authority
 from tests.unit.finds import Finds
 from tests.unit.limits import LIMITS, changed, configured

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from finops.ingest.config.settings import ExtractionSettings
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.sources.catalog import (
     ARTIFACTORY_STORAGE,
     CLOUDKITTY_SUMMARY,
@@ -19,10 +19,9 @@ from finops.ingest.sources.catalog import (
     GITLAB_STORAGE,
     KUBERNETES_ALLOCATION,
     OPENSTACK_USAGE,
-    HttpSource,
-    Window,
 )
 from finops.ingest.sources.documents import Record
+from finops.ingest.sources.kinds import HttpSource, Window
 from tests.unit.http_service import Answer, Service, answer
 from tests.unit.limits import changed
 from tests.unit.odd_service import Exchange, serving_oddly, tokens

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from finops.ingest.config.settings import Exports, exports, known_secrets
+from finops.ingest.config.sections import Exports
+from finops.ingest.config.settings import exports, known_secrets
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.telemetry.traces import endpoint
 

@@ -15,9 +15,9 @@ import pytest
 
 from finops.ingest.errors import SourceError
 from finops.ingest.periods import Period
-from finops.ingest.sources.catalog import focus_source
 from finops.ingest.sources.focus.export import Export
 from finops.ingest.sources.focus.totals import Totals, control_totals
+from finops.ingest.sources.kinds import focus_source
 from tests.unit.limits import configured
 
 AUGUST, SEPTEMBER, OCTOBER = date(2026, 8, 1), date(2026, 9, 1), date(2026, 10, 1)

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from finops.ingest.sources.catalog import GITLAB_STORAGE, OPENSTACK_USAGE, HttpSource
+from finops.ingest.sources.catalog import GITLAB_STORAGE, OPENSTACK_USAGE
+from finops.ingest.sources.kinds import HttpSource
 from finops.ingest.sources.rest.paginators import create_paginator
 from tests.unit.http_service import Answer, Service, answer
 from tests.unit.odd_service import Exchange, OddService, Reply, serving_oddly, tokens

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from finops.ingest.sources.catalog import GITLAB_STORAGE, HttpSource
+from finops.ingest.sources.catalog import GITLAB_STORAGE
+from finops.ingest.sources.kinds import HttpSource
 from finops.ingest.sources.rest.paginators import OffsetPaginator, create_paginator
 from tests.unit.http_service import Answer, Service, answer
 from tests.unit.limits import changed

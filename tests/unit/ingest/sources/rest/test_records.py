@@ -17,9 +17,8 @@ from finops.ingest.sources.catalog import (
     GITLAB_STORAGE,
     KUBERNETES_ALLOCATION,
     OPENSTACK_USAGE,
-    HttpSource,
-    Window,
 )
+from finops.ingest.sources.kinds import HttpSource, Window
 from tests.unit.http_service import Answer, Service, answer
 from tests.unit.limits import LIMITS, changed
 from tests.unit.odd_service import serving_oddly

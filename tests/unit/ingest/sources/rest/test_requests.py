@@ -2,7 +2,8 @@ from dataclasses import replace
 from datetime import date
 
 from finops.ingest.config.services import GitLab
-from finops.ingest.sources.catalog import GITLAB_CI_MINUTES, HttpSource, Window
+from finops.ingest.sources.catalog import GITLAB_CI_MINUTES
+from finops.ingest.sources.kinds import HttpSource, Window
 from finops.ingest.sources.rest.requests import RequestTemplate, request_templates
 
 SEPTEMBER = Window(date(2026, 9, 1), date(2026, 10, 1))

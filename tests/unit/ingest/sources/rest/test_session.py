@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from finops.ingest.config.settings import ExtractionSettings
+from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.sources.catalog import GITLAB_STORAGE
 from tests.unit.authority import Authority
 from tests.unit.http_service import Answer, Service, answer
