@@ -26,15 +26,16 @@ def accept_or_refuse(
     Raises:
         SourceError: when a window came back empty or much smaller than the one that counts, or all came back empty.
     """
-    refusal = None if accept_shrink else _refusal(source, outcomes, ledger.accepted(run.connection, source), limits)
+    refusal = None if accept_shrink else refusal_of(source, outcomes, ledger.accepted(run.connection, source), limits)
     ledger.settle(run, source, outcomes, refusal=refusal, accepts_empty=accept_shrink)
     if refusal:
         raise SourceError(refusal)
 
 
-def _refusal(
+def refusal_of(
     source: Source, outcomes: Sequence[Outcome], before: Mapping[date, Accepted], limits: ExtractionSettings
 ) -> str | None:
+    """Return why these windows must not replace the ones that count, and what to do; None where nothing is wrong."""
     remedy = "what was published stays; if this is right, run again with --accept-shrink"
     for outcome in outcomes:
         day = _baseline(source, outcome, before)
