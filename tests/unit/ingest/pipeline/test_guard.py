@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import pytest
@@ -14,14 +15,15 @@ from tests.unit.limits import LIMITS
 
 FIRST, SECOND = date(2026, 9, 1), date(2026, 9, 2)
 BILL = focus_source("aws")
+NO_COSTS: Mapping[str, str] = {}
 
 
-def outcome(records: int, day: date = SECOND, **costs: str) -> Outcome:
+def outcome(records: int, day: date = SECOND, costs: Mapping[str, str] = NO_COSTS) -> Outcome:
     """What came back for a day."""
     return Outcome(Window(day, day + timedelta(days=1)), records, {"2026-09": costs})
 
 
-def ledger(records: int, day: date = SECOND, **costs: str) -> dict[date, Accepted]:
+def ledger(records: int, day: date = SECOND, costs: Mapping[str, str] = NO_COSTS) -> dict[date, Accepted]:
     """A ledger in which a day counts."""
     return {day: Accepted(day, day + timedelta(days=1), records, {"2026-09": costs})}
 
@@ -48,7 +50,7 @@ def test_a_window_keeps_half_of_its_records(records: int, is_refused: bool) -> N
 )
 @pytest.mark.parametrize("name", ["EffectiveCost", "BilledCost"])
 def test_a_bill_keeps_half_of_each_of_its_costs(name: str, was: str, now: str, is_refused: bool) -> None:  # noqa: FBT001
-    refused = refusal_of(BILL, [outcome(3, **{name: now})], ledger(3, **{name: was}), LIMITS)
+    refused = refusal_of(BILL, [outcome(3, costs={name: now})], ledger(3, costs={name: was}), LIMITS)
     assert (refused is not None and f"{name} {now} where {was} is accepted" in refused) is is_refused
 
 
