@@ -21,7 +21,7 @@ end
 $$;
 
 -- The months that the nightly of a day still re-reads. ingest/periods.py has the same rule.
-create or replace function finops.open_periods(as_of date) returns date [] language sql immutable as $$
+create or replace function finops.open_periods(as_of date) returns date [] language sql immutable parallel safe as $$
     select array(
         select distinct cast(date_trunc('month', cast(day as timestamp)) as date)
         from unnest(array[as_of, as_of - 5]) as days (day)
@@ -30,7 +30,7 @@ $$;
 
 -- Whether an owner is the owner of a month. A whole month belongs to the owner on its last known day (docs/ownership.md).
 create or replace function finops.owned_in_month(period date, valid_from date, valid_to date) returns boolean
-language sql immutable as $$
+language sql immutable parallel safe as $$
     select period + interval '1 month' > valid_from and (valid_to is null or period + interval '1 month' <= valid_to)
 $$;
 

@@ -218,3 +218,12 @@ def test_the_api_reads_its_own_views_alone() -> None:
 def test_a_model_reads_no_table_by_its_name(model: Path) -> None:
     sql = re.sub(r"\{#.*?#\}|--[^\n]*", "", model.read_text(), flags=re.DOTALL)
     assert re.findall(r"\b(?:raw_\w+|finops)\.\w+\b(?!\s*\()", sql) == []
+
+
+def test_every_function_that_a_model_calls_leaves_its_query_parallel() -> None:
+    schema = "".join(path.read_text() for path in (ROOT / "ingest" / "schema").glob("*.sql"))
+    declared = re.findall(r"function finops\.(\w+)\((.*?)(?:\bas \$\$|\nreturn\b|begin atomic)", schema, re.DOTALL)
+    safe = {name for name, heading in declared if "parallel safe" in heading}
+    called = {name for model in MODELS.rglob("*.sql") for name in re.findall(r"\bfinops\.(\w+)\(", model.read_text())}
+    assert {"owned_in_month", "to_gib", "open_periods"} <= called
+    assert called - safe == set()
