@@ -13,7 +13,7 @@ with recursive team_groups as (
 
 ),
 
-climbed as (
+ancestors as (
 
     select
         group_id,
@@ -25,12 +25,12 @@ climbed as (
 
     -- up to the top, or to a group that is its own ancestor
     select
-        climbed.group_id,
+        ancestors.group_id,
         team_groups.parent_group_id as next_id,
-        climbed.next_id || climbed.group_path as group_path
-    from climbed
-    inner join team_groups on climbed.next_id = team_groups.group_id
-    where climbed.next_id <> all(climbed.group_path)
+        ancestors.next_id || ancestors.group_path as group_path
+    from ancestors
+    inner join team_groups on ancestors.next_id = team_groups.group_id
+    where ancestors.next_id <> all(ancestors.group_path)
 
 ),
 
@@ -39,7 +39,7 @@ paths as (
     select distinct on (group_id)
         group_id,
         group_path
-    from climbed
+    from ancestors
     order by group_id, cardinality(group_path) desc
 
 ),
