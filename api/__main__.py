@@ -69,9 +69,7 @@ def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # 
 @click.argument("name")
 @click.option("--group", "groups", multiple=True, metavar="ID", help="A group whose costs it shows; repeatable.")
 @click.option("--everything", is_flag=True, help="It shows the costs of all groups.")
-@click.option(
-    "--expires", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day (UTC) that it is no longer valid."
-)
+@click.option("--expires", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Day (UTC) on which it expires.")
 def token(name: str, groups: tuple[str, ...], everything: bool, expires: datetime) -> None:  # noqa: FBT001
     """Make a token: shown once, on stderr; on stdout what to append to FINOPS_API_TOKENS_FILE.
 

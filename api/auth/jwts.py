@@ -60,7 +60,7 @@ class Issuers:
         self._issuers = [(issuer, Keys(issuer.jwks_url)) for issuer in issuers]
 
     async def identity(self, token: str) -> Identity | None:
-        """The caller; None where no issuer signed this token, or it is no longer valid.
+        """The caller; None where no issuer signed this token, or it has expired.
 
         Raises:
             KeysError: when the keys of the issuer that it names can't be fetched.

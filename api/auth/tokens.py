@@ -35,7 +35,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    expires: date = Field(description="The first day (UTC) on which it is no longer valid.")
+    expires: date = Field(description="The day (UTC) on which it expires: the first on which it is refused.")
     groups: Scope
 
 

@@ -9,13 +9,13 @@ from functools import partial
 from finops.ingest.config import settings as configuration
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
-from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import open_periods, today
 from finops.ingest.pipeline.windows import ExtractRequest, plan_windows
 from finops.ingest.sources import mongo
 from finops.ingest.sources.focus.export import Export
 from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, MongoSource
+from finops.ingest.sources.probe import Probe
 from finops.ingest.sources.rest import records as rest
 
 PARALLEL_PROBES = 8

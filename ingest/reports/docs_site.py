@@ -59,6 +59,7 @@ def serve(project: Path, host: str, port: int, say: Callable[[str], None]) -> No
             self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(page)))
             self.send_header("Content-Security-Policy", POLICY)
+            self.send_header("X-Content-Type-Options", "nosniff")
             self.end_headers()
             self.wfile.write(page)
 

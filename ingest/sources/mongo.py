@@ -23,10 +23,10 @@ from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeou
 
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import Cmdb
-from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.documents import Record, encode
 from finops.ingest.sources.kinds import ConfiguredSource, Window
+from finops.ingest.sources.probe import Probe
 
 # https://www.mongodb.com/docs/manual/reference/error-codes/; 8000 is Atlas's code for a wrong password.
 _REMEDIES = {

@@ -150,7 +150,7 @@ async def daily_metric_data(
 ) -> ExactResponse:
     """`totalCost`: all that you may see; `unallocatedCost`: what no application claims."""
     if metric not in METRICS:
-        raise not_found(f"there is no metric '{metric}': there are {', '.join(METRICS)}")
+        raise not_found(f"'{metric}' is not a metric: ask for one of {', '.join(METRICS)}")
     about = {**intervals.parameters, "group": METRICS[metric]}
     async with reader.transaction() as connection:
         days, _ = one_currency(await connection.rows(DailyCosts, queries.TOTAL_DAYS, about), currency)

@@ -21,7 +21,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finops.ingest.config.services import FocusExport
-from finops.ingest.doctor.probe import Probe
 from finops.ingest.periods import Period
 from finops.ingest.sources.focus.batches import batches, open_file
 from finops.ingest.sources.focus.columns import typed
@@ -30,6 +29,7 @@ from finops.ingest.sources.focus.files import SUFFIXES, ExportFile, choose, list
 from finops.ingest.sources.focus.totals import FileCount, Totals, add_up, count_lines, refuse_copies
 from finops.ingest.sources.focus.versions import check_columns, other_dataset
 from finops.ingest.sources.kinds import ConfiguredSource
+from finops.ingest.sources.probe import Probe
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import HttpService
-from finops.ingest.doctor.probe import Probe
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.documents import Record, content_hash, encode
 from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Window
+from finops.ingest.sources.probe import Probe
 from finops.ingest.sources.rest.auth import create_auth
 from finops.ingest.sources.rest.errors import endpoint, excerpt, translate_errors
 from finops.ingest.sources.rest.paginators import BoundedPaginator

@@ -265,7 +265,7 @@ def test_what_no_application_claims_is_a_metric_too(service: Service) -> None:
 def test_a_metric_that_is_not_there_names_those_that_are(service: Service) -> None:
     assert refusal(service, f"/metrics/dau?intervals={MONTHS}") == (
         404,
-        "there is no metric 'dau': there are totalCost, unallocatedCost",
+        "'dau' is not a metric: ask for one of totalCost, unallocatedCost",
     )
 
 
