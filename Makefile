@@ -1,6 +1,6 @@
 # `make` lists the targets. Needs Python 3.11 or later; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image image check-deploy torture nightly reprocess runs \
+.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image bench image check-deploy torture nightly reprocess runs \
 	coverage doctor psql lint types unit e2e format lock sbom audit secrets docs-configuration pictures clean
 
 PYTHON ?= python3
@@ -39,6 +39,9 @@ test-backstage: $(READY) ## Test Backstage's real page on this API: needs Node.j
 
 test-docs: $(READY) ## Test the docs site in a browser: needs Chromium
 	@$(BIN)/python -m pytest -m browser tests/browser
+
+bench: $(READY) ## Measure speed against floors and goals, in a short form (ARGS="documents" for one)
+	@$(BIN)/python -m bench --short $(ARGS)
 
 nightly: $(READY) ## Collect, reconcile and publish on the configured database (ARGS="--period 2026-09")
 	@$(BIN)/finops nightly $(ARGS)
