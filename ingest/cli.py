@@ -1,4 +1,7 @@
-"""`finops`: one verb, one function call. Results on stdout, errors on stderr; exit 0 done, 1 failed, 2 misused."""
+"""`finops`: one verb, one function call. Results on stdout, errors on stderr; exit 0 done, 1 failed, 2 misused.
+
+Each command imports what it runs, so that `--help` and a misspelt option answer at once.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,17 @@ import signal
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from finops.ingest.config import settings as configuration
-from finops.ingest.config.redaction import redact
-from finops.ingest.database import connect_ready
-from finops.ingest.doctor import report as doctor
 from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, Terminated
 from finops.ingest.periods import Period, open_periods, parse_range, today
-from finops.ingest.pipeline import nightly as stages
-from finops.ingest.pipeline.windows import ExtractRequest
-from finops.ingest.reports import coverage, docs_site
-from finops.ingest.reports import runs as run_reports
-from finops.ingest.scheduler.nights import NightlyScheduler
-from finops.ingest.telemetry import metrics
-from finops.ingest.telemetry.progress import Progress
+
+if TYPE_CHECKING:
+    from finops.ingest.config.settings import Settings
+    from finops.ingest.pipeline.nightly import Result
+    from finops.ingest.telemetry.progress import Progress
 
 
 class Commands(click.Group):
@@ -47,7 +44,7 @@ class Commands(click.Group):
             if not isinstance(error, FinopsError):
                 text = " ".join(str(error).split())[:500]
                 error = FinopsError(f"{type(error).__name__}: {text} (where: run again with `finops --debug …`)")
-            click.echo(f"Error: {redact(str(error), configuration.known_secrets())}", err=True)
+            click.echo(f"Error: {_redacted(str(error))}", err=True)
             raise click.exceptions.Exit(error.exit_code) from error
 
 
@@ -124,6 +121,9 @@ def nightly_command(
 
     Example: finops nightly --period 2026-09..2026-11 --source gitlab.storage
     """
+    from finops.ingest.pipeline import nightly as stages
+    from finops.ingest.pipeline.windows import ExtractRequest
+
     if no_extract and sources:
         raise click.UsageError("--no-extract extracts nothing: leave --source out")
     settings = _settings_for(sources)
@@ -151,6 +151,9 @@ def extract_command(
 
     Example: finops extract --shard 0/3
     """
+    from finops.ingest.pipeline import nightly as stages
+    from finops.ingest.pipeline.windows import ExtractRequest
+
     if shard and sources:
         raise click.UsageError("--shard chooses among all sources, --source names them: drop one of the two")
     settings = _settings_for(sources)
@@ -183,6 +186,9 @@ def reprocess_command(  # noqa: PLR0913 one option, one argument
 
     Example: finops reprocess --period 2026-09 --reason "price of nvme was missing"
     """
+    from finops.ingest.pipeline import nightly as stages
+    from finops.ingest.pipeline.windows import ExtractRequest
+
     settings = _settings_for(sources) if refetch else None
     request = ExtractRequest(period, as_of, refetch=refetch, sources=sources, accept_shrink=accept_shrink)
     _run(lambda progress: stages.reprocess(settings, request, reason, progress))
@@ -196,6 +202,10 @@ def serve_schedule_command() -> None:
 
     Example: finops serve-schedule  (with SCHEDULE__CRON='30 2 * * *' and SCHEDULE__TIMEZONE=Europe/Paris)
     """
+    from finops.ingest.config import settings as configuration
+    from finops.ingest.scheduler.nights import NightlyScheduler
+    from finops.ingest.telemetry.progress import Progress
+
     configuration.load()  # report its mistakes now, not at night
     NightlyScheduler(configuration.schedule(), Progress(configuration.known_secrets())).serve()
 
@@ -208,6 +218,8 @@ def runs_command(run_id: str | None, limit: int) -> None:
 
     Example: finops runs 4f0c  (the beginning of an id is enough)
     """
+    from finops.ingest.reports import runs as run_reports
+
     if run_id:
         run_reports.show(run_id)
     else:
@@ -222,6 +234,8 @@ def coverage_command(period: list[Period] | None, limit: int) -> None:
 
     Example: finops coverage --period 2026-09..2026-11
     """
+    from finops.ingest.reports import coverage
+
     coverage.show(period, limit)
 
 
@@ -233,6 +247,8 @@ def doctor_command() -> None:
 
     Example: finops doctor
     """
+    from finops.ingest.doctor import report as doctor
+
     if not doctor.examine():
         raise click.exceptions.Exit(1)
 
@@ -243,6 +259,10 @@ def metrics_command() -> None:
 
     Example: finops metrics > /var/lib/node_exporter/finops.prom
     """
+    from finops.ingest.config import settings as configuration
+    from finops.ingest.database import connect_ready
+    from finops.ingest.telemetry import metrics
+
     with connect_ready() as connection:
         click.echo(metrics.text(metrics.collect(connection, configuration.source_names())), nl=False)
 
@@ -270,6 +290,9 @@ def docs_build_command(output: Path) -> None:
 
     Example: finops docs build --output /tmp/finops-docs.html
     """
+    from finops.ingest.config import settings as configuration
+    from finops.ingest.reports import docs_site
+
     docs_site.build(configuration.dbt_project(), output)
     click.echo(f"Written: {output}")
 
@@ -284,12 +307,17 @@ def docs_serve_command(host: str, port: int) -> None:
 
     Example: finops docs serve --host 0.0.0.0 --port 8080
     """
+    from finops.ingest.config import settings as configuration
+    from finops.ingest.reports import docs_site
+
     docs_site.serve(configuration.dbt_project(), host, port, click.echo)
 
 
-def _settings_for(names: tuple[str, ...]) -> configuration.Settings:
+def _settings_for(names: tuple[str, ...]) -> Settings:
     """Read the configuration; refuse names of sources that are not configured."""
-    settings = configuration.load()
+    from finops.ingest.config.settings import load
+
+    settings = load()
     known = [configured.source.name for configured in settings.sources]
     for name in names:
         if name not in known:
@@ -297,10 +325,12 @@ def _settings_for(names: tuple[str, ...]) -> configuration.Settings:
     return settings
 
 
-def _run(stage: Callable[[Progress], stages.Result]) -> None:
+def _run(stage: Callable[[Progress], Result]) -> None:
     """Run the stages and print the outcome; exit 1 unless everything was published."""
-    secrets = configuration.known_secrets()
-    with Progress(secrets) as progress:
+    from finops.ingest.config.settings import known_secrets
+    from finops.ingest.telemetry.progress import Progress
+
+    with Progress(known_secrets()) as progress:
         result = stage(progress)
     for caveat in result.caveats:
         click.echo(caveat)
@@ -308,9 +338,16 @@ def _run(stage: Callable[[Progress], stages.Result]) -> None:
         click.echo(f"SUCCESS: run {result.run_id}. See it with: finops runs {result.run_id[:8]}")
         return
     for failure in result.failures:
-        click.echo(f"Error: {redact(failure, secrets)}", err=True)
+        click.echo(f"Error: {_redacted(failure)}", err=True)
     click.echo(f"FAILED: run {result.run_id}. What it did: finops runs {result.run_id[:8]}", err=True)
     raise click.exceptions.Exit(1)
+
+
+def _redacted(message: str) -> str:
+    from finops.ingest.config.redaction import redact
+    from finops.ingest.config.settings import known_secrets
+
+    return redact(message, known_secrets())
 
 
 def main() -> None:

@@ -152,6 +152,13 @@ def test_importing_the_loader_needs_no_environment_and_no_network(tmp_path: Path
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_help_imports_none_of_the_packages_that_a_run_needs() -> None:
+    code = "import sys; from finops.ingest.cli import cli; cli.main(['--help'], standalone_mode=False); "
+    code += "print({'dbt', 'dlt', 'psycopg', 'pyarrow', 'pydantic', 'rich'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
 # dbt
 
 
