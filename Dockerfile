@@ -41,7 +41,7 @@ LABEL org.opencontainers.image.title="finops-module" \
     org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/finops /opt/finops
-# Whatever is written goes below /tmp, the one place that has to be writable: dlt's and dbt's files, CSV of the API.
+# Whatever is written goes below /tmp, the one place that has to be writable: dbt's files, CSV of the API.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -73,7 +73,7 @@ def connect() -> Connection:
             "try `make demo`, which runs the same nightly on an embedded PostgreSQL and a made-up company"
         )
     if "lock_timeout" not in (options := os.environ.get("PGOPTIONS", "")):
-        # for dbt's and dlt's connections as well
+        # for dbt's connections and those that load as well
         os.environ["PGOPTIONS"] = f"-c lock_timeout={LOCK_TIMEOUT} {options}".strip()
     try:
         return psycopg.connect(OPTIONS, autocommit=True, row_factory=dict_row)

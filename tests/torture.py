@@ -35,7 +35,7 @@ from finops.demo import cmdb, postgres
 from finops.demo.postgres import Embedded
 from tests.conftest import build_template
 from tests.e2e.finops import FINOPS, charge, serving, write_bill
-from tests.e2e.proxy import Wire, wire
+from tests.e2e.proxy import LOST, Wire, wire
 from tests.e2e.readers import Readers
 
 AS_OF = date(2026, 10, 4)
@@ -302,8 +302,8 @@ class Torture:
         return "crashes of PostgreSQL"
 
     def _lose_commits(self, _child: subprocess.Popen[str]) -> str:
-        self.wire.lose[:] = [self.chance.random() < 0.5 for _ in range(6)]
-        return "acknowledgements of COMMIT lost"
+        self.wire.lose[:] = [self.chance.choice(LOST) for _ in range(3)]
+        return "COMMITs lost, or their answers"
 
     def _fail_source(self, child: subprocess.Popen[str]) -> str:
         failures = (self._fail_service, self._cut_bill, self._fail_mongo, self._cut_dump)

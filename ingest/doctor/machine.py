@@ -28,7 +28,7 @@ from finops.ingest.scheduler.nights import trigger
 from finops.ingest.telemetry import traces as traces_export
 
 GIB = 1 << 30
-LEAST_FREE, ENOUGH_FREE = 0.25, 2  # GiB: dlt writes what it reads to files of at most 64 MiB, dbt what it compiles
+LEAST_FREE, ENOUGH_FREE = 0.25, 2  # GiB: dbt writes what it compiles
 MAX_LISTED = 5  # names of a list
 DAY_OF_NO_END = "9999-12-31"
 
@@ -68,7 +68,7 @@ def disk() -> Iterator[Finding]:
         found = f"{folder} can't be written ({error.strerror})"
         yield Finding(BAD, "disk", found, "set TMPDIR to a folder that can")
         return
-    found = f"{free:.1f} GiB free in {folder}, where dlt and dbt write"
+    found = f"{free:.1f} GiB free in {folder}, where dbt writes"
     if free < ENOUGH_FREE:
         sign = BAD if free < LEAST_FREE else DOUBT
         yield Finding(sign, "disk", found, "make room, or set TMPDIR to a folder that has some")

@@ -118,7 +118,7 @@ class _SourceRun:
     ) -> int:
         """Land what is read, each row once, and accept or refuse it; `outcomes` is what was counted at the source.
 
-        A file whose COMMIT was not acknowledged is loaded twice: if that shows, everything is read and landed again.
+        What is missing because a COMMIT did not arrive is read and landed again.
 
         Raises:
             SourceError: when it shows again; when what was landed is refused.

@@ -1,5 +1,5 @@
--- The loader's tables: runs, the ledger of extractions, rejects, and the raw tables that dlt appends to. Idempotent: applied
--- by the first run of a version. Everything else in the database belongs to dbt.
+-- The loader's tables: runs, the ledger of extractions, rejects, and the raw tables. Idempotent: applied by the first run of a
+-- version. Everything else in the database belongs to dbt.
 
 create schema if not exists finops;
 create schema if not exists raw_open_legacy;

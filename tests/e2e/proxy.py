@@ -1,4 +1,4 @@
-"""PostgreSQL behind a wire that can be cut: after a COMMIT that is not acknowledged, or everywhere at once."""
+"""PostgreSQL behind a wire that can be cut: before or after a COMMIT, or everywhere at once."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from finops.demo.postgres import Embedded
 
+Lost = Literal["request", "answer"]
+LOST: tuple[Lost, ...] = get_args(Lost)
+COMMIT = b"Q\0\0\0\x0bCOMMIT\0"
 COMMITTED = b"COMMIT\0"  # the tag of CommandComplete
 
 
@@ -22,12 +26,12 @@ class Wire:
 
     Attributes:
         folder: what PGHOST is behind it.
-        lose: whether the acknowledgement of the next COMMIT behind a COPY is lost, that of the one after it, and so on.
+        lose: what is lost of the next COMMIT behind a COPY, of the one after it, and so on: itself, or its answer.
     """
 
     folder: Path
     server: Path
-    lose: list[bool] = field(default_factory=list)
+    lose: list[Lost] = field(default_factory=list)
     _open: list[socket.socket] = field(default_factory=list)
 
     def cut(self) -> None:
@@ -54,16 +58,24 @@ class Wire:
             while data := near.recv(65536):
                 if b"COPY " in data:
                     copies.set()
+                if copies.is_set() and COMMIT in data and self._loses("request"):
+                    break
                 far.sendall(data)
         self._end(near, far)
 
     def _to_client(self, near: socket.socket, far: socket.socket, copies: threading.Event) -> None:
         with suppress(OSError):
             while data := far.recv(65536):
-                if self.lose and copies.is_set() and COMMITTED in data and self.lose.pop(0):
+                if copies.is_set() and COMMITTED in data and self._loses("answer"):
                     break
                 near.sendall(data)
         self._end(near, far)
+
+    def _loses(self, what: Lost) -> bool:
+        if self.lose[:1] == [what]:
+            self.lose.pop(0)
+            return True
+        return False
 
     @staticmethod
     def _end(*ends: socket.socket) -> None:

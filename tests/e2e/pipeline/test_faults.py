@@ -15,7 +15,7 @@ from finops.demo.postgres import Embedded
 from finops.ingest.database import connect, prepare
 from finops.ingest.errors import FinopsError
 from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, scalar, serving, total, wait_until, write_bill
-from tests.e2e.proxy import Wire, wire
+from tests.e2e.proxy import LOST, Lost, Wire, wire
 
 METER = """
 [sources.http.meter]
@@ -57,8 +57,9 @@ def nightly(*options: str) -> int:
 
 
 @pytest.mark.usefixtures("bills")
-def test_rows_whose_commit_was_not_acknowledged_count_once(database: Database, to_postgres: Wire) -> None:
-    to_postgres.lose = [True]
+@pytest.mark.parametrize("lost", LOST)
+def test_rows_whose_commit_was_not_acknowledged_count_once(lost: Lost, database: Database, to_postgres: Wire) -> None:
+    to_postgres.lose = [lost]
     assert nightly() == 0
     assert to_postgres.lose == []
     assert database.execute(RAW).fetchall() == [(4, 4)]
@@ -69,9 +70,9 @@ def test_rows_whose_commit_was_not_acknowledged_count_once(database: Database, t
 def test_a_source_whose_commits_are_lost_again_fails_alone_and_the_next_nightly_mends_it(
     database: Database, to_postgres: Wire, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    to_postgres.lose = [True, False, True, False]
+    to_postgres.lose = ["request", "request"]
     assert nightly() == 1
-    assert "focus.nimbus: 8 rows landed where 4 were read, 2 times" in capfd.readouterr().err
+    assert "focus.nimbus: 0 rows landed where 4 were read, 2 times" in capfd.readouterr().err
     assert scalar(database, "select count(*) from raw_public_cloud.focus") == 0
     assert nightly() == 0
     assert total(database) == Decimal(10)

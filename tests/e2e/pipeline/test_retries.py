@@ -160,7 +160,7 @@ def test_a_run_of_another_kind_is_not_taken_up(capfd: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     "held_back_by",
     [b"lock table finops.fact_releve in exclusive mode", b"lock table raw_public_cloud.focus in exclusive mode"],
-    ids=["while dbt builds", "while dlt loads"],
+    ids=["while dbt builds", "while a bill is loaded"],
 )
 def test_sigterm_ends_the_run_as_failed_with_the_reason(database: Database, held_back_by: bytes) -> None:
     with first_attempt(database, held_back_by) as child:

@@ -303,8 +303,7 @@ def test_the_period_reaches_the_scan_of_every_raw_table(database: Database) -> N
     raw_tables = {
         f"{schema}.{table}"
         for schema, table in database.execute(
-            "select schemaname, tablename from pg_tables"
-            " where schemaname like 'raw%' and schemaname <> 'raw_reference' and not starts_with(tablename, '_dlt')"
+            "select schemaname, tablename from pg_tables where schemaname like 'raw%' and schemaname <> 'raw_reference'"
         )
     }
     assert len(raw_tables) == 14
