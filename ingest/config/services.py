@@ -43,7 +43,7 @@ class Cmdb(Section):
     """Extended JSON filter added to every query"""
     projection: JsonObject = Field(default_factory=dict)
     """Extended JSON projection; empty: whole documents"""
-    batch_size: PositiveInt = 1000
+    batch_size: PositiveInt = 5000
     """Documents a batch of the cursor"""
     # https://www.mongodb.com/docs/manual/core/read-preference/ and …/reference/read-concern/
     read_preference: Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] | None = None

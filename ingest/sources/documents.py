@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-import simplejson
-from bson import Code, json_util
+import orjson
+from bson import Code, DBRef, Int64, ObjectId, json_util
 
 MASK = "***"
-_SUSPECT = re.compile(r"\\u(0000|d[89a-f])")  # in JSON text: a NUL, or half of a surrogate pair
+# What neither holds other values nor may have to be replaced: most of a document, so told apart at a look.
+_LEAVES = frozenset({str, int, bool, type(None), Decimal, Int64, ObjectId, datetime})
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record of a source, ready to land: `payload` is JSON text."""
 
     record_id: str
@@ -31,46 +28,75 @@ class Record:
     payload: str
 
 
-def encode(document: Mapping[str, Any], mask_fields: frozenset[str]) -> str:
-    """Return the document as JSON text, with the values of masked fields replaced."""
-    masked = mask(document, mask_fields)
+def encode(document: dict[str, Any], mask_fields: frozenset[str]) -> str:
+    """Return the document as JSON text, with the values of masked fields replaced, in the document itself too.
+
+    Names are compared without case, at any depth.
+
+    Raises:
+        RecursionError: when it is nested too deep.
+    """
+    _prepare(document, mask_fields)
     try:
-        text = _dumps(masked)
-    except ValueError:  # it holds a NaN or an infinity
-        return _dumps(_storable(masked))
-    return _dumps(_storable(masked)) if _SUSPECT.search(text) else text
-
-
-def _dumps(value: Any) -> str:  # noqa: ANN401 any JSON or BSON value
-    text: str = simplejson.dumps(value, use_decimal=True, allow_nan=False, encoding=None, default=json_util.default)
-    return text
-
-
-def mask(value: Any, mask_fields: frozenset[str]) -> Any:  # noqa: ANN401 any JSON or BSON value
-    """Return the value with the masked fields replaced at any depth; names are compared without case."""
-    if isinstance(value, Mapping):
-        return {
-            key: MASK if str(key).lower() in mask_fields else mask(item, mask_fields) for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [mask(item, mask_fields) for item in value]
-    return json_util.default(value) if isinstance(value, Code) else value  # a str in Python
+        text = _dumps(document)
+    except orjson.JSONEncodeError:  # half of a surrogate pair, an integer of more than 64 bits, a deep nesting
+        text = _spell(document)
+    return (_spell(document) if rb"\u0000" in text else text).decode()
 
 
 def content_hash(payload: str) -> str:
     """Return an identity for a record that has none of its own."""
-    return hashlib.sha256(payload.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(payload.encode()).hexdigest()[:32]
 
 
-def _storable(value: Any) -> Any:  # noqa: ANN401 any JSON or BSON value
-    """The value without what PostgreSQL or JSON can't store: NaN, NUL, half of a surrogate pair."""
+def _prepare(value: Any, mask_fields: frozenset[str]) -> Any:  # noqa: ANN401 any JSON or BSON value
+    """Mask, and replace what orjson would write as something else, in place; return what stands for the value."""
     if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    finite = value.is_finite() if isinstance(value, Decimal) else not isinstance(value, float) or math.isfinite(value)
-    if not finite:
-        return {"$numberDouble": {math.inf: "Infinity", -math.inf: "-Infinity"}.get(float(value), "NaN")}
+        for key, item in value.items():
+            if str(key).lower() in mask_fields:
+                value[key] = MASK
+            elif type(item) not in _LEAVES:
+                value[key] = _prepare(item, mask_fields)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            if type(item) not in _LEAVES:
+                value[index] = _prepare(item, mask_fields)
+    elif isinstance(value, float):
+        return value if math.isfinite(value) else _not_finite(value)
+    elif isinstance(value, Code | DBRef):  # a str in Python; both hold documents
+        return _prepare(json_util.default(value), mask_fields)
     return value
+
+
+def _dumps(value: Any) -> bytes:  # noqa: ANN401 any JSON or BSON value
+    return orjson.dumps(value, _default, orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def _default(value: Any) -> Any:  # noqa: ANN401 any BSON value
+    """What orjson is to write for a type that it does not know; the frequent ones don't wait for `json_util`."""
+    kind = type(value)
+    if kind is Decimal:
+        return orjson.Fragment(str(value)) if value.is_finite() else _not_finite(float(value))
+    if kind is ObjectId:
+        return {"$oid": str(value)}
+    if kind is datetime and value.tzinfo is not None and value.year >= 1970:  # noqa: PLR2004 Extended JSON's own limit
+        text = value.astimezone(UTC).isoformat(timespec="milliseconds" if value.microsecond else "seconds")
+        return {"$date": f"{text[:-6]}Z"}
+    return json_util.default(value)
+
+
+def _spell(value: Any) -> bytes:  # noqa: ANN401 any JSON or BSON value
+    """JSON text of what orjson refuses or PostgreSQL can't store: a NUL, half of a surrogate pair, any integer."""
+    if isinstance(value, dict):
+        return b"{%b}" % b",".join(_spell(str(key)) + b":" + _spell(item) for key, item in value.items())
+    if isinstance(value, list):
+        return b"[%b]" % b",".join(_spell(item) for item in value)
+    if isinstance(value, str):
+        value = value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return str(int(value)).encode()
+    return _dumps(value)
+
+
+def _not_finite(value: float) -> dict[str, str]:
+    return {"$numberDouble": {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")}

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from bson import ObjectId, json_util
+from bson import ObjectId, UuidRepresentation, json_util
 from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -90,8 +90,12 @@ def _collection(configured: ConfiguredSource, limits: ExtractionSettings) -> Ite
     name = options.collection(configured.source.name)
     where = f"{configured.source.name} (sources.cmdb.uri)"
     with _translate_errors(where), _client(where, options, limits) as client:
-        # a byte that is not UTF-8 must not fail the whole collection
-        codec = client.codec_options.with_options(unicode_decode_error_handler="backslashreplace")
+        codec = client.codec_options.with_options(
+            # a byte that is not UTF-8 must not fail the whole collection
+            unicode_decode_error_handler="backslashreplace",
+            # a UUID lands with its subtype, whatever the address says of how to read one
+            uuid_representation=UuidRepresentation.UNSPECIFIED,
+        )
         database = client.get_database(options.database, codec_options=codec)
         if not _exists(database, name):
             raise SourceError(
@@ -180,10 +184,12 @@ def _midnight(day: date) -> datetime:
 
 
 def _identity(value: Any) -> str:  # noqa: ANN401 any BSON value may be an _id
-    if not isinstance(value, ObjectId | str):
+    if isinstance(value, ObjectId):
+        return str(value)
+    if not isinstance(value, str):
         return encode({"_id": value}, frozenset())
     # escaped, so that two _id that PostgreSQL can't store stay distinct
-    return str(value).replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def _first(error: Exception) -> str:

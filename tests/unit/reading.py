@@ -1,11 +1,12 @@
 """How the tests of HTTP sources read one, and what they look at."""
 
+import json
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
-import simplejson
 
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.errors import SourceError
@@ -40,7 +41,7 @@ def ids(records: list[Record]) -> list[str]:
 
 def payloads(records: list[Record]) -> list[Any]:
     """The documents of the records, numbers exact."""
-    return [simplejson.loads(record.payload, use_decimal=True) for record in records]
+    return [json.loads(record.payload, parse_float=Decimal) for record in records]
 
 
 def failure(reading: Callable[[], object]) -> str:

@@ -134,7 +134,7 @@ class _Reader:
                 raise SourceError(f"{self.where}: the answer has no '{required}': {excerpt(body)}")
             inside = inside[key]
 
-    def _items(self, page: PageData[Any]) -> Iterator[Mapping[str, Any]]:
+    def _items(self, page: PageData[Any]) -> Iterator[dict[str, Any]]:
         answer = page.response.json()
         envelope = self._envelope(answer)
         for item in self._named(page, answer) if self.source.columns else page:
@@ -158,16 +158,20 @@ class _Reader:
                 raise SourceError(f"{self.where}: a record does not fit the columns {excerpt(columns)}: {excerpt(row)}")
             yield dict(zip(columns, row, strict=True))
 
-    def _record(self, item: Mapping[str, Any], window: Window) -> Record:
+    def _record(self, item: dict[str, Any], window: Window) -> Record:
+        identity = self._identity(item)  # of what came, before it is masked
         try:
             payload = encode(item, self.mask_fields)
         except RecursionError as error:
             raise SourceError(f"{self.where}: a record is nested too deep to be read: {excerpt(item)}") from error
+        return Record(content_hash(payload) if identity is None else identity, window.start, payload)
+
+    def _identity(self, item: Mapping[str, Any]) -> str | None:
         if self.source.record_id is None:
-            return Record(content_hash(payload), window.start, payload)
+            return None
         known = {key: value for key, value in item.items() if value is not None}
         try:
-            return Record(self.source.record_id.format_map(known), window.start, payload)
+            return self.source.record_id.format_map(known)
         except (KeyError, IndexError, TypeError) as error:
             raise SourceError(f"{self.where}: a record has no {error}, its identity: {excerpt(item)}") from error
 

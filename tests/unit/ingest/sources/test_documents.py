@@ -1,13 +1,17 @@
 import json
 import math
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
-import simplejson
-from bson import Binary, Code, DBRef, Decimal128, Int64, ObjectId, Timestamp
+from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, ObjectId, Regex, Timestamp, json_util
+from hypothesis import given
+from hypothesis import strategies as st
 
 from finops.ingest.sources.documents import content_hash, encode
 
@@ -17,12 +21,54 @@ HIGH, LOW = chr(0xD800), chr(0xDC00)  # the halves of a surrogate pair
 
 def encoded(value: Any) -> str:
     """The JSON text of a document with this value in its only field."""
-    return encode({"field": value}, NOTHING_MASKED).removeprefix('{"field": ').removesuffix("}")
+    return encode({"field": value}, NOTHING_MASKED).removeprefix('{"field":').removesuffix("}")
 
 
 def landed(value: Any) -> Any:
     """The value as PostgreSQL's JSON reader would see it, numbers exact."""
-    return simplejson.loads(encode({"field": value}, NOTHING_MASKED), use_decimal=True)["field"]
+    return json.loads(encode({"field": value}, NOTHING_MASKED), parse_float=Decimal)["field"]
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.datetimes(timezones=st.just(UTC)).map(lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000))
+    | st.integers(-(2**63), 2**63 - 1).map(Int64)
+    | st.sampled_from([ObjectId(), Decimal128("1.50"), Decimal128("NaN"), Regex("^a", "i"), MaxKey(), Timestamp(1, 2)])
+)
+
+
+def nested(inside: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Whatever holds other values."""
+    held = st.dictionaries(st.sampled_from(["a", "b", "token", "Token", "TOKEN", "tokens"]), inside, max_size=4)
+    return (
+        held
+        | st.lists(inside, max_size=4)
+        | held.map(lambda scope: Code("x", scope))
+        | held.map(lambda more: DBRef("vms", 7, None, more))
+    )
+
+
+DOCUMENTS = st.fixed_dictionaries({"field": st.recursive(LEAVES, nested)})
+
+
+def without_nuls(text: str) -> str:
+    """JSON text with U+FFFD in place of each NUL."""
+    return re.sub(r"(?<!\\)((\\\\)*)\\u0000", r"\1\\ufffd", text)
+
+
+def of_tokens(value: Any) -> Iterator[Any]:
+    """What stands under the name `token` in JSON, at any depth."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from [item] if name.lower() == "token" else of_tokens(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from of_tokens(item)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +135,7 @@ def test_a_nan_deep_in_a_document_is_found() -> None:
 @pytest.mark.parametrize("neighbour", ["a\0b", math.nan, HIGH], ids=["NUL", "NaN", "surrogate"])
 def test_what_needs_repair_changes_nothing_beside_it(neighbour: Any) -> None:
     document = {"repaired": neighbour, "huge": Decimal("1E+400"), "id": ObjectId("65f1a0b2c3d4e5f60718293a"), "": None}
-    beside = '"huge": 1E+400, "id": {"$oid": "65f1a0b2c3d4e5f60718293a"}, "": null}'
+    beside = '"huge":1E+400,"id":{"$oid":"65f1a0b2c3d4e5f60718293a"},"":null}'
     assert encode(document, NOTHING_MASKED).endswith(beside)
 
 
@@ -144,9 +190,7 @@ def test_a_text_of_digits_stays_a_text() -> None:
 
 def test_nested_values_keep_their_order_and_types() -> None:
     document = {"b": [1, {"z": True, "a": [Decimal128("0.5"), "x"]}], "a": {}}
-    assert encode(document, NOTHING_MASKED) == (
-        '{"b": [1, {"z": true, "a": [{"$numberDecimal": "0.5"}, "x"]}], "a": {}}'
-    )
+    assert encode(document, NOTHING_MASKED) == '{"b":[1,{"z":true,"a":[{"$numberDecimal":"0.5"},"x"]}],"a":{}}'
 
 
 def test_a_masked_field_is_masked_at_any_depth() -> None:
@@ -159,22 +203,38 @@ def test_a_masked_field_is_masked_at_any_depth() -> None:
 
 @pytest.mark.parametrize("name", ["Password", "PASSWORD", "passWord"])
 def test_a_masked_name_is_compared_without_case(name: str) -> None:
-    assert encode({name: "s1"}, frozenset({"password"})) == f'{{"{name}": "***"}}'
+    assert encode({name: "s1"}, frozenset({"password"})) == f'{{"{name}":"***"}}'
 
 
 @pytest.mark.parametrize("value", [{"current": "s1"}, ["s1", "s2"], 42, None], ids=repr)
 def test_a_masked_value_is_masked_whatever_its_kind(value: Any) -> None:
-    assert encode({"password": value}, frozenset({"password"})) == '{"password": "***"}'
+    assert encode({"password": value}, frozenset({"password"})) == '{"password":"***"}'
 
 
 def test_a_name_that_only_contains_a_masked_one_is_not_masked() -> None:
-    assert encode({"password_changed": "2026"}, frozenset({"password"})) == '{"password_changed": "2026"}'
+    assert encode({"password_changed": "2026"}, frozenset({"password"})) == '{"password_changed":"2026"}'
 
 
-def test_encoding_leaves_the_document_as_it_was() -> None:
-    document = {"disks": [{"password": "s1", "note": "\0"}]}
-    encode(document, frozenset({"password"}))
-    assert document == {"disks": [{"password": "s1", "note": "\0"}]}
+@pytest.mark.parametrize(
+    "value",
+    [DBRef("vms", 7, None, {"Token": "s1"}), Code("x", {"token": "s1"}), [[{"token": {"token": "s1"}}]]],
+    ids=repr,
+)
+def test_a_masked_field_is_masked_in_whatever_holds_documents(value: Any) -> None:
+    assert "s1" not in encode({"field": value}, frozenset({"token"}))
+
+
+@given(DOCUMENTS)
+def test_a_document_reads_back_as_the_driver_s_own_extended_json(document: dict[str, Any]) -> None:
+    expected = without_nuls(json_util.dumps(document))
+    read = partial(json.loads, parse_float=Decimal)
+    assert read(encode(document, NOTHING_MASKED)) == read(expected)
+
+
+@given(DOCUMENTS)
+def test_nothing_but_the_mask_stands_under_a_masked_name(document: dict[str, Any]) -> None:
+    written = json.loads(encode(document, frozenset({"token"})))
+    assert set(of_tokens(written)) <= {"***"}
 
 
 def test_equal_contents_have_one_identity() -> None:

@@ -1,11 +1,13 @@
+import json
 import socket
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
-import simplejson
 from bson import Binary, Decimal128, Int64, ObjectId
+from bson.binary import UUID_SUBTYPE
 from bson.datetime_ms import DatetimeMS
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -42,7 +44,7 @@ def read(database: Documents, windows: tuple[Window, ...] = (FIRST,), /, **optio
 
 def payloads(records: list[Record]) -> list[Any]:
     """The documents of the records, numbers exact."""
-    return [simplejson.loads(record.payload, use_decimal=True) for record in records]
+    return [json.loads(record.payload, parse_float=Decimal) for record in records]
 
 
 def identities(records: list[Record]) -> list[Any]:
@@ -127,6 +129,14 @@ def test_a_date_that_python_can_t_hold_lands_too() -> None:
     with holding(document) as uri:
         landed = payloads(list(mongo.records(configured(CMDB_VM, uri=uri), LIMITS, [FIRST])))
     assert landed == [{"_id": 1, "end_of_life": {"$date": {"$numberLong": "253402300800000"}}}]
+
+
+@pytest.mark.parametrize("kept_as", ["standard", "csharpLegacy", "unspecified"])
+def test_a_uuid_lands_alike_whatever_the_address_says_of_it(kept_as: str) -> None:
+    with holding({"_id": 1, "host": Binary(bytes(16), UUID_SUBTYPE)}) as uri:
+        source = configured(CMDB_VM, uri=f"{uri}?uuidRepresentation={kept_as}")
+        landed = payloads(list(mongo.records(source, LIMITS, [FIRST])))
+    assert landed == [{"_id": 1, "host": {"$binary": {"base64": "AAAAAAAAAAAAAAAAAAAAAA==", "subType": "04"}}}]
 
 
 def test_a_masked_field_does_not_leave_the_cmdb(database: Documents) -> None:

@@ -356,8 +356,8 @@ def test_a_row_has_what_its_line_says(tmp_path: Path) -> None:
         "billing_currency": "EUR",
         "provider_name": "AWS",
         "service_name": "Amazon Simple Storage Service",
-        "tags": '{"application": "shop"}',
-        "other_columns": '{"x_Note": "a,b\\n\\"c\\""}',
+        "tags": '{"application":"shop"}',
+        "other_columns": '{"x_Note":"a,b\\n\\"c\\""}',
     }
 
 
@@ -365,7 +365,7 @@ def test_a_misfit_lands_beside_its_null(tmp_path: Path) -> None:
     wide = "123456789012.1234567890123456789012345"
     write(tmp_path / "a.csv", line(BilledCost=wide))
     landed = rows(export(tmp_path))[0]
-    assert (landed["billed_cost"], landed["other_columns"]) == (None, f'{{"BilledCost": "{wide}"}}')
+    assert (landed["billed_cost"], landed["other_columns"]) == (None, f'{{"BilledCost":"{wide}"}}')
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:

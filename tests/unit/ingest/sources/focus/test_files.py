@@ -444,7 +444,7 @@ def test_a_charge_of_another_age_counts_in_its_bill_and_is_kept_to_the_letter(tm
     found = export(tmp_path)
     assert [list(months) for months in found.count().totals.values()] == [[SEPTEMBER]]
     landed = rows(found)[0]
-    assert (landed["charge_period_start"], landed["other_columns"]) == (None, f'{{"ChargePeriodStart": "{moment}"}}')
+    assert (landed["charge_period_start"], landed["other_columns"]) == (None, f'{{"ChargePeriodStart":"{moment}"}}')
 
 
 def test_a_bill_of_another_age_goes_by_its_charge(tmp_path: Path) -> None:
