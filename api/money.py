@@ -11,9 +11,9 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, localcontext
 from typing import Annotated
 
-import simplejson
+import orjson
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 # A sum that would have to be rounded is an error: Python's own context rounds to 28 digits without a word.
 EXACT = Context(prec=1000, traps=[Inexact])
@@ -43,36 +43,31 @@ Estimated = Annotated[
 EstimatedShare = Annotated[Ratio | None, Field(description="`estimated` ÷ `cost`; absent where that is zero")]
 
 
-def plain(amount: Decimal) -> Decimal:
-    """The same amount without exponent, sign of zero, or zeros at the end of its decimals."""
-    return Decimal(f"{EXACT.normalize(EXACT.add(amount, ZERO)):f}")
-
-
 Number = Annotated[
-    Decimal,
-    PlainSerializer(plain, return_type=Decimal),
-    WithJsonSchema({"type": "number", "examples": [1234.56], "description": "Exact decimal, as a JSON number"}),
+    Decimal, WithJsonSchema({"type": "number", "examples": [1234.56], "description": "Exact decimal, as a JSON number"})
 ]
-Day = Annotated[
-    date,
-    PlainSerializer(lambda day: day.isoformat(), return_type=str),
-    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-10-31"]}),
-]
+Day = Annotated[date, WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-10-31"]})]
 
 
 class ExactResponse(JSONResponse):
-    """A model, or a list of them, whose decimals go out as JSON numbers."""
+    """Dictionaries and lists, whose decimals go out as JSON numbers."""
 
     def render(self, content: object) -> bytes:
         """The body."""
-        return simplejson.dumps(
-            content, use_decimal=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_dumped
-        ).encode()
+        return orjson.dumps(content, default=_number)
 
 
-def _dumped(value: object) -> dict[str, object]:
-    if isinstance(value, BaseModel):
-        return value.model_dump(by_alias=True)
+def digits(amount: Decimal) -> str:
+    """A JSON number without sign of zero, zeros at the end of its decimals, or exponent of a large one."""
+    if not amount:
+        return "0"
+    text = str(EXACT.normalize(amount))
+    return f"{Decimal(text):f}" if "E+" in text else text
+
+
+def _number(value: object) -> orjson.Fragment:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(digits(value))
     raise TypeError(f"{type(value).__name__} can't be written as JSON")
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 
 from finops.api import money
@@ -15,45 +15,41 @@ DAY = 86_400  # seconds
 
 @dataclass
 class Series:
-    """Amounts by day; `spread` is the part of them that a monthly source only spreads."""
+    """Amounts of successive days; `spread` is the part of them that a monthly source only spreads."""
 
-    amounts: dict[date, Decimal] = field(default_factory=dict)
-    spread: dict[date, Decimal] = field(default_factory=dict)
+    amounts: list[Decimal]
+    spread: list[Decimal]
 
-    def add(self, period: date, days: Iterable[Decimal], *, is_spread: bool) -> None:
-        """Add the days of a month, from its first."""
-        dated = {period + timedelta(days=number): amount for number, amount in enumerate(days)}
-        _add(self.amounts, dated)
-        if is_spread:
-            _add(self.spread, dated)
+    def add(self, first: int, days: Sequence[Decimal], *, is_spread: bool) -> None:
+        """Add amounts from the day with this number on; days before or after the series are left out."""
+        start = max(first, 0)
+        days = days[start - first : len(self.amounts) - first]
+        for amounts in (self.amounts, self.spread) if is_spread else (self.amounts,):
+            amounts[start : start + len(days)] = map(EXACT.add, amounts[start:], days)
 
-    def total(self, start: date, end: date) -> Decimal:
-        """The sum of the days from `start` to the one before `end`."""
-        return money.total(amount for day, amount in self.amounts.items() if start <= day < end)
-
-
-def _add(amounts: dict[date, Decimal], more: Mapping[date, Decimal]) -> None:
-    with localcontext(EXACT):
-        for day, amount in more.items():
-            amounts[day] = amounts.get(day, ZERO) + amount
+    def total(self, start: int = 0, end: int | None = None) -> Decimal:
+        """The sum of the days from number `start` to the one before `end`."""
+        return money.total(self.amounts[start:end])
 
 
-def total(parts: Iterable[Series]) -> Series:
-    """The series of all parts together."""
-    whole = Series()
-    for part in parts:
-        _add(whole.amounts, part.amounts)
-        _add(whole.spread, part.spread)
-    return whole
+def zero(days: int) -> Series:
+    """So many days that cost nothing."""
+    return Series([ZERO] * days, [ZERO] * days)
 
 
-def largest(parts: Mapping[str, Series], start: date, end: date, most: int) -> dict[str, Series]:
-    """The largest parts of these days by name, and the rest as `Other`: their sum stays the total."""
-    ranked = sorted(parts, key=lambda name: (-parts[name].total(start, end), name))
+def largest(parts: Mapping[str, Series], most: int) -> dict[str, Series]:
+    """The largest parts by name, and the rest as `Other`: their sum stays the total."""
+    totals = {name: series.total() for name, series in parts.items()}
+    ranked = sorted(parts, key=lambda name: (-totals[name], name))
     kept = {name: parts[name] for name in ranked[:most]}
     if rest := [parts[name] for name in [*ranked[most:], *(["Other"] if "Other" in kept else [])]]:
-        kept["Other"] = total(rest)
+        kept["Other"] = Series(_sums(part.amounts for part in rest), _sums(part.spread for part in rest))
     return kept
+
+
+def _sums(parts: Iterable[Sequence[Decimal]]) -> list[Decimal]:
+    """The sums of each day."""
+    return [money.total(amounts) for amounts in zip(*parts, strict=True)]
 
 
 def trendline(amounts: Sequence[Decimal], first: date) -> tuple[Decimal, Decimal]:

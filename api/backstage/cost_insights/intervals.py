@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -37,10 +37,14 @@ class Intervals:
         """The parameters of the queries of days."""
         return {"first_period": self.start.replace(day=1), "start": self.start, "middle": self.middle, "end": self.end}
 
-    def days(self) -> Iterator[date]:
-        """Every day, from the first to the last."""
-        for number in range((self.end - self.start).days):
-            yield self.start + timedelta(days=number)
+    @cached_property
+    def days(self) -> list[str]:
+        """Every day, from the first to the last, as YYYY-MM-DD."""
+        return [(self.start + timedelta(days=number)).isoformat() for number in range(self.number(self.end))]
+
+    def number(self, day: date) -> int:
+        """How many days after `start` it is."""
+        return (day - self.start).days
 
 
 def parse(text: str) -> Intervals:

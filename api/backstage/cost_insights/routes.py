@@ -58,7 +58,7 @@ async def last_complete_billing_date(reader: ReaderDep) -> ExactResponse:
     for less than three days when it was read, the last day that costs anything is taken.
     """
     async with reader.transaction() as connection:
-        return ExactResponse((await _last_complete(connection)).isoformat())
+        return ExactResponse(await _last_complete(connection))
 
 
 @answer("/groups", list[schemas.InsightsGroup], "Groups that you may see")
@@ -78,7 +78,7 @@ async def products(reader: ReaderDep) -> ExactResponse:
     """What `costInsights.products` of app-config may name."""
     async with reader.transaction() as connection:
         families = await _families(connection, queries.FAMILIES)
-    return ExactResponse([schemas.InsightsProduct(kind=service.kind(family), name=family) for family in families])
+    return ExactResponse([{"kind": service.kind(family), "name": family} for family in families])
 
 
 @answer("/projects", list[schemas.Project], "Applications of a group", 404, 422)
@@ -154,7 +154,7 @@ async def daily_metric_data(
     about = {**intervals.parameters, "group": METRICS[metric]}
     async with reader.transaction() as connection:
         days, _ = one_currency(await connection.rows(DailyCosts, queries.TOTAL_DAYS, about), currency)
-    return ExactResponse(service.metric(metric, intervals, service.by_part(days)))
+    return ExactResponse(service.metric(metric, intervals, days))
 
 
 @answer("/product-insights", schemas.Entity, "What a family cost in two periods, and who", 404, 422)

@@ -7,134 +7,139 @@ family. `spread` and `currency` are ours: the plugin ignores unknown fields.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from finops.api.money import Day, Number
 
-
-class CostInsightsModel(BaseModel):
-    """Keys in camel case, as TypeScript has them."""
-
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
+Group = Annotated[str, Field(examples=["storefront"])]
+Application = Annotated[str, Field(examples=["SHOP-WEB"])]
+Family = Annotated[str, Field(examples=["Compute"])]
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-class InsightsGroup(CostInsightsModel):
+class InsightsGroup(TypedDict):
     """A team."""
 
-    id: str = Field(examples=["storefront"])
-    name: str = Field(examples=["Storefront"])
+    id: Group
+    name: Annotated[str, Field(examples=["Storefront"])]
 
 
-class Project(CostInsightsModel):
+class Project(TypedDict):
     """An application."""
 
-    id: str = Field(examples=["SHOP-WEB"])
-    name: str = Field(examples=["Online shop"])
+    id: Application
+    name: Annotated[str, Field(examples=["Online shop"])]
 
 
-class InsightsProduct(CostInsightsModel):
+class InsightsProduct(TypedDict):
     """A family of products, as `costInsights.products` of app-config names it."""
 
-    kind: str = Field(examples=["ciCd"])
-    name: str = Field(examples=["CI/CD"])
+    kind: Annotated[str, Field(examples=["ciCd"])]
+    name: Annotated[str, Field(examples=["CI/CD"])]
 
 
-class ChangeStatistic(CostInsightsModel):
+class ChangeStatistic(TypedDict):
     """From one period to the next."""
 
-    ratio: Number | None = Field(
-        default=None,
-        exclude_if=_is_none,
-        description="(new - old) / old; absent where old is 0 or a credit, and the plugin then shows ∞ or -∞.",
-    )
+    ratio: NotRequired[
+        Annotated[
+            Number,
+            Field(
+                description="(new - old) / old; absent where old is 0 or a credit, and the plugin then shows ∞ or -∞."
+            ),
+        ]
+    ]
     amount: Number
 
 
-class DateAggregation(CostInsightsModel):
+class DateAggregation(TypedDict):
     """One day."""
 
     date: Day
     amount: Number
-    spread: Number | None = Field(
-        default=None,
-        exclude_if=_is_none,
-        description="The part of the amount that is only a month's, spread over its days; absent where every source"
-        " knows the day itself.",
-    )
+    spread: NotRequired[
+        Annotated[
+            Number,
+            Field(
+                description="The part of the amount that is only a month's, spread over its days; absent where every"
+                " source knows the day itself."
+            ),
+        ]
+    ]
 
 
-class Trendline(CostInsightsModel):
+class Trendline(TypedDict):
     """Least squares over unix seconds: slope × seconds + intercept."""
 
     slope: Number
     intercept: Number
 
 
-class CostPart(CostInsightsModel):
+class CostPart(TypedDict):
     """One part of a cost, day by day."""
 
-    id: str = Field(examples=["Compute"])
+    id: Family
     aggregation: list[DateAggregation]
 
 
 class Cost(CostPart):
     """A daily cost: every day of the intervals, zeros included."""
 
-    change: ChangeStatistic | None = Field(
-        default=None, exclude_if=_is_none, description="From the last period but one to the last; absent with R1."
-    )
+    change: NotRequired[
+        Annotated[ChangeStatistic, Field(description="From the last period but one to the last; absent with R1.")]
+    ]
     trendline: Trendline
-    grouped_costs: dict[Literal["product", "project"], list[CostPart]] = Field(
-        description="The largest parts, the rest as `Other`: each list sums to the whole."
-    )
-    currency: str | None = Field(examples=["EUR"], description="null where nothing was ever spent")
+    groupedCosts: Annotated[
+        dict[Literal["product", "project"], list[CostPart]],
+        Field(description="The largest parts, the rest as `Other`: each list sums to the whole."),
+    ]
+    currency: Annotated[str | None, Field(examples=["EUR"], description="null where nothing was ever spent")]
 
 
-class MetricData(CostInsightsModel):
+class MetricData(TypedDict):
     """A daily figure to compare a cost with."""
 
-    id: str = Field(examples=["totalCost"])
+    id: Annotated[str, Field(examples=["totalCost"])]
     format: Literal["number", "currency"]
     aggregation: list[DateAggregation]
     change: ChangeStatistic
 
 
-class Entity(CostInsightsModel):
+class Entity(TypedDict):
     """What something cost in two periods, and what that is made of."""
 
-    id: str | None = Field(examples=["SHOP-WEB"], description="null: costs that nothing attributes to an application")
-    aggregation: tuple[Number, Number] = Field(description="The previous period, then this one")
-    entities: dict[str, list[Entity]] = Field(description="By kind, most expensive first; each list sums to the whole")
+    id: Annotated[
+        str | None, Field(examples=["SHOP-WEB"], description="null: costs that nothing attributes to an application")
+    ]
+    aggregation: Annotated[tuple[Number, Number], Field(description="The previous period, then this one")]
+    entities: Annotated[
+        dict[str, list[Entity]], Field(description="By kind, most expensive first; each list sums to the whole")
+    ]
     change: ChangeStatistic
 
 
-class AlertCost(CostInsightsModel):
+class AlertCost(TypedDict):
     """What one product of an alert cost in two periods."""
 
-    id: str = Field(examples=["Compute"])
+    id: Family
     aggregation: tuple[Number, Number]
 
 
-class ProjectGrowthData(CostInsightsModel):
+class ProjectGrowthData(TypedDict):
     """What the plugin's `ProjectGrowthAlert` is made from: a quarter and the one before."""
 
-    project: str = Field(examples=["SHOP-WEB"])
-    period_start: str = Field(examples=["2026-Q2"])
-    period_end: str = Field(examples=["2026-Q3"])
+    project: Application
+    periodStart: Annotated[str, Field(examples=["2026-Q2"])]
+    periodEnd: Annotated[str, Field(examples=["2026-Q3"])]
     aggregation: tuple[Number, Number]
     change: ChangeStatistic
     products: list[AlertCost]
 
 
-class Alert(CostInsightsModel):
+class Alert(TypedDict):
     """Something to look into, as data: the client makes the plugin's alert of it."""
 
-    kind: Literal["projectGrowth"] = "projectGrowth"
+    kind: Literal["projectGrowth"]
     data: ProjectGrowthData

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, cast
+
+import orjson
 
 from finops.api import money
 from finops.api.backstage.cost_insights import schemas
-from finops.api.backstage.cost_insights.daily_series import Series, largest, total, trendline
+from finops.api.backstage.cost_insights.daily_series import Series, largest, trendline, zero
 from finops.api.backstage.cost_insights.intervals import Intervals
 from finops.api.backstage.queries import ComparedCosts, DailyCosts
-from finops.api.money import ZERO
+from finops.api.money import ZERO, digits
 from finops.api.months import quarter_name
 
 Kind = Literal["product", "project"]
@@ -33,41 +36,50 @@ def kind(family: str) -> str:
     return first.lower() + "".join(word.capitalize() for word in others)
 
 
-def by_part(rows: Iterable[DailyCosts]) -> dict[str, Series]:
+def by_part(rows: Iterable[DailyCosts], intervals: Intervals) -> dict[str, Series]:
     """The series of each part."""
-    parts: dict[str, Series] = defaultdict(Series)
+    parts: dict[str, Series] = defaultdict(lambda: zero(len(intervals.days)))
     for row in rows:
-        parts[row.part].add(row.period, row.days, is_spread=row.is_spread)
-    return dict(parts)
+        parts[row.part].add(intervals.number(row.period), row.days, is_spread=row.is_spread)
+    return parts
+
+
+def whole(rows: Iterable[DailyCosts], intervals: Intervals) -> Series:
+    """The series of all parts together."""
+    series = zero(len(intervals.days))
+    for row in rows:
+        series.add(intervals.number(row.period), row.days, is_spread=row.is_spread)
+    return series
 
 
 def cost(
-    identifier: str, intervals: Intervals, days: Mapping[Kind, Iterable[DailyCosts]], currency: str | None
+    identifier: str, intervals: Intervals, days: Mapping[Kind, Sequence[DailyCosts]], currency: str | None
 ) -> schemas.Cost:
     """A daily cost from the days of its breakdowns, each of which is the whole of it."""
-    breakdowns = {name: by_part(rows) for name, rows in days.items()}
-    whole = total(next(iter(breakdowns.values())).values())
-    aggregation = _aggregation(whole, intervals)
-    slope, intercept = trendline([point.amount for point in aggregation], intervals.start)
-    return schemas.Cost(
-        id=identifier,
-        aggregation=aggregation,
-        change=_change(whole, intervals),
-        trendline=schemas.Trendline(slope=slope, intercept=intercept),
-        grouped_costs={name: _parts(parts, intervals) for name, parts in breakdowns.items()},
-        currency=currency,
-    )
+    series = whole(next(iter(days.values())), intervals)
+    slope, intercept = trendline(series.amounts, intervals.start)
+    body: schemas.Cost = {
+        "id": identifier,
+        "aggregation": _aggregation(series, intervals),
+        "change": _change(series, intervals, intervals.previous or intervals.start),
+        "trendline": {"slope": slope, "intercept": intercept},
+        "groupedCosts": {name: _parts(by_part(rows, intervals), intervals) for name, rows in days.items()},
+        "currency": currency,
+    }
+    if intervals.previous is None:
+        del body["change"]
+    return body
 
 
-def metric(identifier: str, intervals: Intervals, parts: Mapping[str, Series]) -> schemas.MetricData:
+def metric(identifier: str, intervals: Intervals, rows: Iterable[DailyCosts]) -> schemas.MetricData:
     """A daily amount of money as a metric."""
-    whole = total(parts.values())
-    return schemas.MetricData(
-        id=identifier,
-        format="currency",
-        aggregation=_aggregation(whole, intervals),
-        change=_change(whole, intervals) or schemas.ChangeStatistic(amount=ZERO),
-    )
+    series = whole(rows, intervals)
+    return {
+        "id": identifier,
+        "format": "currency",
+        "aggregation": _aggregation(series, intervals),
+        "change": _change(series, intervals, intervals.start),
+    }
 
 
 def product(identifier: str, rows: Iterable[ComparedCosts], *, of_application: bool) -> schemas.Entity:
@@ -92,46 +104,48 @@ def alerts(quarters: Intervals, rows: Sequence[ComparedCosts]) -> list[schemas.A
     worth = [
         growth
         for growth in found
-        if growth.aggregation[0] >= floor and growth.change.ratio is not None and growth.change.ratio >= GROWTH
+        if growth["aggregation"][0] >= floor and growth["change"].get("ratio", ZERO) >= GROWTH
     ]
-    worth.sort(key=lambda growth: (-growth.change.amount, growth.project))
-    return [schemas.Alert(data=growth) for growth in worth[:MAX_ALERTS]]
+    worth.sort(key=lambda growth: (-growth["change"]["amount"], growth["project"]))
+    return [{"kind": "projectGrowth", "data": growth} for growth in worth[:MAX_ALERTS]]
 
 
 def _aggregation(series: Series, intervals: Intervals) -> list[schemas.DateAggregation]:
-    return [
-        schemas.DateAggregation(date=day, amount=series.amounts.get(day, ZERO), spread=series.spread.get(day) or None)
-        for day in intervals.days()
+    """The points of a series as JSON: a dictionary for each of thousands takes more time than all else."""
+    points = [
+        f'{{"date":"{day}","amount":{digits(amount)},"spread":{digits(spread)}}}'
+        if spread
+        else f'{{"date":"{day}","amount":{digits(amount)}}}'
+        for day, amount, spread in zip(intervals.days, series.amounts, series.spread, strict=True)
     ]
+    return cast("list[schemas.DateAggregation]", orjson.Fragment(f"[{','.join(points)}]"))
 
 
 def _parts(parts: Mapping[str, Series], intervals: Intervals) -> list[schemas.CostPart]:
-    kept = largest(parts, intervals.start, intervals.end, MAX_PARTS)
-    return [schemas.CostPart(id=name, aggregation=_aggregation(series, intervals)) for name, series in kept.items()]
+    kept = largest(parts, MAX_PARTS)
+    return [{"id": name, "aggregation": _aggregation(series, intervals)} for name, series in kept.items()]
 
 
-def _change(series: Series, intervals: Intervals) -> schemas.ChangeStatistic | None:
-    if intervals.previous is None:
-        return None
-    previous = series.total(intervals.previous, intervals.middle)
-    return _statistic((previous, series.total(intervals.middle, intervals.end)))
+def _change(series: Series, intervals: Intervals, previous: date) -> schemas.ChangeStatistic:
+    middle = intervals.number(intervals.middle)
+    return _statistic((series.total(intervals.number(previous), middle), series.total(middle)))
 
 
 def _statistic(amounts: tuple[Decimal, Decimal]) -> schemas.ChangeStatistic:
     amount, ratio = money.change(*amounts)
-    return schemas.ChangeStatistic(amount=amount, ratio=ratio)
+    return {"amount": amount} if ratio is None else {"ratio": ratio, "amount": amount}
 
 
 def _entity(
     identifier: str | None, amounts: tuple[Decimal, Decimal], entities: dict[str, list[schemas.Entity]] | None = None
 ) -> schemas.Entity:
-    return schemas.Entity(id=identifier, aggregation=amounts, entities=entities or {}, change=_statistic(amounts))
+    return {"id": identifier, "aggregation": amounts, "entities": entities or {}, "change": _statistic(amounts)}
 
 
 def _sum(identifier: str | None, name: str, children: list[schemas.Entity]) -> schemas.Entity:
     """An entity that is the sum of its children, most expensive first; of nothing, without a kind of children."""
-    children.sort(key=lambda child: (-sum(child.aggregation), child.id or ""))
-    amounts = _totals(child.aggregation for child in children)
+    children.sort(key=lambda child: (-sum(child["aggregation"]), child["id"] or ""))
+    amounts = _totals(child["aggregation"] for child in children)
     return _entity(identifier, amounts, {name: children} if children else {})
 
 
@@ -144,17 +158,17 @@ def _totals(pairs: Iterable[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]
 def _growth(
     application: str, quarters: Intervals, families: Mapping[str, Sequence[ComparedCosts]]
 ) -> schemas.ProjectGrowthData:
-    products = [
-        schemas.AlertCost(id=family, aggregation=_totals((row.previous, row.current) for row in rows))
+    products: list[schemas.AlertCost] = [
+        {"id": family, "aggregation": _totals((row.previous, row.current) for row in rows)}
         for family, rows in families.items()
     ]
-    products.sort(key=lambda found: (-sum(found.aggregation), found.id))
-    amounts = _totals(found.aggregation for found in products)
-    return schemas.ProjectGrowthData(
-        project=application,
-        period_start=quarter_name(quarters.start),
-        period_end=quarter_name(quarters.middle),
-        aggregation=amounts,
-        change=_statistic(amounts),
-        products=products,
-    )
+    products.sort(key=lambda found: (-sum(found["aggregation"]), found["id"]))
+    amounts = _totals(found["aggregation"] for found in products)
+    return {
+        "project": application,
+        "periodStart": quarter_name(quarters.start),
+        "periodEnd": quarter_name(quarters.middle),
+        "aggregation": amounts,
+        "change": _statistic(amounts),
+        "products": products,
+    }

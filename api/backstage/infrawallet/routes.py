@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Query
 
@@ -66,7 +66,9 @@ async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
             "groups", f"more than {MAX_ROWS} lines: ask for fewer months, filter, or group by less"
         )
     kept, found = one_currency(rows, currency)
-    return ExactResponse(CostReports(data=list(_reports(kept, keys, granularity, first, last)), currency=found))
+    data = list(_reports(kept, keys, granularity, first, last))
+    body: CostReports = {"data": data, "errors": [], "status": 200, "currency": found}
+    return ExactResponse(body)
 
 
 def _reports(
@@ -78,9 +80,8 @@ def _reports(
         by_identity[identity].update(_daily(row, first, last) if granularity == "daily" else _monthly(row))
     for identity, amounts in by_identity.items():
         if amounts:
-            yield Report.model_validate(
-                {"id": "-".join(identity), "reports": amounts, **dict(zip(keys, identity, strict=True))}
-            )
+            named = dict(zip(keys, identity, strict=True))
+            yield cast("Report", {"id": "-".join(identity), **named, "reports": amounts})
 
 
 def _monthly(row: queries.ReportedCosts) -> dict[str, Decimal]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import json
+from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from finops.api.backstage.cost_insights.daily_series import Series, largest, trendline
+from finops.api.backstage.cost_insights.daily_series import Series, largest, trendline, zero
 from finops.api.backstage.cost_insights.intervals import Intervals, last_quarters, parse
-from finops.api.backstage.cost_insights.service import kind
+from finops.api.backstage.cost_insights.service import cost, kind
+from finops.api.backstage.queries import DailyCosts
 from finops.api.http.problems import ProblemError
-from finops.api.money import ExactResponse, change, plain
+from finops.api.money import ExactResponse, change
 
 
 def days(*texts: str) -> tuple[date, ...]:
@@ -83,8 +87,8 @@ def test_what_is_no_interval_is_refused_with_the_form_to_write(text: str) -> Non
 
 def test_every_day_is_one_of_the_days() -> None:
     asked = parse("R2/P30D/2026-11-01")
-    found = list(asked.days())
-    assert (len(found), found[0], found[-1]) == (60, date(2026, 9, 2), date(2026, 10, 31))
+    assert (len(asked.days), asked.days[0], asked.days[-1]) == (60, "2026-09-02", "2026-10-31")
+    assert [asked.number(date.fromisoformat(day)) for day in asked.days] == list(range(60))
     assert (asked.previous, asked.middle) == days("2026-09-02", "2026-10-02")
 
 
@@ -125,18 +129,23 @@ def test_a_flat_or_a_single_day_has_a_flat_line() -> None:
 
 
 def test_sums_of_long_decimals_are_not_rounded() -> None:
-    series = Series()
+    series = zero(2)
     long = Decimal("123456789012.000000000000000000000000000001")
-    series.add(date(2026, 10, 1), [long, long], is_spread=False)
-    assert series.total(date(2026, 10, 1), date(2026, 10, 3)) == Decimal("246913578024.000000000000000000000000000002")
+    for _ in range(2):
+        series.add(0, [long, long], is_spread=False)
+    assert series.amounts[0] == Decimal("246913578024.000000000000000000000000000002")
+    assert series.total() == Decimal("493827156048.000000000000000000000000000004")
 
 
 def test_the_rest_is_folded_so_that_the_sum_is_the_total() -> None:
-    parts = {name: Series({date(2026, 10, 1): Decimal(cost)}) for name, cost in zip("abcd", (1, 5, 3, 2), strict=True)}
-    parts["Other"] = Series({date(2026, 10, 2): Decimal(4)})
-    kept = largest(parts, date(2026, 10, 1), date(2026, 10, 3), 2)
+    nothing = [Decimal(0), Decimal(0)]
+    parts = {
+        name: Series([Decimal(cost), Decimal(0)], nothing) for name, cost in zip("abcd", (1, 5, 3, 2), strict=True)
+    }
+    parts["Other"] = Series([Decimal(0), Decimal(4)], nothing)
+    kept = largest(parts, 2)
     assert list(kept) == ["b", "Other"]
-    assert kept["Other"].amounts == {date(2026, 10, 1): Decimal(6), date(2026, 10, 2): Decimal(4)}
+    assert kept["Other"] == Series([Decimal(6), Decimal(4)], nothing)
 
 
 @pytest.mark.parametrize(
@@ -166,11 +175,32 @@ def test_a_family_has_a_key_in_camel_case(family: str, key: str) -> None:
     ],
 )
 def test_a_number_is_written_digit_by_digit(amount: str, written: bytes) -> None:
-    assert ExactResponse(plain(Decimal(amount))).body == written
+    assert ExactResponse([Decimal(amount)]).body == b"[%b]" % written
 
 
-def test_days_of_the_months_are_where_they_belong() -> None:
-    series = Series()
-    series.add(date(2026, 2, 1), [Decimal(number) for number in range(1, 29)], is_spread=True)
-    assert series.amounts[date(2026, 2, 28)] == series.spread[date(2026, 2, 28)] == 28
-    assert series.total(date(2026, 2, 1), date(2026, 2, 1) + timedelta(days=28)) == 406
+MONTHS = st.dates(date(2025, 12, 1), date(2026, 4, 1)).map(lambda day: day.replace(day=1))
+ROWS = st.lists(
+    st.tuples(MONTHS, st.sampled_from("abc"), st.booleans(), st.lists(st.decimals(-9, 9, places=3), max_size=28))
+)
+
+
+@given(rows=ROWS, length=st.integers(1, 40), end=st.dates(date(2026, 2, 1), date(2026, 4, 1)))
+def test_each_day_is_the_sum_of_what_its_months_say(
+    rows: list[tuple[date, str, bool, list[Decimal]]], length: int, end: date
+) -> None:
+    asked = parse(f"R1/P{length}D/{end}")
+    costs = [DailyCosts(month, part, "EUR", is_spread, amounts) for month, part, is_spread, amounts in rows]
+    body = json.loads(bytes(ExactResponse(cost("x", asked, {"product": costs}, "EUR")).body), parse_float=Decimal)
+    for point in body["aggregation"]:
+        day = date.fromisoformat(point["date"])
+        found = [
+            (is_spread, amounts[day.day - 1])
+            for month, _, is_spread, amounts in rows
+            if month == day.replace(day=1) and day.day <= len(amounts)
+        ]
+        assert point["amount"] == sum(amount for _, amount in found)
+        assert point.get("spread", 0) == sum(amount for is_spread, amount in found if is_spread)
+    for point, *of_parts in zip(
+        body["aggregation"], *(part["aggregation"] for part in body["groupedCosts"]["product"]), strict=True
+    ):
+        assert not of_parts or point["amount"] == sum(part["amount"] for part in of_parts)
