@@ -6,13 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from finops.ingest.sources.kinds import HttpSource, MongoSource
-from finops.ingest.sources.rest.paginators import (
-    HeaderLinkPaginator,
-    JSONLinkPaginator,
-    JSONResponseCursorPaginator,
-    OffsetPaginator,
-    RecordOffsetPaginator,
-)
 
 CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "cmdb_vm", "inventory")
 CMDB_DISK = MongoSource("cmdb.disk", "cmdb", "open_legacy", "cmdb_disk", "inventory")
@@ -30,7 +23,7 @@ OPENSTACK_USAGE = HttpSource(
     data_selector="tenant_usages[*].server_usages[*]",
     required="tenant_usages",
     record_id="{tenant_id}/{instance_id}",
-    paginator=JSONLinkPaginator("tenant_usages_links[0].href"),
+    paginator={"type": "json_link", "next_url_path": "tenant_usages_links[0].href"},
     token_header="X-Auth-Token",  # noqa: S106 a header's name
 )
 # https://docs.openstack.org/cloudkitty/latest/api-reference/v2/ (dataframes)
@@ -45,7 +38,7 @@ CLOUDKITTY_USAGE = HttpSource(
     data_selector="dataframes[*]",
     required="dataframes",
     # the offset counts what the dataframes hold: it advances by the limit, not by the dataframes that came
-    paginator=OffsetPaginator(limit=1000, total_path="total", stop_after_empty_page=False),
+    paginator={"type": "limit_offset", "limit": 1000, "total_path": "total"},
     token_header="X-Auth-Token",  # noqa: S106 a header's name
 )
 # https://docs.openstack.org/cloudkitty/latest/api-reference/v2/ (summary): what the dataframes sum up to, already
@@ -57,7 +50,7 @@ CLOUDKITTY_SUMMARY = replace(
     data_selector="results",
     columns="columns",
     required="results",
-    paginator=RecordOffsetPaginator(limit=1000, total_path="total", stop_after_empty_page=False),
+    paginator={"type": "offset", "limit": 1000, "total_path": "total"},
 )
 # https://www.opencost.io/docs/integrations/api
 KUBERNETES_ALLOCATION = HttpSource(
@@ -91,7 +84,7 @@ GITLAB_STORAGE = HttpSource(
     },
     data_selector="$[*]",
     record_id="{id}",
-    paginator=HeaderLinkPaginator(),
+    paginator="header_link",
     supports_past_days=False,
 )
 # https://docs.gitlab.com/api/graphql/reference/#queryciminutesusage: the month's compute minutes of a top-level group,
@@ -121,11 +114,12 @@ GITLAB_CI_MINUTES = HttpSource(
     required="data.ciMinutesUsage.nodes",
     errors="errors",
     record_id="{project[id]}",
-    paginator=JSONResponseCursorPaginator(
-        "data.ciMinutesUsage.nodes[0].projects.pageInfo.endCursor",
-        cursor_body_path="variables.after",
-        has_more_path="data.ciMinutesUsage.nodes[0].projects.pageInfo.hasNextPage",
-    ),
+    paginator={
+        "type": "cursor",
+        "cursor_path": "data.ciMinutesUsage.nodes[0].projects.pageInfo.endCursor",
+        "cursor_body_path": "variables.after",
+        "has_more_path": "data.ciMinutesUsage.nodes[0].projects.pageInfo.hasNextPage",
+    },
 )
 # https://jfrog.com/help/r/jfrog-rest-apis/get-storage-summary-info
 ARTIFACTORY_STORAGE = HttpSource(
@@ -174,7 +168,7 @@ BACKSTAGE_CATALOG = HttpSource(
     data_selector="items[*]",
     required="items",
     record_id="{kind}:{metadata[namespace]}/{metadata[name]}",
-    paginator=JSONResponseCursorPaginator("pageInfo.nextCursor"),
+    paginator={"type": "cursor", "cursor_path": "pageInfo.nextCursor"},
     supports_past_days=False,
 )
 

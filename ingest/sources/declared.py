@@ -11,17 +11,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
 from finops.ingest.config.services import HttpService
 from finops.ingest.exact import EXACT
-from finops.ingest.sources.kinds import HttpSource
-from finops.ingest.sources.rest.paginators import BasePaginator, SinglePagePaginator, create_paginator, json_path
+from finops.ingest.sources.kinds import HttpSource, Paging
+from finops.ingest.sources.rest.paginators import create_paginator, json_path
 
 
 def _path(value: object) -> object:
     """Split "project.key" into the path to the field; a list is one already, for a key that has a dot in it."""
     return tuple(value.split(".")) if isinstance(value, str) else value
+
+
+def _paging(value: object) -> object:
+    """Check that it makes a paginator."""
+    create_paginator(value)
+    return value
 
 
 FieldPath = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_path), Field(min_length=1)]
@@ -88,7 +94,6 @@ class Declaration(HttpService):
         sub_account, resource, resource_name: fields for application rules, and for whoever looks a figure up.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)  # a paginator
     renamed: ClassVar[Mapping[str, str]] = {
         "records": "data_selector",
         "pagination": "paginator",
@@ -102,7 +107,7 @@ class Declaration(HttpService):
     measure: Literal["metered", "inventory"] = "metered"
     window: Literal["day", "month"] = "day"
     supports_past_days: bool = True
-    paginator: Annotated[BasePaginator, BeforeValidator(create_paginator)] = SinglePagePaginator()
+    paginator: Annotated[Paging, PlainValidator(_paging)] = "single_page"
     skip: Mapping[str, str] = {}
     not_ready: Mapping[str, str] = {}
     application: FieldPath | None = None

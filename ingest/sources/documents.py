@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
-from bson import Code, DBRef, Int64, ObjectId, json_util
+from bson import Code, DBRef, Decimal128, Int64, ObjectId, json_util
 
 MASK = "***"
+_EPOCH = 1970  # an earlier date is a number in Extended JSON
 # What neither holds other values nor may have to be replaced: most of a document, so told apart at a look.
-_LEAVES = frozenset({str, int, bool, type(None), Decimal, Int64, ObjectId, datetime})
+_LEAVES = frozenset({str, int, bool, type(None), Decimal, Int64, ObjectId, datetime, Decimal128})
 
 
 class Record(NamedTuple):
@@ -31,7 +32,7 @@ class Record(NamedTuple):
 def encode(document: dict[str, Any], mask_fields: frozenset[str]) -> str:
     """Return the document as JSON text, with the values of masked fields replaced, in the document itself too.
 
-    Names are compared without case, at any depth.
+    Names are compared without case, at any depth. A date without a zone is in UTC.
 
     Raises:
         RecursionError: when it is nested too deep.
@@ -53,7 +54,7 @@ def _prepare(value: Any, mask_fields: frozenset[str]) -> Any:  # noqa: ANN401 an
     """Mask, and replace what orjson would write as something else, in place; return what stands for the value."""
     if isinstance(value, dict):
         for key, item in value.items():
-            if str(key).lower() in mask_fields:
+            if key.lower() in mask_fields:
                 value[key] = MASK
             elif type(item) not in _LEAVES:
                 value[key] = _prepare(item, mask_fields)
@@ -79,9 +80,8 @@ def _default(value: Any) -> Any:  # noqa: ANN401 any BSON value
         return orjson.Fragment(str(value)) if value.is_finite() else _not_finite(float(value))
     if kind is ObjectId:
         return {"$oid": str(value)}
-    if kind is datetime and value.tzinfo is not None and value.year >= 1970:  # noqa: PLR2004 Extended JSON's own limit
-        text = value.astimezone(UTC).isoformat(timespec="milliseconds" if value.microsecond else "seconds")
-        return {"$date": f"{text[:-6]}Z"}
+    if kind is datetime and value.tzinfo is None and value.year >= _EPOCH:
+        return {"$date": value.isoformat(timespec="milliseconds" if value.microsecond else "seconds") + "Z"}
     return json_util.default(value)
 
 

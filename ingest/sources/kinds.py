@@ -8,11 +8,12 @@ from datetime import date
 from typing import Literal
 
 from finops.ingest.config.services import Cmdb, FocusExport, HttpService
-from finops.ingest.sources.rest.paginators import BasePaginator, SinglePagePaginator
 
 # `reference` is not a domain of cost: who owns what has raw tables and a ledger like the others, and no relevé.
 Domain = Literal["reference", "open_legacy", "private_cloud", "public_cloud", "native"]
 Measure = Literal["reference", "inventory", "metered", "billed"]
+# A type of rest/paginators.py, alone or with its parameters: only data, since dlt, which makes it, is slow to import.
+Paging = str | Mapping[str, object]
 
 DOMAINS: tuple[Domain, ...] = ("reference", "open_legacy", "private_cloud", "public_cloud", "native")
 
@@ -77,7 +78,7 @@ class HttpSource(Source):
         record_id: format string over the record; None where the product gives its records no identity, and the
             content's own hash stands in.
         skip: records whose field has this value are not records, such as Artifactory's TOTAL row.
-        paginator: how the pages follow each other; each chain of pages is read by a copy.
+        paginator: how the pages follow each other.
         not_ready: an answer whose field has this value says to ask again.
         supports_past_days: whether the product can answer for a past day again.
         token_header: the header that carries the token; `Authorization` takes it as a bearer token;
@@ -96,7 +97,7 @@ class HttpSource(Source):
     errors: str | None = None
     record_id: str | None = None
     skip: Mapping[str, str] = field(default_factory=dict)
-    paginator: BasePaginator = field(default_factory=SinglePagePaginator)
+    paginator: Paging = "single_page"
     not_ready: Mapping[str, str] = field(default_factory=dict)
     supports_past_days: bool = True
     token_header: str = "Authorization"  # noqa: S105 a header's name

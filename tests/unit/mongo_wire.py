@@ -1,4 +1,4 @@
-"""MongoDB's wire protocol with one document in one collection, for BSON that the full server in Python can't hold.
+"""MongoDB's wire protocol with one collection, for BSON that the full server in Python can't hold, and for speed.
 
 https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
 """
@@ -6,11 +6,14 @@ https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
 import socketserver
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import bson
+from bson import Int64
+from bson.raw_bson import RawBSONDocument
 
 OP_QUERY, OP_REPLY, OP_MSG = 2004, 1, 2013
 HEADER = struct.Struct("<iiii")
@@ -30,8 +33,8 @@ class _Handler(socketserver.StreamRequestHandler):
             if code == OP_QUERY:  # the first greeting of a driver
                 self._send(request_id, OP_REPLY, struct.pack("<iqii", 8, 0, 0, 1) + bson.encode(HELLO))
             else:
-                command = next(iter(bson.decode(body[5:])))
-                self._send(request_id, OP_MSG, bytes(5) + bson.encode(self.server.answers.get(command, HELLO)))
+                command = bson.decode(body[5:])
+                self._send(request_id, OP_MSG, bytes(5) + self.server.answer(next(iter(command)), command))
 
     def _send(self, response_to: int, code: int, body: bytes) -> None:
         self.wfile.write(HEADER.pack(HEADER.size + len(body), 0, response_to, code) + body)
@@ -43,19 +46,35 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, documents: Iterable[Mapping[str, Any]], batch_size: int) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        found = {"listCollections": {"name": "vms", "type": "collection"}, "find": document}
-        self.answers = {
-            command: {"ok": 1, "cursor": {"id": 0, "ns": "cmdb.vms", "firstBatch": [first]}}
-            for command, first in found.items()
-        }
+        batches: list[list[bytes]] = []
+        rest = iter(documents)
+        while batch := [bson.encode(document) for document in islice(rest, batch_size)]:
+            batches.append(batch)
+        self._batches = [
+            _cursor("nextBatch" if number else "firstBatch", batch, (number + 1) % len(batches))
+            for number, batch in enumerate(batches)
+        ]
+
+    def answer(self, command: str, arguments: Mapping[str, Any]) -> bytes:
+        """Answer a command; the id of a cursor is the number of its next batch."""
+        if command == "listCollections":
+            return _cursor("firstBatch", [bson.encode({"name": "vms", "type": "collection"})], 0)
+        if command in {"find", "getMore"}:
+            return self._batches[arguments["getMore"] if command == "getMore" else 0]
+        return bson.encode(HELLO)
+
+
+def _cursor(name: str, batch: Iterable[bytes], following: int) -> bytes:
+    documents = [RawBSONDocument(document) for document in batch]
+    return bson.encode({"ok": 1, "cursor": {"id": Int64(following), "ns": "cmdb.vms", name: documents}})
 
 
 @contextmanager
-def holding(document: Mapping[str, Any]) -> Iterator[str]:
-    """Serve the document in `cmdb.vms`; yields the URI."""
-    server = _Server(document)
+def holding(*documents: Mapping[str, Any], batch_size: int = 1000) -> Iterator[str]:
+    """Serve the documents in `cmdb.vms`, in batches of one size whatever the client asks for; yields the URI."""
+    server = _Server(documents, batch_size)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -213,7 +213,7 @@ def _as_objects(columns: Mapping[str, pa.Array], rows: int, mask_fields: frozens
 def plain(value: object) -> object:
     """Return a value of Parquet as JSON has it; a date as its text."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value if value is None or isinstance(value, str | int | float | Decimal) else str(value)

@@ -1,9 +1,9 @@
 """How an endpoint hands out its records page by page: dlt's paginators, and what they lack.
 
-Sources of the catalogue use the classes; declarations name them as dlt's `rest_api` source does (`PAGINATORS`).
+Sources name them as dlt's `rest_api` source does (`PAGINATORS`).
 Corrected here: an offset advances by the records that came (a server that caps the page size would make the next page
 skip some), an empty address is not a next page, and an empty page before the end that an answer states is not the end.
-Added: `keyset`, and bounds around every paginator.
+Added: `keyset`, `limit_offset`, which is dlt's offset as it is, and bounds around every paginator.
 """
 
 from __future__ import annotations
@@ -16,38 +16,14 @@ from typing import Any
 import requests
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client import paginators as dlt
-from dlt.sources.helpers.rest_client.paginators import (
-    BasePaginator,
-    HeaderCursorPaginator,
-    HeaderLinkPaginator,
-    OffsetPaginator,
-    PageNumberPaginator,
-    SinglePagePaginator,
-)
 from jsonpath_ng.exceptions import JSONPathError
 from pydantic import BaseModel, ConfigDict, create_model
 
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.rest.errors import excerpt
 
-__all__ = [  # with those of dlt that are used as they are
-    "BasePaginator",
-    "BoundedPaginator",
-    "HeaderCursorPaginator",
-    "HeaderLinkPaginator",
-    "JSONLinkPaginator",
-    "JSONResponseCursorPaginator",
-    "KeysetPaginator",
-    "OffsetPaginator",
-    "PageNumberPaginator",
-    "RecordOffsetPaginator",
-    "SinglePagePaginator",
-    "create_paginator",
-    "json_path",
-]
 
-
-class RecordOffsetPaginator(OffsetPaginator):
+class RecordOffsetPaginator(dlt.OffsetPaginator):
     """An offset that advances by the records that came, however many were asked for."""
 
     def update_state(self, response: requests.Response, data: list[Any] | None = None) -> None:
@@ -101,23 +77,24 @@ class KeysetPaginator(dlt.BaseReferencePaginator):
             request.params[self.key_param] = self._next_reference
 
 
-PAGINATORS: Mapping[str, type[BasePaginator]] = {
-    "single_page": SinglePagePaginator,
-    "page_number": PageNumberPaginator,
+PAGINATORS: Mapping[str, type[dlt.BasePaginator]] = {
+    "single_page": dlt.SinglePagePaginator,
+    "page_number": dlt.PageNumberPaginator,
     "offset": RecordOffsetPaginator,
+    "limit_offset": dlt.OffsetPaginator,
     "cursor": JSONResponseCursorPaginator,
-    "header_cursor": HeaderCursorPaginator,
-    "header_link": HeaderLinkPaginator,
+    "header_cursor": dlt.HeaderCursorPaginator,
+    "header_link": dlt.HeaderLinkPaginator,
     "json_link": JSONLinkPaginator,
     "keyset": KeysetPaginator,
 }
 
 
-def create_paginator(config: object) -> BasePaginator:
+def create_paginator(config: object) -> dlt.BasePaginator:
     """Create a paginator from its configuration: `{type = …}` with the parameters of dlt's class, or the type alone.
 
-    Unlike dlt's, a `page_number` or an `offset` reads up to an empty page unless `total_path` or `has_more_path` is
-    set, and then no empty page ends it.
+    Unlike dlt's, a `page_number` or an offset reads up to an empty page unless `total_path` or `has_more_path` is set,
+    and then no empty page ends it.
 
     Raises:
         ValueError: for an unknown type, and (as pydantic's ValidationError) for a parameter that is unknown, missing or
@@ -128,10 +105,10 @@ def create_paginator(config: object) -> BasePaginator:
     if kind not in PAGINATORS:
         found = "has no type" if kind is None else f"type '{kind}' is not known"
         raise ValueError(f"{found}: write one of {', '.join(PAGINATORS)}")
-    if kind in {"page_number", "offset"}:
+    if kind in {"page_number", "offset", "limit_offset"}:
         given = {"total_path": None} | given
         given.setdefault("stop_after_empty_page", not (given["total_path"] or given.get("has_more_path")))
-    if kind == "offset":
+    if kind in {"offset", "limit_offset"}:
         given.setdefault("limit", 1000)
     parameters = _parameters(PAGINATORS[kind])
     if unknown := given.keys() - parameters.model_fields.keys():
@@ -157,7 +134,7 @@ def json_path(text: str) -> str:
     return text
 
 
-def _parameters(paginator: type[BasePaginator]) -> type[BaseModel]:
+def _parameters(paginator: type[dlt.BasePaginator]) -> type[BaseModel]:
     """What may be set of a paginator, as its constructor declares it."""
     fields: dict[str, Any] = {
         parameter.name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
@@ -167,10 +144,10 @@ def _parameters(paginator: type[BasePaginator]) -> type[BaseModel]:
     return create_model(paginator.__name__, __config__=config, **fields)
 
 
-class BoundedPaginator(BasePaginator):
+class BoundedPaginator(dlt.BasePaginator):
     """Another paginator, that has to end: so many pages at most, and no request that was made before."""
 
-    def __init__(self, paginator: BasePaginator, where: str, max_pages: int) -> None:
+    def __init__(self, paginator: dlt.BasePaginator, where: str, max_pages: int) -> None:
         super().__init__()
         self._paginator = paginator
         self._where = where

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import requests
 from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.client import PageData, RESTClient
+from jsonpath_ng import Child, Wildcard
 
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import HttpService
@@ -23,7 +25,7 @@ from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Window
 from finops.ingest.sources.probe import Probe
 from finops.ingest.sources.rest.auth import create_auth
 from finops.ingest.sources.rest.errors import endpoint, excerpt, translate_errors
-from finops.ingest.sources.rest.paginators import BoundedPaginator
+from finops.ingest.sources.rest.paginators import BoundedPaginator, create_paginator
 from finops.ingest.sources.rest.requests import RequestTemplate, request_templates
 from finops.ingest.sources.rest.session import Deadline, NotReadyError, Session
 
@@ -64,16 +66,30 @@ def _known(configured: ConfiguredSource) -> tuple[HttpSource, HttpService]:
 @contextmanager
 def _reader(source: HttpSource, options: HttpService, limits: ExtractionSettings) -> Iterator[_Reader]:
     asked = endpoint(source.name, source.service, options)
-    deadline = Deadline(limits.http_deadline, asked.where)
+    deadline, paginator = Deadline(limits.http_deadline, asked.where), create_paginator(source.paginator)
     with translate_errors(asked), Session(asked, options.ca_bundle, limits, deadline) as session:
-        client = RESTClient(
+        client = _Client(
             asked.url.rstrip("/") + "/",
             auth=create_auth(source, options, limits, deadline),
-            data_selector=source.data_selector,
-            paginator=BoundedPaginator(source.paginator, asked.where, limits.http_max_pages),  # each chain copies it
+            data_selector=jsonpath.compile_path(source.data_selector),
+            paginator=BoundedPaginator(paginator, asked.where, limits.http_max_pages),  # each chain copies it
             session=session,
         )
         yield _Reader(source, session, client, limits.mask_fields, asked.where)
+
+
+class _Client(RESTClient):
+    """dlt's client, but the elements of a list come at once: jsonpath_ng makes an object around each."""
+
+    def extract_response(self, response: requests.Response, data_selector: jsonpath.TJsonPath) -> list[Any]:
+        """Return the records of a page."""
+        match data_selector:
+            case Child(left=inside, right=Wildcard()):
+                lists = jsonpath.find_values(inside, response.json())
+                if all(isinstance(found, list) for found in lists):
+                    return list(chain.from_iterable(lists))
+        records: list[Any] = super().extract_response(response, data_selector)
+        return records
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,7 @@ class _Reader:
 
     def records(self, template: RequestTemplate, window: Window) -> Iterator[Record]:
         """Read one chain of pages."""
-        read: set[str] = set()
+        read: set[int] = set()
         for page in self.client.paginate(
             self.source.path,
             self.source.method,
@@ -96,12 +112,14 @@ class _Reader:
             json=template.json,
             hooks={"response": [self._check]},
         ):
-            content = ""
+            content = None
             for item in self._items(page):
                 record = self._record(item, window)
-                content = content_hash(content + record.payload)
+                content = hash((content, record.payload))
                 yield record
-            if content and content in read:
+            if content is None:
+                continue
+            if content in read:
                 raise SourceError(
                     f"{self.where}: a page repeats an earlier one, record by record: the service does not page as"
                     f" {self.source.name} expects; check sources.{self.source.service}.params"
@@ -136,14 +154,15 @@ class _Reader:
 
     def _items(self, page: PageData[Any]) -> Iterator[dict[str, Any]]:
         answer = page.response.json()
-        envelope = self._envelope(answer)
+        envelope, skip = self._envelope(answer), self.source.skip
         for item in self._named(page, answer) if self.source.columns else page:
             if item is None:
                 continue
             if not isinstance(item, dict):
                 raise SourceError(f"{self.where}: a record is not an object: {excerpt(item)}")
-            if not any(item.get(key) == value for key, value in self.source.skip.items()):
-                yield {**item, **envelope}
+            if skip and any(item.get(key) == value for key, value in skip.items()):
+                continue
+            yield item | envelope if envelope else item
 
     def _envelope(self, answer: Any) -> dict[str, Any]:  # noqa: ANN401 any JSON value
         """What the answer says once for all of its records: a value, or the list of them where it says several."""
@@ -169,11 +188,27 @@ class _Reader:
     def _identity(self, item: Mapping[str, Any]) -> str | None:
         if self.source.record_id is None:
             return None
-        known = {key: value for key, value in item.items() if value is not None}
         try:
-            return self.source.record_id.format_map(known)
+            return self.source.record_id.format_map(_Known(item))
         except (KeyError, IndexError, TypeError) as error:
             raise SourceError(f"{self.where}: a record has no {error}, its identity: {excerpt(item)}") from error
+
+
+class _Known:
+    """The values of a record that are not null, for a format string."""
+
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        self._item = item
+
+    def __getitem__(self, key: str) -> object:
+        """Return a value.
+
+        Raises:
+            KeyError: when it is missing or null.
+        """
+        if (value := self._item[key]) is None:
+            raise KeyError(key)
+        return value
 
 
 def _message(errors: object) -> str:

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from dlt.sources.helpers.rest_client import paginators as dlt
 
 from finops.ingest.config.checking import validated
 from finops.ingest.config.reading import RawSection
@@ -52,22 +53,23 @@ def test_an_answer_must_have_the_key_that_holds_the_records(data_selector: str, 
 @pytest.mark.parametrize(
     ("paginator", "kind", "parameters"),
     [
-        ("single_page", paginators.SinglePagePaginator, {}),
-        ({"type": "page_number", "base_page": 1}, paginators.PageNumberPaginator, {"base_index": 1}),
+        ("single_page", dlt.SinglePagePaginator, {}),
+        ({"type": "page_number", "base_page": 1}, dlt.PageNumberPaginator, {"base_index": 1}),
         ({"type": "offset"}, paginators.RecordOffsetPaginator, {"limit": 1000, "stop_after_empty_page": True}),
-        ({"type": "offset", "total_path": "total"}, paginators.OffsetPaginator, {"stop_after_empty_page": False}),
-        ({"type": "offset", "has_more_path": "more"}, paginators.OffsetPaginator, {"stop_after_empty_page": False}),
+        ({"type": "offset", "total_path": "total"}, paginators.RecordOffsetPaginator, {"stop_after_empty_page": False}),
+        ({"type": "offset", "has_more_path": "m"}, paginators.RecordOffsetPaginator, {"stop_after_empty_page": False}),
+        ("limit_offset", dlt.OffsetPaginator, {"limit": 1000, "stop_after_empty_page": True}),
         ({"type": "cursor", "cursor_param": "c"}, paginators.JSONResponseCursorPaginator, {"cursor_param": "c"}),
-        ({"type": "header_cursor", "cursor_key": "X"}, paginators.HeaderCursorPaginator, {"cursor_key": "X"}),
-        ("header_link", paginators.HeaderLinkPaginator, {"links_next_key": "next"}),
+        ({"type": "header_cursor", "cursor_key": "X"}, dlt.HeaderCursorPaginator, {"cursor_key": "X"}),
+        ("header_link", dlt.HeaderLinkPaginator, {"links_next_key": "next"}),
         ({"type": "json_link", "next_url_path": "links.next"}, paginators.JSONLinkPaginator, {}),
         ({"type": "keyset", "key_param": "after"}, paginators.KeysetPaginator, {"key_param": "after"}),
     ],
 )
 def test_paginators_are_declared_in_dlt_s_words(
-    paginator: object, kind: type[paginators.BasePaginator], parameters: dict[str, object]
+    paginator: object, kind: type[dlt.BasePaginator], parameters: dict[str, object]
 ) -> None:
-    found = declared(paginator=paginator).source.paginator
+    found = paginators.create_paginator(declared(paginator=paginator).source.paginator)
     assert isinstance(found, kind)
     assert vars(found) | parameters == vars(found)
 

@@ -8,12 +8,11 @@ import pytest
 
 from finops.ingest.sources.catalog import GITLAB_STORAGE, OPENSTACK_USAGE
 from finops.ingest.sources.kinds import HttpSource
-from finops.ingest.sources.rest.paginators import create_paginator
 from tests.unit.http_service import Answer, Service, answer
 from tests.unit.odd_service import Exchange, OddService, Reply, serving_oddly, tokens
 from tests.unit.reading import FIRST, ONCE, QUICK, failure, ids, read
 
-NUMBERED = replace(GITLAB_STORAGE, paginator=create_paginator("page_number"), params={})
+NUMBERED = replace(GITLAB_STORAGE, paginator="page_number", params={})
 EXPIRED = Answer('{"message": "expired"}', 401)
 END = answer([])
 CLIENT = {"client_id": "finops", "client_secret": "client-s3cret"}

@@ -7,7 +7,6 @@ import pytest
 
 from finops.ingest.sources.catalog import GITLAB_STORAGE
 from finops.ingest.sources.kinds import HttpSource
-from finops.ingest.sources.rest.paginators import OffsetPaginator, create_paginator
 from tests.unit.http_service import Answer, Service, answer
 from tests.unit.limits import changed
 from tests.unit.odd_service import Exchange, serving_oddly
@@ -18,7 +17,7 @@ END = answer([])
 
 def listed(kind: str, **parameters: object) -> HttpSource:
     """A source whose answer is a list, with this paginator."""
-    return replace(GITLAB_STORAGE, paginator=create_paginator({"type": kind} | parameters), params={})
+    return replace(GITLAB_STORAGE, paginator={"type": kind} | parameters, params={})
 
 
 def wrapped(kind: str, **parameters: object) -> HttpSource:
@@ -225,7 +224,7 @@ def test_as_many_pages_as_are_allowed_are_no_error(service: Service) -> None:
     [
         listed("page_number"),
         listed("offset", limit=1),
-        replace(listed("offset"), paginator=OffsetPaginator(limit=1, total_path=None)),
+        listed("limit_offset", limit=1),
     ],
     ids=["page_number", "offset by the records", "offset by the limit"],
 )

@@ -144,6 +144,15 @@ def test_nova_s_pages_are_followed_until_no_link_comes(service: Service) -> None
     assert [record.record_id for record in read(OPENSTACK_USAGE, service.url)] == ["t1/a", "t1/b", "t1/c"]
 
 
+@pytest.mark.parametrize("sizes", [(1,), (0, 2, 0, 1), (0,), ()], ids=str)
+def test_every_element_of_several_lists_is_a_record(service: Service, sizes: tuple[int, ...]) -> None:
+    names = [[f"{tenant}-{number}" for number in range(size)] for tenant, size in enumerate(sizes)]
+    usages = [{"server_usages": [server_usage(name) for name in of_tenant]} for of_tenant in names]
+    service.will(answer({"tenant_usages": usages}))
+    expected = [f"t1/{name}" for of_tenant in names for name in of_tenant]
+    assert [record.record_id for record in read(OPENSTACK_USAGE, service.url)] == expected
+
+
 def test_nova_s_last_page_may_be_empty(service: Service) -> None:
     service.will(
         nova_page("a", following=f"{service.url}/os-simple-tenant-usage?marker=a"), answer({"tenant_usages": []})
