@@ -32,9 +32,9 @@ async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
     startTime: Time,  # noqa: N803 - as the plugin writes it
     endTime: Time,  # noqa: N803
     filters: Annotated[
-        str, Query(max_length=10_000, description=parameters.FORM, examples=["(category:(Compute|Storage))"])
+        str, Query(max_length=4000, description=parameters.FORM, examples=["(category:(Compute|Storage))"])
     ] = "",
-    tags: Annotated[str, Query(max_length=10_000, description="() only: relevés have no tags")] = "()",
+    tags: Annotated[str, Query(max_length=200, description="() only: relevés have no tags")] = "()",
     groups: Annotated[
         str,
         Query(max_length=200, description=f"Comma-separated, of {', '.join(parameters.COLUMNS)}; empty: all of them"),
