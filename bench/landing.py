@@ -14,10 +14,8 @@ import resource
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import psycopg
@@ -30,11 +28,8 @@ from finops.ingest.config.settings import Settings
 from finops.ingest.database import connect, prepare
 from finops.ingest.periods import Period
 from finops.ingest.pipeline.extract import extract_all
-from finops.ingest.pipeline.load import document_batches, land
 from finops.ingest.pipeline.runs import RunRequest, open_run
 from finops.ingest.pipeline.windows import ExtractRequest
-from finops.ingest.sources.catalog import CMDB_DISK
-from finops.ingest.sources.documents import Record, encode
 from finops.ingest.sources.kinds import ConfiguredSource, focus_source
 from finops.ingest.telemetry.progress import Progress
 
@@ -73,20 +68,6 @@ def bill(path: Path, lines: int) -> None:
             writer.writerow((cost, cost, "EUR", *when, *provider, tags, f"extra {line}"))
 
 
-def documents(count: int) -> Iterator[dict[str, object]]:
-    """Documents as a CMDB has them."""
-    for number in range(count):
-        yield {
-            "_id": number,
-            "name": f"disk-{number}",
-            "application": f"APP-{number % 500}",
-            "tier": "ssd",
-            "size_gib": Decimal(number % 900),
-            "datacentre": {"room": "A", "rack": number % 40},
-            "password": "x" * 12,
-        }
-
-
 def copied(rows: Iterator[tuple[str, ...]], columns: int) -> None:
     """The floor: text COPY into an unindexed table."""
     with psycopg.connect(autocommit=True) as connection:
@@ -110,7 +91,7 @@ def peak_mib() -> int:
 
 
 def main(lines: int) -> None:
-    """Land a bill and documents, each beside its floor."""
+    """Land a bill beside its floor."""
     table = Table("what", "rows", "seconds", "floor", "ratio", "peak MiB so far")
     with tempfile.TemporaryDirectory() as folder, connect() as connection:
         prepare(connection)
@@ -126,16 +107,7 @@ def main(lines: int) -> None:
         table.add_row(
             "FOCUS lines (CSV)", f"{lines:,}", f"{landed:.1f}", f"{floor:.1f}", f"{landed / floor:.1f}", f"{peak}"
         )
-    count = lines // 10
-    run_id = str(uuid.uuid4())
-    records = (Record(str(item["_id"]), DAY, encode(item, LIMITS.mask_fields)) for item in documents(count))
-    with connect() as lock:
-        landed = timed(lambda: land(CMDB_DISK, run_id, document_batches(records), lock))
-    peak = peak_mib()
-    floor = timed(lambda: copied(((str(item["_id"]), json.dumps(item, default=str)) for item in documents(count)), 2))
-    table.add_row("documents", f"{count:,}", f"{landed:.1f}", f"{floor:.1f}", f"{landed / floor:.1f}", f"{peak}")
     with psycopg.connect(autocommit=True) as connection:
-        connection.execute("delete from raw_open_legacy.cmdb_disk where run_id = %s", (run_id,))
         connection.execute("delete from raw_public_cloud.focus where source = 'focus.bench'")
         connection.execute("delete from finops.etl_extractions where source = 'focus.bench'")
     Console().print(table)
