@@ -27,6 +27,7 @@ SCHEMA_PARTS = (
     "values",
     "functions",
     "run_functions",
+    "aggregates",
     "replace",
 )
 OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid

@@ -65,7 +65,7 @@ SEEN: Mapping[str, LiteralString] = {
     " total_cost, estimated_cost, line_count, daily_cost from finops.fact_releve order by id",
     "rejects": "select source, period, usage_date, record_id, reason, quantity from finops.rejected_usage"
     " order by 1, 2, 3, 4",
-    "costs": "select * from finops.mv_cost_app_month order by period, application_id, source, product_id",
+    "costs": "select * from finops.owned_releves order by period, application_id, source, product_id, total_cost",
     "groups": "select * from finops.mv_cost_group_period order by period, group_id",
     "days": "select source, period, measured_days, estimated_days, missing_days, complete_date"
     " from finops.mv_source_month order by period, source",
@@ -77,7 +77,7 @@ AIMED: Mapping[str, LiteralString] = {
     "while copying": "select 1 from pg_stat_activity where query ~ '^COPY'",
     "while consolidating": "select 1 from finops.etl_steps where status = 'RUNNING' and step = 'consolidate'",
     "while publishing": "select 1 from pg_stat_activity where query ~ 'update finops.etl_reconciliations as scope'",
-    "while refreshing": "select 1 from pg_stat_activity where query ~ 'refresh materialized view concurrently'",
+    "while refreshing": "select 1 from pg_stat_activity where query ~ 'finops.refresh_aggregates'",
 }
 
 

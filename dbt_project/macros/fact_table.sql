@@ -1,6 +1,6 @@
 {#-
 Make the fact table from its contract before the first build, so that a first build is reconciled as any other. Where the
-contract has grown since, the new columns are added and stay empty until a reprocess. Any other difference stops the build
+contract has grown since, the new columns are added and stay empty until a reprocess; so are new indexes. Any other difference stops the build
 (on_schema_change: fail): see docs/upgrading.md.
 -#}
 {% macro prepare_fact() %}
@@ -12,6 +12,13 @@ contract has grown since, the new columns are added and stay empty until a repro
             {%- do run_query(
                 "begin; alter table " ~ fact ~ " add column " ~ adapter.quote(column.name) ~ " " ~ column.data_type ~ "; commit;"
             ) -%}
+        {%- endfor -%}
+        {%- set indexed = [] -%}
+        {%- for names in run_query(get_show_indexes_sql(fact)).columns['column_names'].values() -%}
+            {%- do indexed.append(names.split(',') | sort) -%}
+        {%- endfor -%}
+        {%- for index in node.config.indexes if index.columns | sort not in indexed -%}
+            {%- do run_query("begin; " ~ get_create_index_sql(fact, index) ~ "; commit;") -%}
         {%- endfor -%}
         {%- if 'estimated_cost' not in known -%}
             {%- do run_query(

@@ -67,6 +67,9 @@ earlier ones it waits until somebody asks.
             bool_or(is_duplicate) as is_duplicate,
             bool_or(reject_reason is not null) as is_rejected,
             bool_or(set_apart_reason is not null) as is_set_apart,
+            max(usage_date) filter (
+                where not is_duplicate and reject_reason is null and set_apart_reason is null and total_cost <> 0
+            ) as last_cost_date,
             count(*) filter (where not is_duplicate and reject_reason is null and set_apart_reason is null)
                 as released_line_count,
             sum(source_cost) filter (where not is_duplicate) as amount,
@@ -85,6 +88,7 @@ earlier ones it waits until somebody asks.
             count(*) filter (where is_set_apart and not is_rejected and not is_duplicate) as records_set_apart,
             count(*) filter (where not is_rejected and not is_set_apart and not is_duplicate) as records_released,
             sum(released_line_count) as lines_released,
+            max(last_cost_date) - period + 1 as last_cost_day,
             sum(amount) as amount,
             sum(amount_rejected) as amount_rejected,
             sum(amount_set_apart) as amount_set_apart
@@ -116,6 +120,7 @@ earlier ones it waits until somebody asks.
             accounted.records_set_apart,
             accounted.records_duplicate,
             accounted.lines_released,
+            accounted.last_cost_day,
             accounted.amount_rejected,
             accounted.amount_set_apart,
             aggregated.line_count as lines_in_releves,
@@ -152,7 +157,8 @@ earlier ones it waits until somebody asks.
         cost_before = figures.cost_before,
         cost_after = coalesce(figures.cost_after, 0),
         measured_days = figures.measured_days,
-        estimated_days = figures.estimated_days
+        estimated_days = figures.estimated_days,
+        last_cost_day = figures.last_cost_day
     from figures
     where
         scope.run_id = '{{ current_run_id() }}'

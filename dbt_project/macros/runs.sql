@@ -28,8 +28,7 @@
 {% endmacro %}
 
 {#-
-After the last model: refresh the aggregates, drop what was replaced, enter what waits for a reprocess, and close the run of
-a command by hand.
+After the last model: drop what was replaced, enter what waits for a reprocess, and close the run of a command by hand.
 -#}
 {% macro close_run(results) %}
     {%- if not writes_fact() -%}{{ return('') }}{%- endif -%}
@@ -40,7 +39,6 @@ a command by hand.
         {%- do failures.append(result.node.name ~ ': ' ~ (result.message or result.status)) -%}
     {%- endfor -%}
     {%- if not failures and not has_published -%}{%- do failures.append('fact_releve was not built') -%}{%- endif -%}
-    {%- if has_published -%}{{ refresh_aggregates() }}{%- endif %}
     begin;
     set local lock_timeout = '1s';
     select finops.drop_replaced();

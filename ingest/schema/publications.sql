@@ -29,6 +29,29 @@ alter table finops.etl_reconciliations add column if not exists cost_after numer
 alter table finops.etl_reconciliations add column if not exists measured_days int [];
 alter table finops.etl_reconciliations add column if not exists estimated_days int [];
 alter table finops.etl_reconciliations add column if not exists refusal text;
+-- The last day with a cost: how far a bill is that still grows. What was published before has it from its relevés, once.
+do $$
+begin
+    if exists (
+        select from pg_attribute where attrelid = 'finops.etl_reconciliations'::regclass and attname = 'last_cost_day'
+    ) then
+        return;
+    end if;
+    alter table finops.etl_reconciliations add column last_cost_day int;
+    if to_regclass('finops.fact_releve') is not null then
+        execute '
+            update finops.etl_reconciliations as scope
+            set last_cost_day = (
+                select max(days.day_number)
+                from finops.fact_releve as releves
+                cross join lateral unnest(releves.daily_cost) with ordinality as days (cost, day_number)
+                where releves.source = scope.source and releves.period = scope.period and days.cost <> 0
+            )
+            where status = ''PUBLISHED'' and measured_days is null
+        ';
+    end if;
+end
+$$;
 do $$
 begin
     if exists (
@@ -131,7 +154,8 @@ select distinct on (source, period)
     reference_digest,
     measured_days,
     estimated_days,
-    landed_windows
+    landed_windows,
+    last_cost_day
 from finops.etl_reconciliations
 where status = 'PUBLISHED'
 order by source, period, publication desc nulls last, decided_at desc;

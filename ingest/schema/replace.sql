@@ -19,6 +19,9 @@ $$;
 -- of the first run.
 create or replace function finops.retired_views() returns text [] language sql immutable as $$
     select array[
+        'finops.mv_cost_group_month',
+        'finops.mv_rejected_month',
+        'finops.mv_set_apart_month',
         'finops_intermediate.int_artifactory_capacity',
         'finops_intermediate.int_cloudkitty_meter',
         'finops_intermediate.int_cube_meter',

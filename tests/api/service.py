@@ -19,7 +19,6 @@ from typing import Any, TextIO
 
 import requests
 import uvicorn
-from psycopg import sql
 
 from finops.api.app import create_app
 from finops.api.auth import tokens
@@ -87,14 +86,11 @@ def named(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def republish(database: Database) -> None:
     """Refresh the aggregates as a run does, after a test changed relevés."""
-    names = database.execute("select matviewname from pg_matviews where schemaname = 'finops'").fetchall()
-    with database.transaction():
-        for (name,) in names:
-            database.execute(sql.SQL("refresh materialized view finops.{}").format(sql.Identifier(name)))
-        database.execute(
-            "insert into finops.etl_steps (run_id, step, end_time, status)"
-            " select run_id, 'refresh', clock_timestamp(), 'SUCCESS' from finops.etl_runs limit 1"
-        )
+    database.execute(
+        "select finops.refresh_aggregates((select run_id from finops.etl_runs limit 1), array("
+        " select period from finops.fact_releve union select period from finops.agg_app_family_month"
+        " union select period from finops.rejected_usage union select period from finops.set_apart_charges))"
+    )
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def test_it_measures_the_api_beside_its_floors(database: Database) -> None:
     ]
     assert "30 applications × 3 months × 4 products = 360 rows" in done.stdout
     assert sum(line.startswith(("kept: ", "MISSED: ")) for line in done.stdout.splitlines()) == 3
-    counted = database.execute("select count(*), count(distinct group_id) from finops.mv_cost_app_month").fetchone()
+    counted = database.execute("select count(*), count(distinct group_id) from finops.owned_releves").fetchone()
     assert counted == (360, 2)
 
 

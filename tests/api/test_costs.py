@@ -481,7 +481,7 @@ def test_one_application_s_year_reaches_its_index(costs: Database, groups: str) 
         costs.execute("select set_config('finops.groups', %s, true)", [groups])
         lines = costs.execute(f"explain {query.page()}".encode(), query.parameters).fetchall()
     plan = "\n".join(str(line[0]) for line in lines)
-    reached = re.findall(r"on mv_cost_app_month.*\n +Index Cond: (.*)\n(?: +Filter: (.*)\n)?", plan)
+    reached = re.findall(r"on fact_releve.*\n +Index Cond: (.*)\n(?: +Filter: (.*)\n)?", plan)
     assert len(reached) == 4, plan  # these months and those before, for each branch of the view
     assert ["application_id = ANY" in condition + more for condition, more in reached] == [True] * 4
     assert ["(period >= " in condition for condition, _ in reached] == [True] * 4

@@ -6,9 +6,9 @@ with applications as (
 
 ),
 
-releves as (
+families as (
 
-    select * from {{ ref('fact_releve') }}
+    select * from {{ ref('agg_app_family_month') }}
 
 ),
 
@@ -18,7 +18,7 @@ consumed as (
         application_id,
         min(period) as first_period,
         max(period) as last_period
-    from releves
+    from families
     group by application_id
 
 ),

@@ -1,8 +1,8 @@
 {{ config(indexes=[{'columns': ['period', 'family', 'currency'], 'unique': true}]) }}
 
-with releves as (
+with families as (
 
-    select * from {{ ref('fact_releve') }}
+    select * from {{ ref('agg_app_family_month') }}
 
 ),
 
@@ -14,8 +14,8 @@ costs as (
         currency,
         sum(total_cost) as total_cost,
         sum(estimated_cost) as estimated_cost,
-        count(*) as releve_count
-    from releves
+        cast(sum(releve_count) as bigint) as releve_count
+    from families
     group by period, family, currency
 
 )

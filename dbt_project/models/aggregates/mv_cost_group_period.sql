@@ -1,30 +1,8 @@
 {{ config(indexes=[{'columns': ['period', 'group_id', 'currency'], 'unique': true}]) }}
 
-with releves as (
+with families as (
 
-    select * from {{ ref('fact_releve') }}
-
-),
-
-owners as (
-
-    select * from {{ ref('dim_application_owner') }}
-
-),
-
-owned as (
-
-    select
-        releves.period,
-        releves.currency,
-        releves.total_cost,
-        releves.estimated_cost,
-        coalesce(owners.group_id, 'unallocated') as group_id
-    from releves
-    left join owners
-        on
-            releves.application_id = owners.application_id
-            and finops.owned_in_month(releves.period, owners.valid_from, owners.valid_to)
+    select * from {{ ref('agg_app_family_month') }}
 
 ),
 
@@ -36,8 +14,8 @@ costs as (
         currency,
         sum(total_cost) as total_cost,
         sum(estimated_cost) as estimated_cost,
-        count(*) as releve_count
-    from owned
+        cast(sum(releve_count) as bigint) as releve_count
+    from families
     group by period, group_id, currency
 
 )

@@ -2,15 +2,9 @@
     {'columns': ['group_id', 'product_id', 'domain', 'family', 'source'], 'unique': true}
 ]) }}
 
-with releves as (
+with costs as (
 
-    select * from {{ ref('fact_releve') }}
-
-),
-
-owners as (
-
-    select * from {{ ref('dim_application_owner') }}
+    select * from {{ ref('agg_group_product_month') }}
 
 ),
 
@@ -23,19 +17,15 @@ products as (
 consumed as (
 
     select
-        coalesce(owners.group_id, 'unallocated') as group_id,
-        releves.domain,
-        releves.family,
-        releves.product_id,
-        releves.source,
-        min(releves.period) as first_period,
-        max(releves.period) as last_period
-    from releves
-    left join owners
-        on
-            releves.application_id = owners.application_id
-            and finops.owned_in_month(releves.period, owners.valid_from, owners.valid_to)
-    group by 1, 2, 3, 4, 5
+        group_id,
+        domain,
+        family,
+        product_id,
+        source,
+        min(period) as first_period,
+        max(period) as last_period
+    from costs
+    group by group_id, domain, family, product_id, source
 
 ),
 

@@ -1,6 +1,6 @@
 with visible as (
 
-    {{ visible_to_caller(ref('mv_cost_app_month'), [
+    {{ visible_to_caller(ref('owned_releves'), [
         'period',
         'application_id',
         'group_id',

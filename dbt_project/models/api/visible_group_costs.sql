@@ -1,6 +1,6 @@
 with visible as (
 
-    {{ visible_to_caller(ref('mv_cost_group_month'), [
+    {{ visible_to_caller(ref('agg_group_product_month'), [
         'period',
         'group_id',
         'domain',

@@ -1,6 +1,6 @@
 with visible as (
 
-    {{ visible_to_caller(ref('mv_set_apart_month'), [
+    {{ visible_to_caller(ref('agg_set_apart_month'), [
         'period',
         'application_id',
         'group_id',

@@ -3,15 +3,19 @@
     incremental_strategy='replace_scope',
     full_refresh=false,
     pre_hook="{{ stage_usage_lines() }}",
-    indexes=[{'columns': ['id'], 'unique': true}, {'columns': ['period', 'source']}, {'columns': ['application_id']}]
+    post_hook="{{ refresh_aggregates() }}",
+    indexes=[{'columns': ['id'], 'unique': true}, {'columns': ['period', 'source']}, {'columns': ['application_id', 'period']}]
 ) }}
 
--- depends_on: {{ ref('int_usage_valued') }}
--- depends_on: {{ ref('int_records_landed') }}
--- depends_on: {{ ref('int_scopes') }}
--- depends_on: {{ ref('int_landed_scopes') }}
--- depends_on: {{ ref('int_scope_references') }}
--- depends_on: {{ ref('int_scope_decisions') }}
+{#- What macros/publish.sql reads. -#}
+{%- if not execute -%}
+    {%- do ref('int_usage_valued') -%}
+    {%- do ref('int_records_landed') -%}
+    {%- do ref('int_scopes') -%}
+    {%- do ref('int_landed_scopes') -%}
+    {%- do ref('int_scope_references') -%}
+    {%- do ref('int_scope_decisions') -%}
+{%- endif -%}
 with valued as (
 
     {% if is_incremental() -%}

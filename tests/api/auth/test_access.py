@@ -20,11 +20,13 @@ from tests.e2e.finops import Database
 
 VIEWS = {
     "visible_applications": "mv_application",
-    "visible_app_costs": "mv_cost_app_month",
-    "visible_group_costs": "mv_cost_group_month",
+    "visible_app_costs": "owned_releves",
+    "visible_app_months": "mv_cost_app_month",
+    "visible_app_families": "agg_app_family_month",
+    "visible_group_costs": "agg_group_product_month",
     "visible_group_periods": "mv_cost_group_period",
     "visible_products": "mv_group_product",
-    "visible_rejects": "mv_rejected_month",
+    "visible_rejects": "agg_rejected_month",
 }
 EVERY_GROUP = {
     "corporate-it",

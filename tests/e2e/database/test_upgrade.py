@@ -24,6 +24,12 @@ INDEXES = (
 )
 COLUMNS = "select attname from pg_attribute where attrelid = 'finops.mv_cost_app_month'::regclass and attnum > 0"
 
+# What an older version did not say, and what is said now.
+WITHOUT_COUNT = (
+    "as estimated_cost\n",
+    "as estimated_cost,\n        cast(sum(releve_count) as bigint) as releve_count\n",
+)
+
 # What an older version said in places: a column under another name, one more, one less, another order of them.
 OLDER = (
     (
@@ -37,7 +43,8 @@ OLDER = (
         "system_ref,\n        catalogued.entity_ref",
         "entity_ref,\n        catalogued.system_ref",
     ),
-    ("aggregates/mv_cost_app_month.sql", "", "        count(*) as releve_count,\n"),
+    ("aggregates/mv_cost_app_month.sql", *WITHOUT_COUNT),
+    ("aggregates/agg_group_product_month.sql", "", "        count(*) as releve_count,\n"),
     (
         "api/visible_rejects.sql",
         "        'unpriced_line_count',\n        'rejected_line_count',\n",
@@ -107,14 +114,16 @@ def test_a_run_replaces_an_aggregate_whose_query_changed_and_its_readers_read_on
     database: Database, tmp_path: Path
 ) -> None:
     nightly()
-    project = older(tmp_path, was="", is_now="        count(*) as releve_count,\n")
+    project = older(tmp_path, *WITHOUT_COUNT)
     assert run(project, "--select", "mv_cost_app_month", "visible_app_costs") == ""
     assert ("releve_count",) not in database.execute(COLUMNS).fetchall()
     role = f"analyst_{database.info.dbname}"  # roles are the server's, not the database's
     database.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
     try:
         database.execute(sql.SQL("grant select on finops.mv_cost_app_month to {}").format(sql.Identifier(role)))
-        database.execute("create view public.by_product as select product_id, total_cost from finops.mv_cost_app_month")
+        database.execute(
+            "create view public.by_application as select application_id, total_cost from finops.mv_cost_app_month"
+        )
         with reading(
             "select sum(total_cost), count(distinct application_id) from finops_api.visible_app_costs"
         ) as seen:
@@ -122,7 +131,7 @@ def test_a_run_replaces_an_aggregate_whose_query_changed_and_its_readers_read_on
         assert {str(one) for one in seen} == {"(Decimal('7.5'), 2)"}
         assert ("releve_count",) in database.execute(COLUMNS).fetchall()
         assert database.execute(INDEXES, ["mv_cost_app_month"]).fetchall() == [(3, 1)]
-        assert scalar(database, "select sum(total_cost) from public.by_product") == scalar(
+        assert scalar(database, "select sum(total_cost) from public.by_application") == scalar(
             database, "select sum(total_cost) from finops.mv_cost_app_month"
         )
         assert scalar(database, "select has_table_privilege(%s, 'finops.mv_cost_app_month', 'select')", role)
@@ -160,7 +169,7 @@ def test_a_report_that_takes_its_time_keeps_nobody_waiting_behind_a_new_version(
     database: Database, tmp_path: Path
 ) -> None:
     nightly()
-    project = older(tmp_path, was="", is_now="        count(*) as releve_count,\n")
+    project = older(tmp_path, *WITHOUT_COUNT)
     with psycopg.connect() as report:
         report.execute("select * from finops_api.visible_app_costs, finops.mv_cost_app_month")
         ending = threading.Timer(4, report.commit)
@@ -176,15 +185,39 @@ def test_a_report_that_takes_its_time_keeps_nobody_waiting_behind_a_new_version(
 
 def test_an_aggregate_is_made_anew_once_and_not_for_a_comment(database: Database, tmp_path: Path) -> None:
     built = scalar(database, OID)
-    commented = older(tmp_path, was="as releve_count, -- how many\n", is_now="as releve_count,\n")
+    commented = older(tmp_path, was="as estimated_cost, -- some of it\n", is_now="as estimated_cost,\n")
     assert run(commented, "--select", "mv_cost_app_month") == ""
     assert scalar(database, OID) == built
     shutil.rmtree(commented)
-    changed = older(tmp_path, was="        min(created_at) as since,\n", is_now="        count(*) as releve_count,\n")
+    changed = older(
+        tmp_path,
+        was="        cast(sum(releve_count) as int) as releve_count\n",
+        is_now="        cast(sum(releve_count) as bigint) as releve_count\n",
+    )
     assert run(changed, "--select", "mv_cost_app_month") == ""
     replaced = scalar(database, OID)
     assert run(changed, "--select", "mv_cost_app_month") == ""
     assert (scalar(database, OID), replaced != built) == (replaced, True)
+
+
+def test_an_aggregate_by_month_is_recreated_once_and_not_for_a_comment(database: Database, tmp_path: Path) -> None:
+    nightly()
+    file = Path("models") / "aggregates" / "agg_app_family_month.sql"
+    oid = "select 'finops.agg_app_family_month'::regclass::oid"
+    built = scalar(database, oid)
+    project = project_copy(tmp_path)
+    edit(project / file, "        sum(total_cost) as total_cost,\n", "        sum(total_cost) as total_cost, -- all\n")
+    assert run(project, "--select", "agg_app_family_month") == ""
+    assert scalar(database, oid) == built
+    edit(project / file, "sum(total_cost) as total_cost", "sum(total_cost) * 2 as total_cost")
+    for _ in range(2):
+        assert run(project, "--select", "agg_app_family_month", "mv_cost_app_month") == ""
+        assert scalar(database, "select sum(total_cost) from finops.agg_app_family_month") == 15
+        assert scalar(database, "select sum(total_cost) from finops.mv_cost_app_month") == 15
+    assert scalar(database, oid) != built
+    assert database.execute(INDEXES, ["agg_app_family_month"]).fetchall() == [(2, 1)]
+    nightly()
+    assert scalar(database, "select sum(total_cost) from finops.mv_cost_app_month") == 7.5
 
 
 def test_a_view_of_ours_that_can_not_stand_on_the_new_query_is_made_anew(
@@ -194,12 +227,12 @@ def test_a_view_of_ours_that_can_not_stand_on_the_new_query_is_made_anew(
     project = older(
         tmp_path, was="cast(sum(total_cost) as text) as total_cost,", is_now="sum(total_cost) as total_cost,"
     )
-    assert run(project, "--select", "mv_cost_app_month", "visible_app_costs") == ""
+    assert run(project, "--select", "mv_cost_app_month", "visible_app_months") == ""
     typed = "select atttypid::regtype::text from pg_attribute where attrelid = %s::regclass and attname = 'total_cost'"
-    assert scalar(database, typed, "finops_api.visible_app_costs") == "text"
-    assert run(PROJECT, "--select", "mv_cost_app_month", "visible_app_costs") == ""
-    assert scalar(database, typed, "finops_api.visible_app_costs") == "numeric"
-    assert scalar(database, "select has_table_privilege('finops_api', 'finops_api.visible_app_costs', 'select')")
+    assert scalar(database, typed, "finops_api.visible_app_months") == "text"
+    assert run(PROJECT, "--select", "mv_cost_app_month", "visible_app_months") == ""
+    assert scalar(database, typed, "finops_api.visible_app_months") == "numeric"
+    assert scalar(database, "select has_table_privilege('finops_api', 'finops_api.visible_app_months', 'select')")
 
 
 def test_a_view_whose_model_has_another_name_now_is_dropped_at_the_end_of_the_run(database: Database) -> None:
@@ -218,7 +251,7 @@ def test_a_view_whose_model_has_another_name_now_is_dropped_at_the_end_of_the_ru
 def test_a_view_of_somebody_else_s_that_can_not_is_an_error_that_names_it(database: Database, tmp_path: Path) -> None:
     before = scalar(database, OID)
     database.execute("create view public.counts as select releve_count from finops.mv_cost_app_month")
-    project = older(tmp_path, was="", is_now="        count(*) as releve_count,\n")
+    project = older(tmp_path, *WITHOUT_COUNT)
     message = run(project, "--select", "mv_cost_app_month")
     assert "view public.counts reads mv_cost_app_month" in message
     assert "drop it, and make it again after this run" in message

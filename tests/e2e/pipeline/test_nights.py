@@ -46,7 +46,7 @@ PUBLISHED: dict[str, LiteralString] = {
     "publications": "select source, period, measured_days, estimated_days, landed_digest from finops.etl_published"
     " where landed_digest <> '' order by source, period",
     "days": "select * from finops.mv_source_month order by source, period",
-    "costs": "select * from finops.mv_cost_app_month order by period, application_id, source, product_id",
+    "costs": "select * from finops.owned_releves order by period, application_id, source, product_id",
 }
 
 # What the bills say, month of charge by month, and what is published of them.

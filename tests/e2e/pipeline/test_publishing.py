@@ -39,8 +39,11 @@ def test_what_is_published_stays_the_same_however_often_it_is_worked_out(databas
 
     untouched = "select * from finops.fact_releve where period <> '2026-09-01' order by id"
     before = database.execute(untouched).fetchall()
+    written = "select xmin::text::bigint, period from finops.agg_group_product_month where period <> '2026-09-01'"
+    aggregates = database.execute(written).fetchall()
     assert finops("reprocess", "--period", "2026-09", "--reason", "a price came late") == 0
     assert (releves(database), database.execute(untouched).fetchall()) == (first, before)
+    assert (database.execute(written).fetchall(), len(aggregates)) == (aggregates, 1)
     run = last_run(database)
     assert (run["kind"], run["reason"], run["status"]) == ("reprocess", "a price came late", "SUCCESS")
     assert scalar(database, "select count(*) from finops.fact_releve where run_id = %s", run["run_id"]) == 2

@@ -143,25 +143,23 @@ def test_a_full_refresh_by_hand_drops_nothing(database: Database) -> None:
     assert scalar(database, "select sum(total_cost) from finops.mv_cost_app_month") == total(database)
 
 
-def test_readers_are_not_blocked_and_never_see_two_aggregates_disagree(database: Database) -> None:
+def test_readers_are_not_blocked_and_never_see_relevés_and_aggregates_disagree(database: Database, bills: Path) -> None:
     finops("nightly", "--period", "2026-10", "--as-of", "2026-11-20")
-    child = subprocess.Popen(
-        [FINOPS, "reprocess", "--period", "2026-10", "--reason", "a test"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    write_bill(bills, "10.csv", [charge("4.50", "2026-10-02"), charge("1", "2026-09-02")])
+    child = subprocess.Popen(NIGHTLY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seen = set()
     database.execute("set lock_timeout = '2s'")
     while child.poll() is None:
         seen.add(
             database.execute(
-                "select (select sum(total_cost) from finops.mv_cost_app_month),"
-                " (select sum(total_cost) from finops.mv_cost_group_period),"
+                "select (select sum(total_cost) from finops.fact_releve),"
+                " (select sum(total_cost) from finops.agg_group_product_month),"
+                " (select sum(total_cost) from finops.mv_cost_app_month),"
                 " (select sum(total_cost) from finops.mv_cost_app_quarter)"
             ).fetchone()
         )
     assert child.returncode == 0
-    assert seen == {(Decimal("4.40"), Decimal("4.40"), Decimal("4.40"))}
+    assert seen == {(Decimal("4.40"),) * 4, (Decimal("4.50"),) * 4}
 
 
 def test_a_run_that_does_not_exist_is_a_misuse(database: Database, capfd: pytest.CaptureFixture[str]) -> None:

@@ -194,16 +194,16 @@ def test_a_report_reads_marts_aggregates_the_loaders_tables_and_reference_data(m
 
 
 @each_model("aggregates")
-def test_an_aggregate_reads_marts_and_what_is_published_with_the_fact(model: Path) -> None:
+def test_an_aggregate_reads_marts_other_aggregates_and_what_is_published_with_the_fact(model: Path) -> None:
     published = {"rejected_usage", "set_apart_charges", "etl_published", "etl_accepted", "etl_steps", "etl_runs"}
     assert read_by(model, "source") <= {("finops", name) for name in published}
-    assert refs(model) <= of_layers("marts")
+    assert refs(model) <= of_layers("marts", "aggregates")
 
 
 @each_model("api")
-def test_a_view_of_the_api_reads_aggregates_and_what_the_loader_says_of_runs(model: Path) -> None:
+def test_a_view_of_the_api_reads_aggregates_reports_and_what_the_loader_says_of_runs(model: Path) -> None:
     assert {arguments[0] for arguments in read_by(model, "source")} <= {"finops"}
-    assert refs(model) <= of_layers("aggregates")
+    assert refs(model) <= of_layers("aggregates", "reports")
 
 
 def test_the_api_reads_its_own_views_alone() -> None:

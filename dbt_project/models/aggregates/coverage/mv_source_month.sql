@@ -1,6 +1,8 @@
 {#- What is known of each day of a month: as published, so that it says the same as the costs beside it. -#}
 {{ config(indexes=[{'columns': ['period', 'source'], 'unique': true}]) }}
 
+-- What is published is replaced with the relevés.
+{% if not execute %}{% do ref('fact_releve') %}{% endif %}
 with published as (
 
     select * from {{ source('finops', 'etl_published') }}
@@ -22,12 +24,6 @@ steps as (
 runs as (
 
     select * from {{ source('finops', 'etl_runs') }}
-
-),
-
-releves as (
-
-    select * from {{ ref('fact_releve') }}
 
 ),
 
@@ -58,21 +54,6 @@ asked as (
 
 ),
 
--- how far a bill is that still grows
-billed as (
-
-    select
-        releves.source,
-        releves.period,
-        max(days.day_number) as last_day
-    from releves
-    inner join published on releves.source = published.source and releves.period = published.period
-    cross join lateral unnest(releves.daily_cost) with ordinality as days (day_cost, day_number)
-    where published.measured_days is null and days.day_cost <> 0
-    group by releves.source, releves.period
-
-),
-
 spread as (
 
     select distinct
@@ -91,7 +72,8 @@ months as (
         cast(coalesce(published.period, asked.period) + interval '1 month' as date) as end_date,
         published.measured_days,
         published.estimated_days,
-        published.source is not null and published.measured_days is null as is_open_bill,
+        -- how far a bill is that still grows
+        published.last_cost_day,
         asked.as_of
     from published
     full outer join asked on published.source = asked.source and published.period = asked.period
@@ -107,7 +89,7 @@ days as (
         calendar.day_number,
         coalesce(
             calendar.day_number = any(months.measured_days)
-            or months.is_open_bill and calendar.day_number <= billed.last_day,
+            or months.measured_days is null and calendar.day_number <= months.last_cost_day,
             false
         ) as is_measured,
         coalesce(calendar.day_number = any(months.estimated_days), false) as is_estimated,
@@ -119,7 +101,6 @@ days as (
     from months
     inner join sources on months.source = sources.source
     cross join lateral generate_series(1, months.end_date - months.period) as calendar (day_number)
-    left join billed on months.source = billed.source and months.period = billed.period
 
 ),
 

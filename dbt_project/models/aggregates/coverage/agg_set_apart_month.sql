@@ -1,12 +1,17 @@
-{#- What is kept beside the cost and is in none of it. The charges of a scope are replaced with its relevés. -#}
-{{ config(indexes=[
-    {
-        'columns': ['period', 'application_id', 'domain', 'family', 'product_id', 'source', 'charge_category', 'currency'],
-        'unique': true
-    },
-    {'columns': ['group_id', 'period']}
-]) }}
+{#- What is kept beside the cost and is in none of it. -#}
+{{ config(
+    materialized='by_month',
+    indexes=[
+        {
+            'columns': ['period', 'application_id', 'domain', 'family', 'product_id', 'source', 'charge_category', 'currency'],
+            'unique': true
+        },
+        {'columns': ['group_id', 'period']}
+    ]
+) }}
 
+-- The charges of a scope are replaced with its relevés.
+{% if not execute %}{% do ref('fact_releve') %}{% endif %}
 with charges as (
 
     select * from {{ source('finops', 'set_apart_charges') }}

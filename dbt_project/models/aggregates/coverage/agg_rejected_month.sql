@@ -1,9 +1,13 @@
-{#- The rejects of a scope are replaced in the transaction that replaces its relevés. -#}
-{{ config(indexes=[
-    {'columns': ['period', 'application_id', 'domain', 'family', 'product_id', 'source'], 'unique': true},
-    {'columns': ['group_id', 'period']}
-]) }}
+{{ config(
+    materialized='by_month',
+    indexes=[
+        {'columns': ['period', 'application_id', 'domain', 'family', 'product_id', 'source'], 'unique': true},
+        {'columns': ['group_id', 'period']}
+    ]
+) }}
 
+-- The rejects of a scope are replaced with its relevés.
+{% if not execute %}{% do ref('fact_releve') %}{% endif %}
 with rejects as (
 
     select * from {{ source('finops', 'rejected_usage') }}

@@ -1,10 +1,13 @@
-{{ config(indexes=[
-    {
-        'columns': ['period', 'group_id', 'domain', 'family', 'product_id', 'source', 'charge_category', 'currency'],
-        'unique': true
-    },
-    {'columns': ['group_id', 'period']}
-]) }}
+{{ config(
+    materialized='by_month',
+    indexes=[
+        {
+            'columns': ['period', 'group_id', 'domain', 'family', 'product_id', 'source', 'charge_category', 'currency'],
+            'unique': true
+        },
+        {'columns': ['group_id', 'period']}
+    ]
+) }}
 
 with releves as (
 
@@ -33,7 +36,11 @@ costs as (
         sum(releves.estimated_cost) as estimated_cost,
         sum(releves.total_cost) filter (where releves.application_id = 'UNALLOCATED') as unallocated_cost,
         count(*) as releve_count,
-        {{ summed_days() }} as daily_cost
+        (array[
+            {% for day in range(1, 32) -%}
+                sum(releves.daily_cost[{{ day }}]){{ ',' if not loop.last }}
+            {% endfor -%}
+        ])[1:max(cardinality(releves.daily_cost))] as daily_cost
     from releves
     left join owners
         on

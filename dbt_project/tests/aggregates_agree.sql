@@ -1,0 +1,33 @@
+-- Relevés and aggregates have the same cost: in a build, of the months that it publishes; by hand, of all months.
+{%- set relations = [
+    ref('fact_releve'), ref('agg_app_family_month'), ref('agg_group_product_month'), ref('mv_cost_app_month'),
+    ref('mv_cost_domain_period'), ref('mv_cost_family_period'), ref('mv_cost_group_period')
+] %}
+with costs as (
+
+    {% for relation in relations -%}
+    select
+        period,
+        currency,
+        sum(total_cost) as total_cost,
+        sum(estimated_cost) as estimated_cost
+    from {{ relation }}
+    {%- if flags.WHICH in ('build', 'run') %}
+    where
+        period in (
+            select period from {{ source('finops', 'etl_reconciliations') }}
+            where run_id = '{{ current_run_id() }}' and status = 'PUBLISHED'
+        )
+    {%- endif %}
+    group by period, currency
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+)
+
+select
+    period,
+    currency
+from costs
+group by period, currency
+having count(*) <> {{ relations | length }} or count(distinct (total_cost, estimated_cost)) > 1
