@@ -1,56 +1,11 @@
 {#-
 How relevés are replaced, in one transaction for all scopes of a run; a scope is one source and one month:
 
-1. stage_usage_lines, a pre-hook, values the usage lines of the run's scopes once, in a temporary table;
+1. stage_usage_lines (macros/stage.sql), a pre-hook, values the usage lines of the run's scopes once, in a temporary table;
 2. fact_releve's own query adds them up to relevés, in dbt's temporary table;
 3. replace_scope, the incremental strategy, enters the figures of each scope in finops.etl_reconciliations, takes the decision
    of int_scope_decisions, and replaces the relevés and rejects of the scopes that are PUBLISHED. The others stay as they were.
 -#}
-
-{#-
-Plan the run's scopes, and value their usage lines in the temporary table scoped_usage. Planned are the scopes that the run was
-asked for by name, else those of which anything has changed (int_scopes). Changed reference data counts for open months; in
-earlier ones it waits until somebody asks.
--#}
-{% macro stage_usage_lines() %}
-    {%- if not (execute and flags.WHICH in ('build', 'run')) -%}{{ return('') }}{%- endif -%}
-    {%- do run_query("
-        select finops.hold_run('" ~ current_run_id() ~ "');
-        insert into finops.etl_reconciliations (run_id, source, period)
-        select runs.run_id, scopes.source, scopes.period
-        from finops.etl_runs as runs
-        cross join " ~ ref('int_scopes') ~ " as scopes
-        where
-            runs.run_id = '" ~ current_run_id() ~ "'
-            and case
-                when runs.kind <> 'nightly' and runs.periods <> '{}'
-                    then scopes.period = any(runs.periods) and (runs.sources is null or scopes.source = any(runs.sources))
-                else
-                    scopes.has_landed
-                    or scopes.has_late_rate
-                    or scopes.has_new_reference and scopes.period = any(finops.open_periods(runs.as_of))
-            end
-        on conflict (run_id, source, period) do update set status = 'PENDING', decided_at = null
-    ") -%}
-    {%- set pending = "select source, period from finops.etl_reconciliations where run_id = '" ~ current_run_id()
-        ~ "' and status = 'PENDING'" -%}
-    {%- set scopes = run_query(pending) -%}
-    create temporary table open_scopes on commit drop as {{ pending }};
-    analyze open_scopes;
-    create temporary table scoped_usage on commit drop as
-    select valued.*
-    from {{ ref('int_usage_valued') }} as valued
-    where
-    {%- if scopes | length == 0 %}
-        false;
-    {%- else %}
-        {#- Literals, so that the planner knows the periods when it scans the raw tables. #}
-        valued.period in ('{{ scopes.columns['period'].values() | unique | sort | join("', '") }}')
-        and valued.source in ('{{ scopes.columns['source'].values() | unique | sort | join("', '") }}')
-        and (valued.source, valued.period) in (select source, period from open_scopes);
-    {%- endif %}
-    analyze scoped_usage;
-{% endmacro %}
 
 {% macro get_incremental_replace_scope_sql(arguments) %}
     {%- set fact = arguments['target_relation'] -%}

@@ -55,6 +55,43 @@ exception when invalid_regular_expression then
 end
 $$;
 
+-- The texts of a usage line that application rules are compared with, and the field that each is.
+create or replace function finops.rule_texts(
+    sub_account_id text, sub_account_name text, resource_id text, resource_name text, labels jsonb
+) returns table (field text, value text) language sql stable parallel safe
+begin atomic
+    select field, value
+    from (
+        values
+        ('sub_account_id', sub_account_id),
+        -- a disk's machine was its sub_account_name once
+        ('sub_account_name', coalesce(sub_account_name, labels ->> 'vm')),
+        ('resource_id', resource_id),
+        ('resource_name', resource_name),
+        ('vm', labels ->> 'vm')
+    ) as texts (field, value)
+    union all
+    select 'topic' as field, topics.name as value
+    from jsonb_array_elements_text(labels -> 'topics') as topics (name)
+    union all
+    select 'custom_attribute' as field, concat(attributes.key, '=', attributes.value) as value
+    from jsonb_each_text(labels -> 'attributes') as attributes;
+end;
+
+-- Whether a rule is for a source: one of `gitlab` is for gitlab.storage and for gitlab.ci_minutes.
+create or replace function finops.is_rule_of(rule_source text, source text) returns boolean
+language sql immutable parallel safe
+return rule_source is null or rule_source = source or starts_with(source, rule_source || '.');
+
+-- Whether a rule's pattern matches a text.
+create or replace function finops.rule_matches(match_type text, pattern text, value text) returns boolean
+language sql immutable parallel safe
+return case match_type
+    when 'exact' then value = pattern
+    when 'prefix' then starts_with(value, pattern)
+    when 'regex' then value ~ pattern
+end;
+
 -- The extractions whose raw rows can be deleted: what ended more than `keep_days` days ago, and
 -- - is superseded, and no publication of the last `keep_days` days stands on it; nor of a source whose publications do not
 --   say what they stand on;

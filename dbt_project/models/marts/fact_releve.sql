@@ -19,7 +19,7 @@
 with valued as (
 
     {% if is_incremental() -%}
-    -- int_usage_valued, of the scopes of this run, already worked out: see macros/publish.sql
+    -- int_usage_valued, of the scopes of this run, already worked out: see macros/stage.sql
         select * from scoped_usage
     {%- else -%}
         select * from {{ ref('int_usage_valued') }}

@@ -34,10 +34,10 @@ WITHOUT_COUNT = (
 OLDER = (
     (
         "intermediate/valuation/int_usage_valued.sql",
-        "        usage_lines.resource_name as resource_title,\n",
-        "        usage_lines.resource_name,\n",
+        "        usage_lines.unit_price as catalogue_price,\n",
+        "        usage_lines.unit_price,\n",
     ),
-    ("marts/releve_lines.sql", "resource_title as resource_name", "resource_name"),
+    ("marts/releve_lines.sql", "catalogue_price as unit_price", "unit_price"),
     (
         "intermediate/ownership/int_applications.sql",
         "system_ref,\n        catalogued.entity_ref",
@@ -150,7 +150,7 @@ def test_the_first_run_of_a_version_replaces_what_changed_and_no_reader_notices(
     assert run(project) == ""
     assert scalar(database, "select count(*) from pg_class where relname like '%%\\_\\_replaced\\_%%'") == 0
     columns = "select attname from pg_attribute where attrelid = 'finops_intermediate.int_usage_valued'::regclass"
-    assert ("resource_title",) in database.execute(columns).fetchall()
+    assert ("catalogue_price",) in database.execute(columns).fetchall()
     database.execute("create view public.who as select application_id, application_name from finops.dim_application")
     dsn = database.info.dsn
     readers = Readers(lambda: psycopg.connect(dsn, autocommit=True, prepare_threshold=None))
@@ -159,7 +159,7 @@ def test_the_first_run_of_a_version_replaces_what_changed_and_no_reader_notices(
             subprocess.run([FINOPS, *NIGHTLY], check=True)
     assert readers.errors == {}, str(readers)
     assert readers.longest_wait[0] < 10 * MAX_WAIT, str(readers)  # two suites at once are slow; see make torture
-    assert ("resource_title",) not in database.execute(columns).fetchall()
+    assert ("catalogue_price",) not in database.execute(columns).fetchall()
     assert scalar(database, "select count(*) from pg_class where relname like '%%\\_\\_replaced\\_%%'") == 0
     assert scalar(database, "select sum(total_cost) from finops.releve_lines where period = '2026-10-01'") == 7.5
     assert scalar(database, "select count(*) from public.who") > 1

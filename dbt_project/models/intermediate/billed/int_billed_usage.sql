@@ -22,7 +22,16 @@ usage as (
         charges.extraction_run_id,
         charges.window_date,
         charges.record_id,
-        tag.application_code,
+        (
+            select finops.trimmed(tags.value)
+            from json_each_text(charges.tags) as tags
+            where
+                finops.trimmed(tags.value) is not null
+                and lower(trim(tags.key)) in ({{ tag_keys }})
+            order by
+                array_position(array[{{ tag_keys }}], lower(trim(tags.key))), tags.key
+            limit 1
+        ) as application_code,
         charges.sub_account_id,
         charges.sub_account_name,
         charges.resource_id,
@@ -60,16 +69,6 @@ usage as (
             and windows.window_date = charges.window_date
             and windows.period
             = cast(date_trunc('month', cast(coalesce(charges.charge_date, charges.window_date) as timestamp)) as date)
-    left join lateral (
-        select finops.trimmed(tags.value) as application_code
-        from json_each_text(charges.tags) as tags
-        where
-            finops.trimmed(tags.value) is not null
-            and lower(trim(tags.key)) in ({{ tag_keys }})
-        order by
-            array_position(array[{{ tag_keys }}], lower(trim(tags.key))), tags.key
-        limit 1
-    ) as tag on true
 
 )
 

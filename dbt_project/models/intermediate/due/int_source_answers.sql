@@ -45,11 +45,7 @@ answers as (
     from published
     inner join application_rules as rules
         on
-            (
-                rules.source is null
-                or published.source = rules.source
-                or starts_with(published.source, rules.source || '.')
-            )
+            finops.is_rule_of(rules.source, published.source)
             and published.end_date > rules.valid_from
             and (rules.valid_to is null or published.period < rules.valid_to)
 

@@ -26,6 +26,7 @@ valued as (
 
         -- who and what
         usage_lines.application_id,
+        usage_lines.listed_application_id,
         usage_lines.application_code,
         usage_lines.sub_account_id,
         usage_lines.sub_account_name,
