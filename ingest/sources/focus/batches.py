@@ -48,7 +48,7 @@ def open_file(filesystem: Any, path: str) -> Iterator[tuple[list[str], Iterable[
     if path.endswith(".parquet"):
         with filesystem.open(path, "rb") as binary:
             parquet = pq.ParquetFile(binary)
-            yield parquet.schema_arrow.names, parquet.iter_batches(batch_size=BATCH_ROWS)
+            yield parquet.schema_arrow.names, _validated(parquet.iter_batches(batch_size=BATCH_ROWS))
         return
     with filesystem.open(path, "rb", compression="infer") as binary:
         reader = pacsv.open_csv(
@@ -64,6 +64,12 @@ def open_file(filesystem: Any, path: str) -> Iterator[tuple[list[str], Iterable[
         yield names, reader
 
 
+def _validated(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for found in batches:
+        found.validate(full=True)  # a text of Parquet may be none; CSV's are checked as they are read
+        yield found
+
+
 def batches(file: ExportFile, lines: Iterable[pa.RecordBatch]) -> Iterator[Batch]:
     """Number the lines of a file, and find their months.
 
@@ -73,7 +79,6 @@ def batches(file: ExportFile, lines: Iterable[pa.RecordBatch]) -> Iterator[Batch
     """
     first_line = 1
     for found in lines:
-        found.validate(full=True)  # a Parquet file may hold texts that are none
         table = pa.Table.from_batches([found])
         billed, charged = (_months(table, name) for name in ("BillingPeriodStart", "ChargePeriodStart"))
         windows = (

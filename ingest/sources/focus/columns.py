@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,10 +61,15 @@ FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
 BLANKS = pa.array(["", "NULL", "null"])
 _NULL = pa.scalar(None, pa.string())
 # dbt's to_numeric reads the same texts as numbers: both sides of the reconciliation have to agree.
-_NUMBER = re.compile(r"[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,3})?[ \t\r\n]*")
+NUMBER = r"[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,3})?[ \t\r\n]*"
+_NUMBER = re.compile(NUMBER)
 LONGEST_NUMBER = 1000
 # What Arrow casts to that decimal exactly. Of more digits before the point it makes another number, without a word.
 _PLAIN = r"^-?[0-9]{1,18}(\.[0-9]{1,20})?$"
+# What JSON has to escape in a text.
+_ESCAPED = r'["\\\x00-\x1f]'
+# Texts that are parsed one by one come again in the next batch.
+_KEPT_TEXTS = 2048
 
 
 def typed(table: pa.Table, mask_fields: frozenset[str]) -> dict[str, pa.Array]:
@@ -123,6 +128,12 @@ def number(text: str) -> Decimal | None:
     return Decimal(text.strip()) if len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text) else None
 
 
+def is_number(column: pa.Array) -> pa.Array:
+    """Return for each text of the column whether `number` takes it; null for a null."""
+    is_short = pc.less_equal(pc.utf8_length(column), LONGEST_NUMBER)
+    return pc.and_(is_short, pc.match_substring_regex(column, f"^({NUMBER})$"))
+
+
 def texts(column: pa.Array) -> pa.Array:
     """Return the column as text, its blanks as nulls: a float in its shortest exact spelling, a structure as JSON."""
     if pa.types.is_nested(column.type):
@@ -161,6 +172,7 @@ def instants(column: pa.Array) -> pa.Array:
     return _each_text(texts(column), _instant, INSTANT)
 
 
+@lru_cache(_KEPT_TEXTS)
 def _instant(text: str) -> datetime | None:
     try:
         value = datetime.fromisoformat(text.strip())
@@ -180,6 +192,7 @@ def tags(column: pa.Array, mask_fields: frozenset[str]) -> pa.Array:
     return _each_text(texts(column), to_object, pa.string())
 
 
+@lru_cache(_KEPT_TEXTS)
 def _tag_object(text: str, *, mask_fields: frozenset[str], skip_nulls: bool) -> str | None:
     try:
         value = simplejson.loads(text, use_decimal=True)
@@ -201,13 +214,27 @@ def _each_text(column: pa.Array, parse_text: Callable[[str], object], type_: pa.
 
 def _as_objects(columns: Mapping[str, pa.Array], rows: int, mask_fields: frozenset[str]) -> pa.Array:
     """The columns as a JSON object a row, of what is not null."""
-    kept: list[dict[str, object]] = [{} for _ in range(rows)]
-    for name, column in columns.items():
-        if column.null_count < rows:
-            for row, value in zip(kept, column.to_pylist(maps_as_pydicts="lossy"), strict=True):
-                if value is not None:
-                    row[name] = plain(value)
-    return pa.array([encode(row, mask_fields) if row else None for row in kept], pa.string())
+    members = [_members(name, column, mask_fields) for name, column in columns.items() if column.null_count < rows]
+    if not members:
+        return pa.nulls(rows, pa.string())
+    # not null_handling="skip": Arrow would leave out rows of nulls alone
+    joined = pc.binary_join_element_wise(*members, "", null_handling="replace", null_replacement="")
+    objects = pc.binary_join_element_wise(pc.binary_replace_slice(joined, 0, 1, "{"), "}", "")
+    return pc.if_else(pc.equal(joined, ""), _NULL, objects)
+
+
+def _members(name: str, column: pa.Array, mask_fields: frozenset[str]) -> pa.Array:
+    """The values of a column as members of JSON objects, `,"name":value`; a null stays one."""
+
+    def member(value: object) -> str:
+        return f",{encode({name: plain(value)}, mask_fields)[1:-1]}"
+
+    if not pa.types.is_string(column.type) or name.lower() in mask_fields:
+        values = column.to_pylist(maps_as_pydicts="lossy")
+        return pa.array([None if value is None else member(value) for value in values], pa.string())
+    is_escaped = pc.match_substring_regex(column, _ESCAPED)
+    quoted = pc.binary_join_element_wise(member("")[:-1], pc.if_else(is_escaped, _NULL, column), '"', "")
+    return pc.coalesce(quoted, _each_text(pc.if_else(is_escaped, column, _NULL), member, pa.string()))
 
 
 def plain(value: object) -> object:

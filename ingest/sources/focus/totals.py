@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from hashlib import blake2b
 from typing import Any
 
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from finops.ingest.exact import EXACT
 from finops.ingest.sources.focus.batches import Batch
-from finops.ingest.sources.focus.columns import COSTS, DECIMALS, INSTANTS, TAGS, misfits, number, parse, texts
+from finops.ingest.sources.focus.columns import COSTS, DECIMALS, INSTANTS, TAGS, is_number, misfits, parse, texts
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.focus.files import ExportFile
 
@@ -75,13 +75,9 @@ def count_lines(file: ExportFile, batches: Iterable[Batch]) -> FileCount:
 
 
 def _sum(column: pa.Array) -> Decimal:
-    """The sum of the texts that are numbers, each distinct one times the lines that have it."""
-    total = Decimal(0)
-    values, records = pc.value_counts(column).flatten()
-    for text, times in zip(values.to_pylist(), records.to_pylist(), strict=True):
-        if value := number(text or ""):
-            total = EXACT.add(total, EXACT.multiply(value, Decimal(times)))
-    return total
+    """The sum of the texts that are numbers."""
+    with localcontext(EXACT):
+        return sum(filter(None, map(Decimal, column.filter(is_number(column)).to_pylist())), Decimal(0))
 
 
 def add_up(counts: Iterable[FileCount]) -> Totals:

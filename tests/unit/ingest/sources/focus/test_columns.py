@@ -16,7 +16,9 @@ from finops.ingest.sources.focus.columns import (
     KNOWN,
     decimals,
     instants,
+    is_number,
     misfits,
+    number,
     snake_case,
     tags,
     texts,
@@ -395,3 +397,45 @@ def test_a_known_column_has_a_place_of_its_own(name: str) -> None:
 
 def test_a_required_column_has_a_place_of_its_own() -> None:
     assert set(MANDATORY) <= KNOWN
+
+
+@given(
+    st.lists(
+        st.tuples(
+            *[st.none() | st.text(st.characters(codec="utf-8")) for _ in range(2)], st.none() | st.integers(0, 9)
+        ),
+        min_size=1,
+    )
+)
+def test_other_columns_are_the_object_of_a_row_whatever_is_written_in_them(
+    rows: list[tuple[str | None, str | None, int | None]],
+) -> None:
+    names = ("x_First", 'x_"Second"\\', "x_Count")
+    columns = zip(*rows, strict=True)
+    types = (pa.string(), pa.string(), pa.int64())
+    table = pa.table({name: pa.array(column, type_) for name, column, type_ in zip(names, columns, types, strict=True)})
+    expected = [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
+    assert other_columns(table) == [
+        {name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in row.items()}
+        or None
+        for row in expected
+    ]
+
+
+def test_a_masked_column_is_masked_beside_others_in_any_case() -> None:
+    table = pa.table({"x_Secret": ["a", None], "x_Open": ["b", "c"]})
+    found = typed(table, frozenset({"x_secret"}))["other_columns"].to_pylist()
+    assert [json.loads(text) for text in found] == [{"x_Secret": "***", "x_Open": "b"}, {"x_Open": "c"}]
+
+
+@given(st.lists(st.text(" \t+-.0123456789eE_x\u0663", max_size=8) | st.decimals().map(str) | st.none()))
+def test_a_column_tells_numbers_as_the_function_for_one_text_does(values: list[str | None]) -> None:
+    assert is_number(pa.array(values, pa.string())).to_pylist() == [
+        None if value is None else number(value) is not None for value in values
+    ]
+
+
+@pytest.mark.parametrize(("length", "expected"), [(1000, True), (1001, False)])
+def test_a_number_is_no_longer_than_what_dbt_reads(length: int, expected: bool) -> None:  # noqa: FBT001
+    assert is_number(pa.array(["1" * length])).to_pylist() == [expected]
+    assert (number("1" * length) is not None) == expected
