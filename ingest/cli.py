@@ -127,7 +127,9 @@ def nightly_command(
     if no_extract and sources:
         raise click.UsageError("--no-extract extracts nothing: leave --source out")
     settings = _settings_for(sources)
-    request = ExtractRequest(period or open_periods(as_of), as_of, sources=sources, accept_shrink=accept_shrink)
+    request = ExtractRequest(
+        period or open_periods(as_of), as_of, is_named=bool(period), sources=sources, accept_shrink=accept_shrink
+    )
     _run(lambda progress: stages.nightly(settings, request, progress, extracts=not no_extract))
 
 
@@ -162,7 +164,9 @@ def extract_command(
     if not chosen:
         click.echo(f"SUCCESS: shard {first}/{step} has no source, there are {len(settings.sources)}")
         return
-    request = ExtractRequest(period or open_periods(as_of), as_of, sources=chosen, accept_shrink=accept_shrink)
+    request = ExtractRequest(
+        period or open_periods(as_of), as_of, is_named=bool(period), sources=chosen, accept_shrink=accept_shrink
+    )
     _run(lambda progress: stages.extract(settings, request, f"{first}/{step}" if shard else None, progress))
 
 

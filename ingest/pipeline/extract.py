@@ -18,7 +18,7 @@ from finops.ingest.pipeline.guard import accept_or_refuse
 from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction, forget_rows, landed_rows
 from finops.ingest.pipeline.load import Batches, document_batches, land
 from finops.ingest.pipeline.runs import Run, describe
-from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, wanted_bills
+from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, unchanged_bills, wanted_bills
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import SOURCES
 from finops.ingest.sources.documents import Record
@@ -96,7 +96,10 @@ class _SourceRun:
         return Outcome(window, count, {str(Period.of(window.start)): {"records": str(count)}})
 
     def bill(self) -> int:
-        """Extract the lines of a FOCUS export: of the months to extract, and of every bill that has changed."""
+        """Extract the lines of a FOCUS export: of the months to extract, and of every bill that has changed.
+
+        The lines of an unchanged bill are counted as extracted.
+        """
         source = self.configured.source
         export = Export(self.configured, self.request.periods)
         bill = export.count()
@@ -104,14 +107,21 @@ class _SourceRun:
             self.line.skipped(what, why)
             self.run.skip("extract", source.name, f"skipped {what}: {why}")
         known, done = accepted(self.run.connection, source), done_windows(self.run, source)
-        wanted = [first for first in wanted_bills(bill.totals, known, self.request.periods) if first not in done]
+        unchanged = unchanged_bills(bill.totals, known, self.request)
+        for first in unchanged:
+            self.run.skip(
+                "extract", source.name, f"unchanged: every line of the bill of {Period(first)} counts already"
+            )
+        over = done.union(unchanged)
+        wanted = [first for first in wanted_bills(bill.totals, known, self.request.periods) if first not in over]
         outcomes = []
         for first in wanted:
             totals = control_totals(bill.totals.get(first, {}))
             records = sum(int(month["records"]) for month in totals.values())
             outcomes.append(Outcome(Window(first, Period(first).next.first), records, totals))
         windows = [outcome.window for outcome in outcomes]
-        return self._land(windows, lambda: export.batches(bill, wanted, self.limits.mask_fields), lambda: outcomes)
+        landed = self._land(windows, lambda: export.batches(bill, wanted, self.limits.mask_fields), lambda: outcomes)
+        return landed + sum(known[first].record_count for first in unchanged)
 
     def _land(
         self, windows: Sequence[Window], read: Callable[[], Batches], outcomes: Callable[[], Sequence[Outcome]]

@@ -25,6 +25,7 @@ class ExtractRequest:
         periods: the months to extract.
         as_of: the day of the run (UTC): meters are read up to the day before, inventories up to this day.
         refetch: extract again every window that a source can give again, not only what is missing or recent.
+        is_named: whether somebody named the periods: then their bills are landed even if they are unchanged.
         sources: only these; empty: all.
         accept_shrink: take windows that came back empty or much smaller.
     """
@@ -32,6 +33,7 @@ class ExtractRequest:
     periods: Sequence[Period]
     as_of: date
     refetch: bool = False
+    is_named: bool = False
     sources: Sequence[str] = ()
     accept_shrink: bool = False
 
@@ -89,6 +91,14 @@ def wanted_bills(totals: Totals, known: Mapping[date, Accepted], periods: Sequen
     }
     touching = {first for first, window in totals.items() if first not in known and ordered & set(window)}
     return sorted(ordered | changed | touching)
+
+
+def unchanged_bills(totals: Totals, known: Mapping[date, Accepted], request: ExtractRequest) -> list[date]:
+    """The ordered billing periods that need not be landed again: each line of their bill is one that counts already."""
+    if request.refetch or request.is_named:
+        return []
+    ordered = (period.first for period in request.periods if period.first in known)
+    return sorted(first for first in ordered if known[first].control_totals == control_totals(totals.get(first, {})))
 
 
 def _differs(known: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> bool:

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from finops.demo.postgres import Embedded
 from tests.conftest import connected, made_as
-from tests.e2e.finops import Database, finops, scalar, total
+from tests.e2e.finops import Database, finops, last_run, scalar, total
 
 Cells = Mapping[str, Any]
 
@@ -389,6 +389,31 @@ def test_a_bill_of_google_s_in_parquet_keeps_its_labels_and_credits(published: P
 
 
 # What a month has
+
+
+def test_an_unchanged_bill_is_not_landed_again_and_one_that_changed_by_a_word_is(
+    folder: Path, database: Database
+) -> None:
+    def night(*options: str) -> int:
+        assert finops("nightly", "--as-of", "2026-09-20", *options) == 0
+        return int(scalar(database, "select count(*) from raw_public_cloud.focus"))
+
+    told = "select array_agg(error) from finops.etl_steps where run_id = %s and step = 'extract' and status = 'SKIPPED'"
+    told += " and source = 'focus.nimbus'"
+    unchanged = ["unchanged: every line of the bill of 2026-09 counts already"]
+    write(folder / "09.csv", line("5", ResourceId="disk-1"))
+    assert night() == 1
+    assert scalar(database, told, last_run(database)["run_id"]) is None
+    (folder / "09.csv").rename(folder / "other.csv")
+    assert night() == 1
+    assert scalar(database, told, last_run(database)["run_id"]) == unchanged
+    assert night("--period", "2026-09") == 2
+    write(folder / "other.csv", line("5", ResourceId="disk-2"))
+    assert night() == 3
+    assert scalar(database, told, last_run(database)["run_id"]) is None
+    counted = "select resource_id from raw_public_cloud.focus as raw join finops.etl_accepted as accepted"
+    counted += " on accepted.run_id::text = raw.run_id and accepted.window_date = raw.window_date"
+    assert (scalar(database, counted), total(database)) == ("disk-2", Decimal(5))
 
 
 def test_a_correction_that_is_billed_later_changes_the_month_that_it_corrects(folder: Path, database: Database) -> None:

@@ -3,10 +3,18 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from finops.ingest.periods import Period, today
 from finops.ingest.pipeline.ledger import Accepted
-from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, supports_past_days, wanted_bills
+from finops.ingest.pipeline.windows import (
+    ExtractRequest,
+    plan_windows,
+    supports_past_days,
+    unchanged_bills,
+    wanted_bills,
+)
 from finops.ingest.sources.catalog import (
     ARTIFACTORY_STORAGE,
     BACKSTAGE_CATALOG,
@@ -270,6 +278,26 @@ def test_the_ordered_bills_are_wanted_even_where_the_files_have_none() -> None:
 def test_an_ordered_bill_is_wanted_though_nothing_changed() -> None:
     totals = {SEPTEMBER.first: bill("1.00", SEPTEMBER)}
     assert wanted_bills(totals, ledger(totals), [SEPTEMBER]) == [SEPTEMBER.first]
+
+
+@given(st.sampled_from(["records", "EffectiveCost", "content"]), st.sampled_from(["", "is_named", "refetch"]))
+def test_an_ordered_bill_is_unchanged_if_all_that_was_counted_is_equal(name: str, asked: str) -> None:
+    before = {SEPTEMBER.first: {AUGUST.first: {**bill("1.00", AUGUST)[AUGUST.first], "content": Decimal(7)}}}
+    now = {SEPTEMBER.first: {AUGUST.first: {**before[SEPTEMBER.first][AUGUST.first], name: Decimal(9)}}}
+    request = ExtractRequest(
+        [SEPTEMBER, OCTOBER], date(2026, 10, 2), refetch=asked == "refetch", is_named=asked == "is_named"
+    )
+    expected = [] if asked else [SEPTEMBER.first]
+    assert unchanged_bills(before, ledger(before), request) == expected
+    assert unchanged_bills(now, ledger(before), request) == []
+    assert unchanged_bills({}, ledger(before), request) == []
+
+
+def test_a_bill_of_before_contents_were_kept_is_landed_once_more() -> None:
+    before = {SEPTEMBER.first: bill("1.00", SEPTEMBER)}
+    now = {SEPTEMBER.first: {SEPTEMBER.first: {**before[SEPTEMBER.first][SEPTEMBER.first], "content": Decimal(7)}}}
+    request = ExtractRequest([SEPTEMBER], date(2026, 9, 2))
+    assert unchanged_bills(now, ledger(before), request) == []
 
 
 def test_another_bill_that_did_not_change_is_left_alone() -> None:
