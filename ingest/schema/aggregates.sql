@@ -62,7 +62,11 @@ begin
     loop
         perform finops.replace_months(known, months);
     end loop;
-    for known in select matviewname from pg_matviews where schemaname = 'finops' loop
+    for known in
+        select matviewname from pg_matviews
+        where schemaname = 'finops'
+        order by definition like '%mv\_cost\_app\_month%' -- what reads it comes after it
+    loop
         execute format('refresh materialized view concurrently finops.%I', known);
     end loop;
     insert into finops.etl_steps (run_id, step, start_time, end_time, status)

@@ -6,9 +6,9 @@ with applications as (
 
 ),
 
-families as (
+months as (
 
-    select * from {{ ref('agg_app_family_month') }}
+    select * from {{ ref('mv_cost_app_month') }}
 
 ),
 
@@ -18,7 +18,7 @@ consumed as (
         application_id,
         min(period) as first_period,
         max(period) as last_period
-    from families
+    from months
     group by application_id
 
 ),

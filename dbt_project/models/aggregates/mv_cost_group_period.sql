@@ -1,8 +1,8 @@
 {{ config(indexes=[{'columns': ['period', 'group_id', 'currency'], 'unique': true}]) }}
 
-with families as (
+with months as (
 
-    select * from {{ ref('agg_app_family_month') }}
+    select * from {{ ref('mv_cost_app_month') }}
 
 ),
 
@@ -15,7 +15,7 @@ costs as (
         sum(total_cost) as total_cost,
         sum(estimated_cost) as estimated_cost,
         cast(sum(releve_count) as bigint) as releve_count
-    from families
+    from months
     group by period, group_id, currency
 
 )
