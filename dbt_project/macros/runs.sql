@@ -1,5 +1,17 @@
-{#- The run that this invocation belongs to: the loader's, which names it, else its own, by hand. -#}
-{% macro current_run_id() %}{{ return(env_var('FINOPS_RUN_ID', invocation_id)) }}{% endmacro %}
+{#-
+The run that this invocation belongs to: the loader's, which names it, else its own, by hand. Not while dbt reads the project:
+it would read again, in each run, what asked for a variable that has changed.
+-#}
+{% macro current_run_id() %}{{ return(env_var('FINOPS_RUN_ID', invocation_id) if execute else '') }}{% endmacro %}
+
+{#- In a data test of relevés: those that this run published, so that it takes as long next year. `dbt test` tests them all. -#}
+{% macro published_by_this_run() -%}
+    {%- if flags.WHICH == 'test' -%}true
+    {%- else -%}(source, period) in (
+        select source, period from finops.etl_reconciliations where run_id = '{{ current_run_id() }}' and status = 'PUBLISHED'
+    )
+    {%- endif -%}
+{%- endmacro %}
 
 {#- Only an invocation that builds the fact is a run: not a test, a docs build or a seed alone. -#}
 {% macro writes_fact() %}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,17 @@ def test_data_tests_hold_after_a_second_run(
     assert len(statuses) > 40
     assert {name: status for name, status in statuses.items() if status != "pass"} == {}
     assert database.execute("select count(*) from finops.fact_releve").fetchall() == [(1,)]
+
+
+def test_dbt_test_by_hand_looks_at_all_that_was_ever_published(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
+    for month in ("2026-09", "2026-10"):
+        write_bill(tmp_path / "bills", f"{month}.csv", [charge("1", f"{month}-02")])
+        assert finops("nightly", "--period", month, "--as-of", "2026-11-20") == 0
+    september = date(2026, 9, 1)
+    database.execute("update finops.fact_releve set total_cost = 2, domain = 'x' where period = %s", (september,))
+    database.execute("update finops.etl_reconciliations set amount_landed = 2 where period = %s", (september,))
+    statuses = dbt("test", "--select", "fact_releve", "--exclude-resource-type", "unit_test").statuses
+    assert statuses == dict.fromkeys(("daily_costs_sum_to_the_total", "domains_are_known", "scopes_reconcile"), "fail")

@@ -1,0 +1,7 @@
+select
+    id,
+    domain
+from {{ ref('fact_releve') }}
+where
+    {{ published_by_this_run() }}
+    and domain not in ('open_legacy', 'private_cloud', 'public_cloud', 'native')
