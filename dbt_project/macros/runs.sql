@@ -56,13 +56,7 @@ After the last model: drop what was replaced, enter what waits for a reprocess, 
     select finops.drop_replaced();
     commit;
     begin;
-    select finops.note_outcome('{{ current_run_id() }}', array(
-        select scopes.source || ' ' || to_char(scopes.period, 'YYYY-MM')
-        from {{ api.Relation.create(target.database, generate_schema_name('intermediate'), 'int_scopes') }} as scopes
-        inner join finops.etl_runs as runs on runs.run_id = '{{ current_run_id() }}'
-        where scopes.has_new_reference and scopes.period <> all(finops.open_periods(runs.as_of))
-        order by scopes.source, scopes.period
-    ));
+    select finops.note_outcome('{{ current_run_id() }}');
     {% if current_run_id() == invocation_id -%}
     select finops.close_dbt_run(
         '{{ invocation_id }}',

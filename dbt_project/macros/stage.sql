@@ -1,26 +1,12 @@
 {#-
-Plan the run's scopes, and value their usage lines in scoped_usage, for this transaction. Planned are the scopes that the run was
-asked for by name, else those of which anything has changed (int_scopes). Changed reference data counts for open months; in
-earlier ones it waits until somebody asks.
+Plan the run's scopes (finops.due_scopes), and value their usage lines in scoped_usage, for this transaction.
 -#}
 {% macro stage_usage_lines() %}
     {%- if not (execute and flags.WHICH in ('build', 'run')) -%}{{ return('') }}{%- endif -%}
     {%- do run_query("
         select finops.hold_run('" ~ current_run_id() ~ "');
         insert into finops.etl_reconciliations (run_id, source, period)
-        select runs.run_id, scopes.source, scopes.period
-        from finops.etl_runs as runs
-        cross join " ~ ref('int_scopes') ~ " as scopes
-        where
-            runs.run_id = '" ~ current_run_id() ~ "'
-            and case
-                when runs.kind <> 'nightly' and runs.periods <> '{}'
-                    then scopes.period = any(runs.periods) and (runs.sources is null or scopes.source = any(runs.sources))
-                else
-                    scopes.has_landed
-                    or scopes.has_late_rate
-                    or scopes.has_new_reference and scopes.period = any(finops.open_periods(runs.as_of))
-            end
+        select '" ~ current_run_id() ~ "', due.source, due.period from finops.due_scopes('" ~ current_run_id() ~ "') as due
         on conflict (run_id, source, period) do update set status = 'PENDING', decided_at = null
     ") -%}
     {%- set pending = "select source, period from finops.etl_reconciliations where run_id = '" ~ current_run_id()

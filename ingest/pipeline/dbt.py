@@ -1,7 +1,8 @@
 """Stages 2 and 3: dbt, in this process, through its programmatic entry point.
 
-dbt's terminal output and its use of environment variables stay in this module. To compare every view with its model
-takes a second, so a run leaves views and aggregates out while neither they nor the project's code have changed.
+dbt's terminal output and its use of environment variables stay in this module. dbt takes seconds to start, and as many
+to compare every view with its model: a build leaves out what stands as the last complete one left it, and a nightly
+without anything to publish does not start dbt.
 """
 
 from __future__ import annotations
@@ -14,61 +15,74 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from psycopg import sql
-
 from finops.ingest.database import Connection
 from finops.ingest.errors import FinopsError
 
 SHOWN_FAILURES = 3
 PROFILE_EXAMPLE = Path(__file__).resolve().parents[2] / "profiles.yml.example"
 
-
-# What a run always writes; of the reference data, only the files that changed.
-WRITTEN = ("config.materialized:incremental", "resource_type:test")
+# What every run writes, with the tests of it; and what follows from reference data as well, with every test.
+FACT = ("--select", "fact_releve+,config.materialized:incremental")
+REFERENCE = ("--select", "config.materialized:incremental", "resource_type:test")
 # dbt would write two copies of its manifest, 12 MB of JSON, after each run; nothing here reads them.
 NO_JSON = "--no-write-json"
 SEEDS = """
     select seed, checksum from finops.etl_seeds
     where content = finops.table_digest(to_regclass('finops_reference.' || seed))
 """
-RELATIONS = sql.SQL("""
-    select md5(string_agg(concat_ws(' ', pg_class.oid::regclass, relacl, reloptions, pg_get_viewdef(pg_class.oid)), ''
-            order by pg_class.oid::regclass::text collate "C")
-        || (select count(*) from pg_roles where rolname = 'finops_api')) as relations
-    from pg_class join pg_namespace on relnamespace = pg_namespace.oid
-    where relkind in ('v', 'm') and (nspname = 'finops' or starts_with(nspname, 'finops_'))
-""")
 
 
-def build(connection: Connection, project: Path, run_id: str, advance: Callable[[int, int], None]) -> None:
+def build(
+    connection: Connection,
+    project: Path,
+    run_id: str,
+    advance: Callable[[int, int], None],
+    *,
+    only_if_due: bool = False,
+) -> bool:
     """Build reference data, views, the fact and the aggregates for a run that is open, with their data tests.
+
+    Returns False, without having started dbt, if only what is due was asked for and nothing is.
 
     Raises:
         FinopsError: with what dbt says of each node that failed.
     """
-    selected = ["--select", *WRITTEN, *_changed_seeds(connection, project)] if _stands(connection, project) else []
+    selected = _selected(connection, project)
+    if only_if_due and selected == FACT and not _has_due_scopes(connection, run_id):
+        return False
+    connection.execute("delete from finops.etl_project")
     with _profiles_directory(project) as profiles, _run_named(run_id):
         where = ["--project-dir", str(project), "--profiles-dir", profiles]
         _invoke(["build", NO_JSON, "--exclude-resource-type", "unit_test", *selected, *where], advance)
     note_build(connection, project)
+    return True
 
 
 def note_build(connection: Connection, project: Path) -> None:
-    """After a complete build, store fingerprints of the code and of the views and aggregates that it made."""
+    """After a complete build, store fingerprints of all that it stood on and made."""
     connection.execute("delete from finops.etl_project")
     connection.execute(
-        sql.SQL("insert into finops.etl_project select %s, relations from ({}) as made").format(RELATIONS),
+        "insert into finops.etl_project (code, relations, reference)"
+        " select %s, relations, reference from finops.project_state()",
         (_code(project),),
     )
 
 
-def _stands(connection: Connection, project: Path) -> bool:
-    """Return whether code, views and aggregates are unchanged since the last complete build."""
-    row = connection.execute(
-        sql.SQL("select from finops.etl_project where code = %s and relations = ({})").format(RELATIONS),
+def _selected(connection: Connection, project: Path) -> Sequence[str]:
+    """Select everything, or less where the rest stands as the last complete build left it."""
+    known = connection.execute(
+        "select built.reference is not distinct from state.reference as is_same"
+        " from finops.etl_project as built join finops.project_state() as state using (relations) where code = %s",
         (_code(project),),
     ).fetchone()
-    return row is not None
+    if known is None:
+        return ()
+    seeds = _changed_seeds(connection, project)
+    return FACT if known["is_same"] and not seeds else (*REFERENCE, *seeds)
+
+
+def _has_due_scopes(connection: Connection, run_id: str) -> bool:
+    return connection.execute("select from finops.due_scopes(%s) limit 1", (run_id,)).fetchone() is not None
 
 
 def _changed_seeds(connection: Connection, project: Path) -> list[str]:

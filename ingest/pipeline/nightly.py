@@ -1,6 +1,7 @@
 """The five stages: open the run, extract, consolidate, refresh the aggregates, close.
 
-Stages 2 and 3 are one dbt build: the aggregates are refreshed by its last hook, in one transaction. Stage 1 may be
+Stages 2 and 3 are one dbt build: the aggregates are refreshed by its last hook, in one transaction. A nightly that has
+nothing to publish builds nothing, and refreshes what changes with time. Stage 1 may be
 split over processes that each extract some sources, side by side; a nightly without it publishes what they left.
 """
 
@@ -27,6 +28,8 @@ from finops.ingest.reports import coverage
 from finops.ingest.telemetry.export import exporting_telemetry
 from finops.ingest.telemetry.progress import Progress
 
+NOTHING_IS_DUE = "nothing is due: no figure, no reference data and no code has changed since the last build"
+
 
 @dataclass(frozen=True)
 class Result:
@@ -46,7 +49,7 @@ def nightly(settings: Settings, request: ExtractRequest, progress: Progress, *, 
     with _opened(run_request, progress) as run:
         if extracts:
             extract_all(run, settings, request, progress)
-        _consolidate(run, project, progress)
+        _consolidate(run, project, progress, only_if_due=True)
         _purge(run, settings.limits.keep_superseded_days, progress)
         caveats = coverage.caveats(run.connection, run.run_id)
     return Result(run.run_id, run.failures, caveats)
@@ -99,13 +102,16 @@ def _opened(run_request: RunRequest, progress: Progress) -> Iterator[Run]:
         yield run
 
 
-def _consolidate(run: Run, project: Path, progress: Progress) -> None:
+def _consolidate(run: Run, project: Path, progress: Progress, *, only_if_due: bool = False) -> None:
     """Stages 2 and 3; what did not reconcile is reported scope by scope, not by the name of dbt's test."""
     failures_before = len(run.failures)
     with progress.stage("consolidate and refresh") as advance, run.step("consolidate") as step:
         try:
-            transform.build(run.connection, project, run.run_id, advance)
-        except FinopsError as error:
+            if not transform.build(run.connection, project, run.run_id, advance, only_if_due=only_if_due):
+                step.skipped = NOTHING_IS_DUE
+                progress.event("skipped", stage="consolidate", why=step.skipped)
+                publications.refresh(run)
+        except (FinopsError, psycopg.errors.LockNotAvailable) as error:
             raise _explained(run, error) from error
         finally:
             with suppress(psycopg.OperationalError):
@@ -114,8 +120,8 @@ def _consolidate(run: Run, project: Path, progress: Progress) -> None:
         progress.failed("consolidate", failure)
 
 
-def _explained(run: Run, error: FinopsError) -> FinopsError:
-    """Replace dbt's message about its own test, or about a lock, by one that says what to do."""
+def _explained(run: Run, error: Exception) -> FinopsError:
+    """Replace dbt's message about its own test, or one about a lock, by one that says what to do."""
     try:
         if reasons := publications.held_back(run):
             return FinopsError("; ".join(reasons))
@@ -123,7 +129,7 @@ def _explained(run: Run, error: FinopsError) -> FinopsError:
             return FinopsError(f"{error} (in use by {users(run.connection)})")
     except psycopg.OperationalError:  # PostgreSQL went away, which is what dbt says as well
         pass
-    return error
+    return error if isinstance(error, FinopsError) else FinopsError(str(error))
 
 
 def _purge(run: Run, keep_days: int, progress: Progress) -> None:

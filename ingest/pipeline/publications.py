@@ -18,6 +18,16 @@ CHANGES_TOO_MUCH = (
 )
 
 
+def refresh(run: Run) -> None:
+    """Do what a run owes that builds nothing: days are missing that were none last night, months wait that did not."""
+    with run.connection.transaction():
+        run.connection.execute("select finops.refresh_aggregates(%s)", (run.run_id,))
+    with run.connection.transaction():
+        run.connection.execute("set local lock_timeout = '1s'")
+        run.connection.execute("select finops.drop_replaced()")
+    run.connection.execute("select finops.note_outcome(%s)", (run.run_id,))
+
+
 def has_scopes(run: Run) -> bool:
     """Return whether dbt found a (source, month) to publish for this run."""
     query = "select exists (select from finops.etl_reconciliations where run_id = %s)"

@@ -32,9 +32,10 @@ Kind = Literal["nightly", "reprocess", "adhoc"]
 
 @dataclass
 class Step:
-    """A step that is running; `rows` is how many it has processed."""
+    """A step that is running; `rows` is how many it has processed, `skipped` why it had nothing to do."""
 
     rows: int | None = None
+    skipped: str | None = None
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Run:
             self._end_step(step_id, "FAILED", step.rows, describe(error))
             raise
         else:
-            self._end_step(step_id, "SUCCESS", step.rows, None)
+            self._end_step(step_id, "SKIPPED" if step.skipped else "SUCCESS", step.rows, step.skipped)
 
     def skip(self, name: str, source: str, why: str) -> None:
         """Record a step that has nothing to do."""

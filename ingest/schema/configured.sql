@@ -1,9 +1,10 @@
 -- The sources whose tax is set apart; written by each run from the configuration.
 create table if not exists finops.etl_tax_apart (source text primary key);
 
--- Fingerprints of the project's code and of the views and aggregates that dbt last built from it. While both match, dbt
--- leaves them alone.
+-- Fingerprints of what dbt's last complete build stood on (ingest/pipeline/dbt.py). While they match, what was made of it is
+-- left alone. A build removes them when it begins: after one that did not end well, everything is built.
 create table if not exists finops.etl_project (code text not null, relations text not null);
+alter table finops.etl_project add column if not exists reference text;
 
 -- The reference data as dbt last loaded it: a checksum of each seed file and a digest of its table.
 create table if not exists finops.etl_seeds (seed text primary key, checksum text not null, content text not null);

@@ -117,7 +117,7 @@ language sql stable as $$
     where
         purged_at is null
         and ended_at < now() - make_interval(days => keep_days)
-        and exists (select from finops.etl_steps where run_id = of_run and step = 'consolidate' and status = 'SUCCESS')
+        and exists (select from finops.etl_steps where run_id = of_run and step = 'consolidate' and status in ('SUCCESS', 'SKIPPED'))
         and (
             (
                 not exists (select from finops.etl_accepted where extraction_id = old.extraction_id)

@@ -88,12 +88,72 @@ create or replace function finops.close_run(closed uuid, failure text) returns v
     where run_id = closed and status = 'RUNNING'
 $$;
 
+-- What dbt's next build would stand on, as fingerprints: the views and aggregates as they are, with who may read them; and the
+-- reference data, the catalog and the functions that all is made with. A relation that was replaced and is still read is left
+-- out, for a later run drops it.
+create or replace function finops.project_state() returns table (relations text, reference text) language sql stable as $$
+    select
+        (
+            select md5(string_agg(
+                concat_ws(' ', cast(pg_class.oid as regclass), relacl, reloptions, pg_get_viewdef(pg_class.oid)), ''
+                order by cast(cast(pg_class.oid as regclass) as text) collate "C"
+            ) || (select count(*) from pg_roles where rolname = 'finops_api'))
+            from pg_class
+            inner join pg_namespace on relnamespace = pg_namespace.oid
+            where
+                relkind in ('v', 'm')
+                and (nspname = 'finops' or starts_with(nspname, 'finops_'))
+                and relname not like '%\_\_replaced\_%'
+        ),
+        (
+            select concat_ws(
+                ' ', version, finops.table_digest('finops.etl_seeds'),
+                (
+                    select max(extraction_id)
+                    from finops.etl_extractions
+                    where measure = 'reference' and status = 'COMPLETE'
+                )
+            )
+            from finops.etl_schema
+        )
+$$;
+
+-- The scopes that a run has to publish: those that it was asked for by name, else those of which anything has changed. Changed
+-- reference data counts for open months; in earlier ones it waits until somebody asks.
+create or replace function finops.due_scopes(of_run uuid) returns table (source text, period date)
+language plpgsql stable as $$
+#variable_conflict use_column
+begin
+    return query
+    select scopes.source, scopes.period
+    from finops.etl_runs as runs
+    cross join finops_intermediate.int_scopes as scopes
+    where
+        runs.run_id = of_run
+        and case
+            when runs.kind <> 'nightly' and runs.periods <> '{}'
+                then scopes.period = any(runs.periods) and (runs.sources is null or scopes.source = any(runs.sources))
+            else
+                scopes.has_landed
+                or scopes.has_late_rate
+                or scopes.has_new_reference and scopes.period = any(finops.open_periods(runs.as_of))
+        end;
+end
+$$;
+
 -- Enter what a run changed, by month, and which published scopes ('cmdb.vm 2026-09') wait for a reprocess, since reference
 -- data behind them has changed.
-create or replace function finops.note_outcome(of_run uuid, waiting text []) returns void language sql as $$
+drop function if exists finops.note_outcome(uuid, text []); -- it was told what waits
+create or replace function finops.note_outcome(of_run uuid) returns void language plpgsql as $$
+begin
     update finops.etl_runs
     set
-        waiting_scopes = waiting,
+        waiting_scopes = array(
+            select scopes.source || ' ' || to_char(scopes.period, 'YYYY-MM')
+            from finops_intermediate.int_scopes as scopes
+            where scopes.has_new_reference and scopes.period <> all(finops.open_periods(as_of))
+            order by scopes.source, scopes.period
+        ),
         changes = coalesce(
             (
                 select jsonb_object_agg(to_char(period, 'YYYY-MM'), cast(trim_scale(difference) as text))
@@ -107,7 +167,8 @@ create or replace function finops.note_outcome(of_run uuid, waiting text []) ret
             ),
             '{}'
         )
-    where run_id = of_run
+    where run_id = of_run;
+end
 $$;
 
 -- The usage lines that a run has put into relevés.
@@ -125,6 +186,7 @@ begin
         raise exception 'another run is writing (%): wait until it ends, then run this again', finops.running_run();
     end if;
     perform finops.fail_dead_runs(invocation);
+    delete from finops.etl_project;
     insert into finops.etl_runs (run_id, kind, periods, as_of, accepts_changes, reason, started_by)
     values (
         invocation, 'adhoc', finops.months(requested), cast(now() at time zone 'UTC' as date),
