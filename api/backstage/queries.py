@@ -3,10 +3,12 @@
 # ruff: noqa: S608 - every piece of these texts is written here
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+
+from finops.api.costs.dimensions import smallest
 
 # The days of a month, summed without unnesting them: 31 plain sums, cut to the month's length.
 DAYS = f"(array[{', '.join(f'sum(daily_cost[{day}])' for day in range(1, 32))}])[1:max(cardinality(daily_cost))]"
@@ -25,14 +27,14 @@ class DailyCosts:
 
 @dataclass
 class ComparedCosts:
-    """What an application spent on a product in two periods."""
+    """What an application spent on a product, or on all of a family, in two periods."""
 
     application_id: str
     family: str
-    product_id: str
     currency: str
     previous: Decimal
     current: Decimal
+    product_id: str = ""
 
 
 @dataclass
@@ -42,7 +44,7 @@ class ReportedCosts:
     currency: str
     period: date
     total_cost: Decimal
-    days: Sequence[Decimal]
+    days: Sequence[Decimal] = ()
     domain: str = ""
     group_id: str = ""
     application_id: str = ""
@@ -89,7 +91,7 @@ def _of_entity(column: str, name: str) -> str:
 APPLICATION_OF_ENTITY = _of_entity("application_id", "application")
 GROUP_OF_ENTITY = _of_entity("group_id", '"group"')
 
-FAMILIES = "select distinct family from finops_api.visible_group_costs order by family"
+FAMILIES = "select distinct family from finops_api.visible_products order by family"
 
 FAMILIES_OF_GROUP = """
     select distinct family
@@ -120,17 +122,21 @@ APPLICATION_DAYS_BY_FAMILY = _daily("visible_app_costs", "family", "application_
 TOTAL_DAYS = _daily("visible_group_costs", "cast('total' as text)", "%(group)s::text is null or group_id = %(group)s")
 
 
+def _spent(start: str, end: str) -> str:
+    """The sum of the days from `start` to before `end`: of a whole month its total, which is that of its days."""
+    return f"""coalesce(sum(
+            case when period >= {start} and period + interval '1 month' <= {end} then total_cost
+            else (select sum(cost) from unnest(daily_cost[greatest({start} - period, 0) + 1:{end} - period]) as cost)
+            end), 0)"""
+
+
 def _compared(where: str) -> str:
     """What each application and product cost from `start` to before `middle`, and from there to before `end`."""
-    day = "period + cast(number as integer) - 1"
     return f"""
         select application_id, family, product_id, currency,
-            coalesce(sum(cost) filter (where {day} < %(middle)s), 0) as previous,
-            coalesce(sum(cost) filter (where {day} >= %(middle)s), 0) as current
+            {_spent("%(start)s", "%(middle)s")} as previous, {_spent("%(middle)s", "%(end)s")} as current
         from finops_api.visible_app_costs
-        cross join lateral unnest(daily_cost) with ordinality as days (cost, number)
         where {where} and period >= %(first_period)s and period < %(end)s
-            and {day} >= %(start)s and {day} < %(end)s
         group by application_id, family, product_id, currency
     """
 
@@ -139,27 +145,31 @@ COMPARED_OF_GROUP = _compared("group_id = %(group)s and family = any(%(families)
 COMPARED_OF_APPLICATION = _compared(
     "group_id = %(group)s and application_id = %(application)s and family = any(%(families)s)"
 )
-# Applications that were there for the whole of both periods: a new one has not grown.
-COMPARED_OF_SETTLED = _compared("""
-    group_id = %(group)s and application_id in (
-        select application_id
-        from finops_api.visible_applications
-        where group_id = %(group)s and first_period <= %(start)s
-    )
-""")
+# Whole months of applications that were there for the whole of both periods: a new one has not grown.
+COMPARED_OF_SETTLED = """
+    select application_id, family, currency,
+        coalesce(sum(total_cost) filter (where period < %(middle)s), 0) as previous,
+        coalesce(sum(total_cost) filter (where period >= %(middle)s), 0) as current
+    from finops_api.visible_app_families
+    where group_id = %(group)s and period >= %(start)s and period < %(end)s
+        and application_id in (
+            select application_id
+            from finops_api.visible_applications
+            where group_id = %(group)s and first_period <= %(start)s
+        )
+    group by application_id, family, currency
+"""
 
 
-def reports(columns: Sequence[str]) -> str:
-    """A `ReportedCosts` for each month and combination of columns of visible_app_costs, at most `most` of them."""
+def reports(columns: Sequence[str], filters: Collection[str], *, daily: bool) -> str:
+    """A `ReportedCosts` for each month and combination of columns, at most `most` of them."""
     listed = ", ".join(columns)
-    wanted = " and ".join(
-        f"(%({name})s::text[] is null or {name} = any(%({name})s))"
-        for name in ("domain", "group_id", "application_id", "product_id", "family")
-    )
+    wanted = "".join(f"{name} = any(%({name})s) and " for name in filters)
+    view = smallest([*columns, *filters, *(["daily_cost"] if daily else [])])
     return f"""
-        select {listed}, currency, period, sum(total_cost) as total_cost, {DAYS} as days
-        from finops_api.visible_app_costs
-        where {wanted} and period >= %(first_period)s and period <= %(last)s
+        select {listed}, currency, period, sum(total_cost) as total_cost {f", {DAYS} as days" if daily else ""}
+        from finops_api.{view}
+        where {wanted} period >= %(first_period)s and period <= %(last)s
         group by {listed}, currency, period
         order by {listed}, currency, period
         limit %(most)s

@@ -1,11 +1,11 @@
-"""What costs can be grouped and filtered by, and the columns of finops_api's views that hold it.
+"""What costs can be grouped and filtered by, and the columns and views of finops_api that hold it.
 
 A new filter is a line here and a field of `Selection` in parameters.py; a new dimension is a line here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 Domain = Literal["open_legacy", "private_cloud", "public_cloud", "native"]
@@ -36,3 +36,19 @@ FILTERS: Mapping[str, str | None] = {
     "charge_category": "visible_group_costs",
     "currency": "visible_group_periods",
 }
+
+_MONTHS = {"period", "group_id", "currency", "total_cost", "estimated_cost"}
+_PRODUCTS = {"domain", "family", "product_id", "source", "charge_category", "daily_cost"}
+# The views of costs and their columns, smallest first.
+VIEWS: Mapping[str, set[str]] = {
+    "visible_app_months": _MONTHS | {"application_id"},
+    "visible_group_costs": _MONTHS | _PRODUCTS | {"unallocated_cost"},
+    "visible_app_families": _MONTHS | {"application_id", "domain", "family"},
+    "visible_app_costs": _MONTHS | _PRODUCTS | {"application_id"},
+}
+
+
+def smallest(columns: Iterable[str], views: Mapping[str, set[str]] = VIEWS) -> str:
+    """The first view that has these columns."""
+    wanted = {*columns}
+    return next(name for name, found in views.items() if wanted <= found)

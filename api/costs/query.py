@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from finops.api.costs.dimensions import COLUMNS, Dimension
+from finops.api.costs.dimensions import COLUMNS, VIEWS, Dimension, smallest
 from finops.api.months import MONTHS_OF
 
 RANKS = {
@@ -56,6 +56,7 @@ class CostQuery:
     top: int | None = None
     after: Sequence[str] | None = None
     limit: int | None = None
+    views: Mapping[str, set[str]] = field(default_factory=lambda: VIEWS)
 
     @property
     def by_step(self) -> bool:
@@ -101,12 +102,19 @@ class CostQuery:
         """Keys by number: a dimension may have the name of another column."""
         return KEYS[: len(self.dimensions)]
 
+    @property
+    def view(self) -> str:
+        """The smallest view that has all dimensions and filters."""
+        return smallest((COLUMNS.get(name, "period") for name in (*self.dimensions, *self.filters)), self.views)
+
     def _lines(self) -> str:
-        """Sums by key, and each of them with its rank; by group, the smaller view is enough."""
-        if "application" in (*self.dimensions, *self.filters):
-            view, unallocated = "visible_app_costs", "case when application_id = 'UNALLOCATED' then total_cost end"
-        else:
-            view, unallocated = "visible_group_costs", "unallocated_cost"
+        """Sums by key, and each of them with its rank."""
+        view = self.view
+        unallocated = (
+            "case when application_id = 'UNALLOCATED' then total_cost end"
+            if "application_id" in self.views[view]
+            else "unallocated_cost"
+        )
         filters = self._filters()
         base = (
             f"""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from finops.api import months
-from finops.api.costs.dimensions import Dimension
+from finops.api.costs.dimensions import VIEWS, Dimension
 from finops.api.costs.query import Comparison, CostQuery
 from finops.api.costs.routes import EXAMPLES
 from finops.api.costs.schemas import Costs, History
@@ -136,6 +140,54 @@ def test_filters_hold(shared: Shared, parameters: dict[str, Any], where: str) ->
     for grouping in (["product"], ["application", "product"]):
         body = shared.json("/v1/costs", group_by=grouping, **parameters)
         assert by_key(body) == by_sql(shared.database, grouping, where)
+
+
+QUESTIONS = st.fixed_dictionaries(
+    {
+        "dimensions": st.lists(st.sampled_from(DIMENSIONS), min_size=1, max_size=3, unique=True),
+        "filters": st.fixed_dictionaries(
+            {},
+            optional={
+                "application": st.just(["PAYMENTS", "UNALLOCATED", "ERP"]),
+                "group": st.just(["payments", "unallocated"]),
+                "domain": st.just(["public_cloud"]),
+                "family": st.just(["Integration"]),
+                "product": st.just(["nimbus.database"]),
+                "charge_category": st.just(["Usage"]),
+                "currency": st.just(["EUR"]),
+            },
+        ),
+        "base": st.sampled_from([None, Comparison(date(2026, 8, 1), date(2026, 9, 1), 1)]),
+        "order": st.sampled_from(["-cost", "cost", "key", "-key"]),
+        "top": st.sampled_from([None, 1, 2]),
+    }
+)
+
+
+@given(question=QUESTIONS, groups=st.sampled_from(["*", '["storefront", "payments"]', '["unallocated"]']))
+def test_every_view_that_has_what_is_asked_gives_the_same_answer(
+    question: dict[str, Any], groups: str, shared: Shared
+) -> None:
+    asked = CostQuery(date(2026, 9, 1), date(2026, 10, 1), **question)
+    answers = {}
+    with shared.database.transaction():
+        shared.database.execute("set local role finops_api")
+        shared.database.execute("select set_config('finops.groups', %s, true)", [groups])
+        for name, columns in VIEWS.items():
+            with contextlib.suppress(StopIteration):
+                query = replace(asked, views={name: columns})
+                answers[name] = shared.database.execute(query.page().encode(), query.parameters).fetchall()
+    assert next(iter(answers)) == asked.view
+    assert [name for name, answer in answers.items() if answer != answers["visible_app_costs"]] == []
+
+
+def test_a_view_has_the_columns_that_it_is_chosen_for(shared: Shared) -> None:
+    for name, columns in VIEWS.items():
+        found = shared.database.execute(
+            "select column_name from information_schema.columns where (table_schema, table_name) = ('finops_api', %s)",
+            [name],
+        )
+        assert columns <= {column for (column,) in found}
 
 
 def test_without_months_the_last_twelve_published_are_meant(shared: Shared) -> None:

@@ -52,13 +52,9 @@ async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
     keys = parameters.groups(groups)
     parameters.no_tags(tags)
     first, last = parameters.days(startTime, endTime)
-    about = {
-        **{column: wanted.get(key) for key, column in parameters.COLUMNS.items()},
-        "first_period": first.replace(day=1),
-        "last": last,
-        "most": MAX_ROWS + 1,
-    }
-    query = queries.reports([parameters.COLUMNS[key] for key in keys])
+    only = {parameters.COLUMNS[key]: values for key, values in wanted.items()}
+    about = {**only, "first_period": first.replace(day=1), "last": last, "most": MAX_ROWS + 1}
+    query = queries.reports([parameters.COLUMNS[key] for key in keys], only, daily=granularity == "daily")
     async with reader.transaction() as connection:
         rows = await connection.rows(queries.ReportedCosts, query, about)
     if len(rows) > MAX_ROWS:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.api.service import Service, republish, write_tokens
+from tests.api.service import Service, Shared, republish, write_tokens
 from tests.e2e.finops import Database, scalar
 
 PREFIX = "/api/cost-insights"
@@ -283,6 +286,17 @@ def test_a_product_is_compared_on_any_days(service: Service) -> None:
     # 2 to 11 October: 30 on the 10th; the ten days before: nothing but the 120.5 of the 1st
     found = ask(service, "/product-insights?product=integration&group=storefront&intervals=R2/P10D/2026-10-12")
     assert found["aggregation"] == [Decimal("120.5"), 30]
+
+
+@settings(max_examples=30)
+@given(length=st.integers(1, 60), unit=st.sampled_from("DM"), end=st.dates(date(2026, 9, 1), date(2026, 12, 1)))
+def test_what_is_compared_is_the_sum_of_its_days(shared: Shared, length: int, unit: str, end: date) -> None:
+    intervals = f"R2/P{length if unit == 'D' else length % 6 + 1}{unit}/{end}"
+    path = f"product-insights?product=integration&group=storefront&intervals={intervals}"
+    found = ask(shared.service, f"/{path}")["aggregation"]
+    cost = ask(shared.service, f"/group-daily-cost?group=storefront&intervals={intervals}")
+    assert sum(found) == sum(spent(cost).values())
+    assert found[1] - found[0] == cost["change"]["amount"]
 
 
 def test_a_product_of_one_application_is_by_product_alone(service: Service) -> None:
