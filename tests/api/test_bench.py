@@ -28,6 +28,7 @@ def test_it_measures_the_api_beside_its_floors(database: Database) -> None:
         "a group's 3 months",
         "a group's top 10 applications, a year",
         "the company's top 10 products, a year",
+        "the company by application, a year",
         "the company's top 10 applications, a month",
         "Cost Insights: a group's 180 days",
         "Cost Insights: the company's 180 days",
