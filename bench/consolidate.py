@@ -95,11 +95,11 @@ def run(short: bool) -> Iterator[Result]:  # noqa: FBT001 as every bench
         _execute(LANDED.format(lines=lines))
         command(REPROCESS)  # makes the views, and loads the reference data
         _execute(APPLICATIONS)
-        floor, without = _measured(Path(log))
+        floor, without = measured(Path(log))
         goal = Goal("wall ÷ SQL", without.wall / floor.wall, 1.2)
         yield Result(f"consolidate {lines:,} lines", floor, without, [goal])
         _execute(RULES)
-        floor, ruled = _measured(Path(log))
+        floor, ruled = measured(Path(log))
         goals = (
             Goal("wall ÷ SQL", ruled.wall / floor.wall, 1.2),
             Goal("÷ no rules", ruled.wall / without.wall, 1.1),
@@ -112,7 +112,7 @@ def _execute(statements: str) -> None:
         connection.execute(statements.encode())
 
 
-def _measured(log: Path) -> tuple[Cost, Cost]:
+def measured(log: Path) -> tuple[Cost, Cost]:
     """The medians of the publication's SQL in psql, and of a whole reprocess."""
     logged = {"DBT_LOG_PATH": str(log), "DBT_LOG_FORMAT_FILE": "json", "DBT_LOG_LEVEL_FILE": "debug"}
     command(REPROCESS, logged)
