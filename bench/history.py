@@ -69,7 +69,7 @@ def run(short: bool) -> Iterator[Result]:  # noqa: FBT001 as every bench
 def _refreshed(scale: Scale) -> tuple[Cost, Cost]:
     with database(*SERVER):
         build()
-        fill(scale, careless=True)
+        fill(scale)
         psql(PUBLISHED)
         psql(REFRESH)
         project, floor = zip(*[(psql(REFRESH), psql(MONTH)) for _ in range(ROUNDS)], strict=True)
@@ -79,7 +79,7 @@ def _refreshed(scale: Scale) -> tuple[Cost, Cost]:
 def _reprocessed(scale: Scale, lines: int) -> tuple[Cost, Cost]:
     with database(*SERVER), TemporaryDirectory() as log:
         build()
-        fill(scale, careless=True)
+        fill(scale)
         with psycopg.connect(autocommit=True) as connection:
             connection.execute(COMPANY.encode())
             connection.execute(LANDED.format(lines=lines).encode())

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,17 @@ from pathlib import Path
 from statistics import median
 
 from finops.demo import postgres
+
+# Linux counts the peak of a process from that of the one that starts it: a small one starts it.
+LAUNCHER = """
+import os, sys, time
+started = time.perf_counter()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+wall = time.perf_counter() - started
+figures = f"{status} {wall} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}"
+os.write(int(sys.argv[1]), figures.encode())
+"""
 
 
 @dataclass(frozen=True)
@@ -56,18 +66,22 @@ def command(arguments: Sequence[str], environment: Mapping[str, str] | None = No
     Raises:
         RuntimeError: when it fails; with the end of what it printed.
     """
-    with tempfile.TemporaryFile() as output:
-        started = time.perf_counter()
-        with subprocess.Popen(
-            arguments, env={**os.environ, **(environment or {})}, stdout=output, stderr=output
-        ) as child:
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - started
-        if child.returncode:
+    reader, writer = os.pipe()
+    with tempfile.TemporaryFile() as output, os.fdopen(reader) as counted:
+        subprocess.run(
+            [sys.executable, "-S", "-c", LAUNCHER, str(writer), *arguments],
+            env={**os.environ, **(environment or {})},
+            stdout=output,
+            stderr=output,
+            pass_fds=[writer],
+            check=True,
+        )
+        os.close(writer)
+        status, wall, cpu, peak = counted.read().split()
+        if status != "0":
             output.seek(0)
             raise RuntimeError(output.read().decode(errors="replace")[-2000:])
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Cost(float(wall), float(cpu), float(peak) / 1024)
 
 
 def middle(costs: Sequence[Cost]) -> Cost:
