@@ -3,24 +3,25 @@
     ref('fact_releve'), ref('agg_app_family_month'), ref('agg_group_product_month'), ref('mv_cost_app_month'),
     ref('mv_cost_domain_period'), ref('mv_cost_family_period'), ref('mv_cost_group_period')
 ] %}
-with costs as (
+with published as (
 
-    {% for relation in relations -%}
-    select
-        period,
-        currency,
-        sum(total_cost) as total_cost,
-        sum(estimated_cost) as estimated_cost
-    from {{ relation }}
-    {%- if flags.WHICH in ('build', 'run') %}
-    where
-        period in (
-            select period from {{ source('finops', 'etl_reconciliations') }}
-            where run_id = '{{ current_run_id() }}' and status = 'PUBLISHED'
-        )
-    {%- endif %}
-    group by period, currency
-    {% if not loop.last %}union all{% endif %}
+    select distinct period from {{ source('finops', 'etl_reconciliations') }}
+    where status = 'PUBLISHED' and {{ published_by_this_run() }}
+
+),
+
+costs as (
+
+    {% for relation in relations %}
+        select
+            period,
+            currency,
+            sum(total_cost) as total_cost,
+            sum(estimated_cost) as estimated_cost
+        from {{ relation }}
+        where period in (select period from published)
+        group by period, currency
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
 )
@@ -30,4 +31,7 @@ select
     currency
 from costs
 group by period, currency
-having count(*) <> {{ relations | length }} or count(distinct (total_cost, estimated_cost)) > 1
+having
+    count(*) <> {{ relations | length }}
+    or min(total_cost) <> max(total_cost)
+    or min(estimated_cost) <> max(estimated_cost)
