@@ -16,7 +16,7 @@ from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.periods import Period
 from finops.ingest.pipeline.guard import accept_or_refuse
 from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction, forget_rows, landed_rows
-from finops.ingest.pipeline.load import Batches, document_batches, land
+from finops.ingest.pipeline.load import Batches, ahead, document_batches, land
 from finops.ingest.pipeline.runs import Run, describe
 from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, unchanged_bills, wanted_bills
 from finops.ingest.sources import mongo
@@ -120,7 +120,9 @@ class _SourceRun:
             records = sum(int(month["records"]) for month in totals.values())
             outcomes.append(Outcome(Window(first, Period(first).next.first), records, totals))
         windows = [outcome.window for outcome in outcomes]
-        landed = self._land(windows, lambda: export.batches(bill, wanted, self.limits.mask_fields), lambda: outcomes)
+        landed = self._land(
+            windows, lambda: ahead(export.batches(bill, wanted, self.limits.mask_fields)), lambda: outcomes
+        )
         return landed + sum(known[first].record_count for first in unchanged)
 
     def _land(

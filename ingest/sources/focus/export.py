@@ -12,7 +12,7 @@ A window is a billing period: the month that `{period}` in the URL stands for, e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -129,7 +129,7 @@ class Export:
 
     def batches(
         self, bill: Bill, wanted: Collection[date], mask_fields: frozenset[str]
-    ) -> Iterator[tuple[pa.Array, pa.Table]]:
+    ) -> Generator[tuple[pa.Array, pa.Table]]:
         """Read the lines of the wanted windows, typed: the window of each line, and its columns with `record_id`.
 
         Raises:

@@ -122,7 +122,8 @@ def _canonical(name: str, column: pa.Array) -> pa.Array:
     if name not in (*DECIMALS, *INSTANTS, TAGS):
         return texts(column)
     values = parse(name, column, frozenset())
-    return pc.coalesce(pc.cast(values, pa.string()), misfits(column, values))
+    distinct = values.dictionary_encode()  # Arrow takes a microsecond to spell an instant
+    return pc.coalesce(distinct.dictionary.cast(pa.string()).take(distinct.indices), misfits(column, values))
 
 
 def refuse_copies(counts: Iterable[FileCount]) -> None:
