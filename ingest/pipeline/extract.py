@@ -16,12 +16,13 @@ from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.periods import Period
 from finops.ingest.pipeline.guard import accept_or_refuse
 from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction, forget_rows, landed_rows
-from finops.ingest.pipeline.load import Batches, ahead, document_batches, land
+from finops.ingest.pipeline.load import Batches, document_batches, land
 from finops.ingest.pipeline.runs import Run, describe
 from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, unchanged_bills, wanted_bills
 from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import SOURCES
 from finops.ingest.sources.documents import Record
+from finops.ingest.sources.focus.batches import ahead
 from finops.ingest.sources.focus.export import Export
 from finops.ingest.sources.focus.totals import control_totals
 from finops.ingest.sources.kinds import DOMAINS, ConfiguredSource, FocusSource, MongoSource, Window

@@ -6,9 +6,7 @@ A load is one transaction. Its rows are harmless if their run fails afterwards: 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -47,18 +45,6 @@ def _documents(batch: list[Record]) -> tuple[pa.Array, pa.Table]:
         "payload": pa.array([record.payload for record in batch]),
     }
     return pa.array([record.window_date for record in batch], pa.date32()), pa.table(columns)
-
-
-def ahead(batches: Generator[tuple[pa.Array, pa.Table]]) -> Generator[tuple[pa.Array, pa.Table]]:
-    """Read each batch in a thread while the one before it is landed: both are mostly Arrow's work, which runs beside.
-
-    Closed, or interrupted by a signal, this waits for the batch that is being read.
-    """
-    with closing(batches), ThreadPoolExecutor(1) as thread:
-        following = thread.submit(next, batches, None)
-        while (batch := following.result()) is not None:
-            following = thread.submit(next, batches, None)
-            yield batch
 
 
 def land(source: Source, run_id: str, batches: Batches, connection: Connection) -> None:

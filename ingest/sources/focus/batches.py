@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +20,8 @@ from finops.ingest.sources.focus.files import ExportFile
 # About 5,000 lines of CSV at a time: bigger blocks cost memory and gain nothing.
 BLOCK_BYTES = 4 * 1024 * 1024
 BATCH_ROWS = 20_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -98,3 +101,15 @@ def batches(file: ExportFile, lines: Iterable[pa.RecordBatch]) -> Iterator[Batch
 
 def _months(table: pa.Table, name: str) -> pa.Array:
     return pc.cast(pc.floor_temporal(instants(table[name].combine_chunks()), unit="month"), pa.date32())
+
+
+def ahead(items: Generator[T]) -> Generator[T]:
+    """Make each item in a thread while the one before it is used: most of either is Arrow's work, which runs beside.
+
+    Closed, or interrupted by a signal, this waits for the item that is being made.
+    """
+    with closing(items), ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item

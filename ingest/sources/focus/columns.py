@@ -113,7 +113,9 @@ def parse(name: str, column: pa.Array, mask_fields: frozenset[str]) -> pa.Array:
         return instants(column)
     if name == TAGS:
         return tags(column, mask_fields)
-    return pc.replace_substring(texts(column), "\0", "\ufffd")  # PostgreSQL keeps no NUL in a text
+    found = texts(column)
+    content = found.buffers()[2]  # Arrow takes ten times as long to look for a NUL, which PostgreSQL keeps in no text
+    return pc.replace_substring(found, "\0", "\ufffd") if content and b"\0" in content.to_pybytes() else found
 
 
 def misfits(column: pa.Array, values: pa.Array) -> pa.Array:
@@ -155,6 +157,8 @@ def decimals(column: pa.Array) -> pa.Array:
     column = texts(pc.cast(column, pa.string()))
     is_plain = pc.match_substring_regex(column, _PLAIN)
     values = pc.cast(pc.if_else(is_plain, column, _NULL), DECIMAL)
+    if values.null_count == column.null_count:
+        return values
     return pc.coalesce(values, _each_text(pc.if_else(is_plain, _NULL, column), _fitting, DECIMAL))
 
 

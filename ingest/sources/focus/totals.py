@@ -10,6 +10,7 @@ most of whose lines are in another is a copy of it, or an earlier state of the s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, localcontext
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finops.ingest.exact import EXACT
-from finops.ingest.sources.focus.batches import Batch
+from finops.ingest.sources.focus.batches import Batch, ahead
 from finops.ingest.sources.focus.columns import COSTS, DECIMALS, INSTANTS, TAGS, is_number, misfits, parse, texts
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.focus.files import ExportFile
@@ -60,18 +61,23 @@ def count_lines(file: ExportFile, batches: Iterable[Batch]) -> FileCount:
     """Count the records of a file, sum their costs, and take a digest of each."""
     sums: dict[tuple[date, date, str], Decimal] = {}
     digests = [pa.array([], pa.uint64())]
-    for batch in batches:
-        digests.append(line_digests(batch.table))
-        costs = {name: texts(batch.table[name].combine_chunks()) for name in COSTS if name in batch.table.column_names}
-        lines = pa.table({"window": batch.windows, "month": batch.months, "content": digests[-1], **costs})
-        for key in lines.group_by(["window", "month"]).aggregate([]).to_pylist():
-            window, month = key["window"], key["month"]
-            found = lines.filter((pc.field("window") == window) & (pc.field("month") == month))
-            _add(sums, (window, month, "records"), Decimal(found.num_rows))
-            _add(sums, (window, month, "content"), Decimal(sum(found["content"].to_pylist())))
-            for name in costs:
-                _add(sums, (window, month, name), _sum(found[name].combine_chunks()))
+    with closing(ahead((batch, line_digests(batch.table)) for batch in batches)) as read:
+        for batch, contents in read:
+            digests.append(contents)
+            _count(sums, batch, contents)
     return FileCount(file, pa.concat_arrays(digests), sums)
+
+
+def _count(sums: dict[tuple[date, date, str], Decimal], batch: Batch, contents: pa.Array) -> None:
+    costs = {name: texts(batch.table[name].combine_chunks()) for name in COSTS if name in batch.table.column_names}
+    lines = pa.table({"window": batch.windows, "month": batch.months, "content": contents, **costs})
+    for key in lines.group_by(["window", "month"]).aggregate([]).to_pylist():
+        window, month = key["window"], key["month"]
+        found = lines.filter((pc.field("window") == window) & (pc.field("month") == month))
+        _add(sums, (window, month, "records"), Decimal(found.num_rows))
+        _add(sums, (window, month, "content"), Decimal(sum(found["content"].to_pylist())))
+        for name in costs:
+            _add(sums, (window, month, name), _sum(found[name].combine_chunks()))
 
 
 def _sum(column: pa.Array) -> Decimal:
@@ -122,8 +128,12 @@ def _canonical(name: str, column: pa.Array) -> pa.Array:
     if name not in (*DECIMALS, *INSTANTS, TAGS):
         return texts(column)
     values = parse(name, column, frozenset())
-    distinct = values.dictionary_encode()  # Arrow takes a microsecond to spell an instant
-    return pc.coalesce(distinct.dictionary.cast(pa.string()).take(distinct.indices), misfits(column, values))
+    if name in INSTANTS:  # there are few different ones, and Arrow takes a microsecond to spell one
+        distinct = values.dictionary_encode()
+        spelt = pc.cast(distinct.dictionary, pa.string()).take(distinct.indices)
+    else:
+        spelt = pc.cast(values, pa.string())
+    return pc.coalesce(spelt, misfits(column, values))
 
 
 def refuse_copies(counts: Iterable[FileCount]) -> None:

@@ -1,12 +1,9 @@
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from threading import Event
 
 import pyarrow as pa
-import pytest
 
-from finops.ingest.pipeline.load import BATCH_BYTES, BATCH_ROWS, ahead, document_batches, raw_table
+from finops.ingest.pipeline.load import BATCH_BYTES, BATCH_ROWS, document_batches, raw_table
 from finops.ingest.sources.catalog import CMDB_VM
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.kinds import focus_source
@@ -106,44 +103,3 @@ def test_the_columns_of_a_bill_follow_the_stamps_and_may_be_null() -> None:
         ("loaded_at", False),
         ("billed_cost", True),
     ]
-
-
-class Reader:
-    """Reads batches of one record each, and raises after the last one."""
-
-    def __init__(self, count: int) -> None:
-        self.read = [Event() for _ in range(count)]
-        self.closed = Event()
-
-    def batches(self) -> Generator[tuple[pa.Array, pa.Table]]:
-        """Read them."""
-        try:
-            for number, event in enumerate(self.read):
-                event.set()
-                yield next(document_batches([record(number)]))
-            raise ValueError("damaged")
-        finally:
-            self.closed.set()
-
-
-def test_the_next_batch_alone_is_read_while_one_is_landed() -> None:
-    reader = Reader(3)
-    with closing(ahead(reader.batches())) as batches:
-        next(batches)
-        assert reader.read[1].wait(10)
-        assert not reader.read[2].is_set()
-
-
-def test_batches_read_ahead_keep_their_order_and_their_error() -> None:
-    reader, names = Reader(3), []
-    with pytest.raises(ValueError, match="damaged"):  # noqa: PT012 what came before it
-        for _, table in ahead(reader.batches()):
-            names += table["record_id"].to_pylist()
-    assert names == ["0", "1", "2"]
-
-
-def test_a_landing_that_ends_early_closes_what_it_reads() -> None:
-    reader = Reader(3)
-    with closing(ahead(reader.batches())) as batches:
-        next(batches)
-    assert reader.closed.is_set()
