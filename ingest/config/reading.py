@@ -1,31 +1,28 @@
-"""Where settings stand: what dlt's providers know of a section of the configuration, and where each key was found.
+"""Where settings stand: what is set of a section of the configuration, and where each key was found.
 
-dlt looks a key up in the environment (`SOURCES__CMDB__URI` for `sources.cmdb.uri`; a mounted secret below
-`/run/secrets`), then in `.dlt/secrets.toml`, then in `.dlt/config.toml`, and in the vaults that it is told of. Nothing
-is judged here, so that secrets are found in what makes no sense.
+A key is looked up where dlt does: in the environment (`SOURCES__CMDB__URI` for `sources.cmdb.uri`; a mounted secret
+below `/run/secrets`), then in `.dlt/secrets.toml`, then in `.dlt/config.toml`, and in the vaults that dlt is told of.
+dlt itself, which takes half a second to import, is only asked for these. Nothing is judged here, so that secrets are
+found in what makes no sense.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import tomllib
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import cast
-
-from dlt.common.configuration.container import Container
-from dlt.common.configuration.providers import EnvironProvider
-from dlt.common.configuration.providers.provider import ConfigProvider
-from dlt.common.configuration.providers.toml import TomlProviderReadException
-from dlt.common.configuration.specs import known_sections
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
-from dlt.common.typing import TSecretStrValue
+from typing import Any, cast
 
 from finops.ingest.config.values import from_json
 from finops.ingest.errors import ConfigurationError
 
 # What dlt itself reads, below `sources`, too: https://dlthub.com/docs/reference/performance
-DLT_SECTIONS = frozenset(value for name, value in vars(known_sections).items() if name.isupper())
+DLT_SECTIONS = frozenset(("data_writer", "destination", "extract", "load", "normalize", "providers", "schema"))
+_MOUNTED = Path("/run/secrets")
 
 
 @dataclass
@@ -44,6 +41,21 @@ class RawSection:
     places: dict[str, str] = field(default_factory=dict)
     problem: str = ""
 
+    def add(self, place: str, whole: object) -> None:
+        """Take over the keys that no earlier place has, from a table of a file, or a text that is one in JSON."""
+        try:
+            table = from_json(whole)
+        except ValueError as error:
+            self.problem = str(error)
+            return
+        if not isinstance(table, dict):
+            self.problem = 'is not a JSON object: write {"key": "value"}'
+            return
+        for key, value in table.items():
+            if value is not None and key not in self.places:
+                self.places[key] = place
+                self.values[key] = value.strip() if isinstance(value, str) else value  # a secret may end in line breaks
+
 
 def read(name: str, known: Iterable[str]) -> RawSection:
     """What is set in a section; the known keys are looked up even where a place does not list what it has.
@@ -51,18 +63,27 @@ def read(name: str, known: Iterable[str]) -> RawSection:
     Raises:
         ConfigurationError: when a file can't be read.
     """
+    if problem := unreadable():
+        raise ConfigurationError(f"{problem}: correct that file")
     found = RawSection(name)
-    path = name.split(".")
-    for provider in _providers():
-        table = _table(found, provider)
-        for key in sorted({*known, *table, *_variables(provider, path)} - found.places.keys()):
-            value, variable = provider.get_value(key, cast("type", TSecretStrValue), "", *path)
-            if value is None:  # one variable may hold the whole section
-                value, variable = table.get(key), EnvironProvider.get_key_name(path[-1], *path[:-1])
-            if value is None:
-                continue
-            found.places[key] = _place(provider, key, path, variable)
-            found.values[key] = value.strip() if isinstance(value, str) else value  # mounted secrets end in line breaks
+    for key in known:
+        path = _MOUNTED / f"{name}.{key}".replace(".", "--").replace("_", "-")
+        with suppress(OSError):  # it is not there; Docker mounts a file, and Kubernetes a folder around it
+            found.add(f"in {path}", {key: (path / path.name if path.is_dir() else path).read_text(encoding="utf-8")})
+    variable = name.replace(".", "__").upper()
+    for key in sorted(os.environ):
+        if key.startswith(f"{variable}__") and key != f"{variable}__":
+            found.add(f"{key} in the environment", {key.removeprefix(f"{variable}__").lower(): os.environ[key]})
+    if "." in name and os.environ.get(variable):  # a variable such as METRICS is somebody else's
+        found.add(f"{variable} in the environment", os.environ[variable])
+    for path in files():
+        table: Any = _parsed(path.read_bytes())
+        for key in name.split("."):
+            table = table.get(key) if isinstance(table, dict) else None
+        if table:
+            found.add(f"in {path.name}", table)
+    if any("providers" in _parsed(path.read_bytes()) for path in files()) or "PROVIDERS__" in "".join(os.environ):
+        _add_from_vaults(found, known)
     return found
 
 
@@ -73,56 +94,34 @@ def subsections(name: str) -> dict[str, str]:
 
 def unreadable() -> str | None:
     """What is wrong with a file in `.dlt`, if anything is: then nothing of any can be known."""
-    try:
-        Container()[PluggableRunContext]
-    except TomlProviderReadException as error:
-        return " ".join(str(error).split())
+    for path in files():
+        try:
+            _parsed(path.read_bytes())
+        except (OSError, ValueError) as error:
+            return f"{path} can't be read: {error}"
     return None
 
 
 def files() -> list[Path]:
-    """The files in `.dlt` that are there."""
-    folder = Path(Container()[PluggableRunContext].context.settings_dir)
-    return [path for name in ("config.toml", "secrets.toml") if (path := folder / name).exists()]
+    """The files in `.dlt` that are there, in the order in which they are asked."""
+    folder = Path(os.environ.get("DLT_PROJECT_DIR", ""), os.environ.get("DLT_CONFIG_FOLDER", ".dlt"))
+    return [path for name in ("secrets.toml", "config.toml") if (path := folder / name).exists()]
 
 
-def _providers() -> list[ConfigProvider]:
-    """In the order in which they are asked: those of secrets first."""
-    if problem := unreadable():
-        raise ConfigurationError(f"{problem}: correct that file")
-    return sorted(
-        Container()[PluggableRunContext].providers.providers, key=lambda provider: not provider.supports_secrets
-    )
+@lru_cache(maxsize=2)  # each section is looked for in both files
+def _parsed(text: bytes) -> dict[str, Any]:
+    return tomllib.loads(text.decode())
 
 
-def _table(found: RawSection, provider: ConfigProvider) -> dict[str, object]:
-    """The section as a place has it: a table of a file, or one variable that holds it as JSON."""
+def _add_from_vaults(found: RawSection, known: Iterable[str]) -> None:
+    """What is in the vaults that dlt's own section `providers` turns on."""
+    from dlt.common.configuration.container import Container  # noqa: PLC0415
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext  # noqa: PLC0415
+    from dlt.common.typing import TSecretStrValue  # noqa: PLC0415
+
     *above, last = found.name.split(".")
-    if not above and isinstance(provider, EnvironProvider):
-        return {}  # a variable such as METRICS is somebody else's
-    whole, _ = provider.get_value(last, dict, "", *above)
-    if not whole:
-        return {}
-    try:
-        table = from_json(whole)
-    except ValueError as error:
-        found.problem = str(error)
-        return {}
-    if not isinstance(table, dict):
-        found.problem = 'is not a JSON object: write {"key": "value"}'
-        return {}
-    return table
-
-
-def _variables(provider: ConfigProvider, path: Sequence[str]) -> set[str]:
-    """The keys that variables of the environment set in a section."""
-    prefix = EnvironProvider.get_key_name("", *path)
-    if not isinstance(provider, EnvironProvider):
-        return set()
-    return {name.removeprefix(prefix).lower() for name in os.environ if name.startswith(prefix) and name != prefix}
-
-
-def _place(provider: ConfigProvider, key: str, path: Sequence[str], variable: str) -> str:
-    if isinstance(provider, EnvironProvider):
-        return f"{variable} in the environment"
-    return f"in {provider.get_value_location(key, '', *path) or provider.name}"
+    for vault in Container()[PluggableRunContext].providers.providers[3:]:  # the first three were asked above
+        found.add(f"in {vault.name}", vault.get_value(last, dict, "", *above)[0] or {})
+        for key in known:
+            value, _ = vault.get_value(key, cast("type", TSecretStrValue), "", *above, last)
+            found.add(f"in {vault.name}", {key: value})

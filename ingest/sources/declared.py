@@ -16,7 +16,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from finops.ingest.config.services import HttpService
 from finops.ingest.exact import EXACT
 from finops.ingest.sources.kinds import HttpSource, Paging
-from finops.ingest.sources.rest.paginators import create_paginator, json_path
 
 
 def _path(value: object) -> object:
@@ -25,9 +24,17 @@ def _path(value: object) -> object:
 
 
 def _paging(value: object) -> object:
-    """Check that it makes a paginator."""
+    """Check that it makes a paginator, with dlt, which only who declares a source waits for."""
+    from finops.ingest.sources.rest.paginators import create_paginator  # noqa: PLC0415
+
     create_paginator(value)
     return value
+
+
+def _selector(value: str) -> str:
+    from finops.ingest.sources.rest.paginators import json_path  # noqa: PLC0415
+
+    return json_path(value)
 
 
 FieldPath = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_path), Field(min_length=1)]
@@ -101,7 +108,7 @@ class Declaration(HttpService):
     }
 
     path: str
-    data_selector: Annotated[str, AfterValidator(json_path)]
+    data_selector: Annotated[str, AfterValidator(_selector)]
     record_id: str | None = None
     domain: Literal["open_legacy", "private_cloud", "native"] = "native"
     measure: Literal["metered", "inventory"] = "metered"

@@ -237,7 +237,7 @@ def test_a_setting_that_makes_no_sense_is_told_and_the_rest_is_looked_at(
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own: dlt reads its files once a process."""
+    """The command in a process of its own, in that folder."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     return subprocess.run(
         [FINOPS, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -249,7 +249,7 @@ def test_a_file_that_is_no_toml_is_told_by_the_doctor_and_in_one_line_by_the_oth
     (tmp_path / ".dlt" / "config.toml").write_text("[sources.cmdb\n")
     told = run(tmp_path, "doctor")
     assert told.returncode == 1
-    assert "✗ configuration files: A problem encountered when loading config.toml" in told.stdout
+    assert "✗ configuration files: .dlt/config.toml can't be read: Expected" in told.stdout
     assert "✗ PostgreSQL" in told.stdout
     refused = run(tmp_path, "nightly")
     assert refused.returncode == 2

@@ -1,13 +1,17 @@
-"""Bills in a bucket: a real S3 server over HTTP, and what a person reads when the bucket does not let them in."""
+"""A real S3 server over HTTP: bills in a bucket, what a person reads when it does not let them in, and its vault."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import requests
@@ -167,3 +171,23 @@ def test_an_option_that_the_driver_does_not_know_is_told() -> None:
     said = refusal("s3://billing/x", wrong)
     assert "can't read s3://billing/x: storage_options: " in said
     assert SECRET not in said
+
+
+def test_a_secret_is_found_in_the_vault_that_dlt_is_told_of(bucket: Bucket, tmp_path: Path) -> None:
+    key = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "us-east-1"}
+    requests.post(
+        bucket.endpoint,
+        headers={
+            "X-Amz-Target": "secretsmanager.CreateSecret",
+            "Content-Type": "application/x-amz-json-1.1",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7/20261122/us-east-1/secretsmanager/aws4_request",
+        },
+        json={"Name": "dlt/sources/gitlab", "SecretString": '[sources.gitlab]\ntoken = "vault-1"\n'},
+        timeout=10,
+    ).raise_for_status()
+    code = "from finops.ingest.config.reading import read; print(read('sources.gitlab', ['token']).values['token'])"
+    environment = os.environ | key | {"AWS_ENDPOINT_URL": bucket.endpoint, "PROVIDERS__ENABLE_AWS_SECRETS": "true"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("vault-1\n", 0), done.stderr
