@@ -54,6 +54,7 @@ TAGS = "Tags"
 KNOWN = frozenset((*DECIMALS, *INSTANTS, *TEXTS, TAGS))
 # 18 digits before the point and 20 after; a wider decimal goes to other_columns, whole.
 DECIMAL = pa.decimal128(38, 20)
+WHOLE_DIGITS = DECIMAL.precision - DECIMAL.scale
 INSTANT = pa.timestamp("us", tz="UTC")
 # Outside of these a date is a slip: year 0001 stands for none in more than one product.
 FIRST, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
@@ -138,14 +139,27 @@ def is_number(column: pa.Array) -> pa.Array:
 
 def texts(column: pa.Array) -> pa.Array:
     """Return the column as text, its blanks as nulls: a float in its shortest exact spelling, a structure as JSON."""
-    if pa.types.is_nested(column.type):
-        values = (plain(value) for value in column.to_pylist(maps_as_pydicts="lossy"))
-        spelt = [
-            None if value is None else simplejson.dumps(value, use_decimal=True, allow_nan=True) for value in values
-        ]
+    kind = column.type
+    if pa.types.is_map(kind) and pa.types.is_string(kind.key_type) and pa.types.is_string(kind.item_type):
+        spelt = [None if value is None else _map(tuple(value)) for value in column.to_pylist()]
         return pa.array(spelt, pa.string())
+    if pa.types.is_nested(kind):
+        values = column.to_pylist(maps_as_pydicts="lossy")
+        return pa.array([None if value is None else _structure(value) for value in values], pa.string())
+    if pa.types.is_temporal(kind):  # few are different, and Arrow takes a microsecond to spell one
+        distinct = column.dictionary_encode()
+        column = pc.cast(distinct.dictionary, pa.string()).take(distinct.indices)
     column = pc.cast(column, pa.string())
     return pc.if_else(pc.is_in(column, value_set=BLANKS), _NULL, column)
+
+
+@lru_cache(_KEPT_TEXTS)
+def _map(members: tuple[tuple[str, str | None], ...]) -> str:
+    return _structure(dict(members))
+
+
+def _structure(value: object) -> str:
+    return simplejson.dumps(plain(value), use_decimal=True, allow_nan=True)
 
 
 def decimals(column: pa.Array) -> pa.Array:
@@ -154,6 +168,9 @@ def decimals(column: pa.Array) -> pa.Array:
     Raises:
         pa.ArrowException: when its type is not that of a number or a text.
     """
+    kind = column.type
+    if pa.types.is_decimal128(kind) and kind.scale <= DECIMAL.scale and kind.precision - kind.scale <= WHOLE_DIGITS:
+        return pc.cast(column, DECIMAL)
     column = texts(pc.cast(column, pa.string()))
     is_plain = pc.match_substring_regex(column, _PLAIN)
     values = pc.cast(pc.if_else(is_plain, column, _NULL), DECIMAL)
@@ -168,7 +185,7 @@ def _fitting(text: str) -> Decimal | None:
         return None
     exponent = value.normalize(EXACT).as_tuple().exponent
     fits = isinstance(exponent, int) and exponent >= -DECIMAL.scale
-    return value if fits and value.adjusted() < DECIMAL.precision - DECIMAL.scale else None
+    return value if fits and value.adjusted() < WHOLE_DIGITS else None
 
 
 def instants(column: pa.Array) -> pa.Array:

@@ -128,12 +128,7 @@ def _canonical(name: str, column: pa.Array) -> pa.Array:
     if name not in (*DECIMALS, *INSTANTS, TAGS):
         return texts(column)
     values = parse(name, column, frozenset())
-    if name in INSTANTS:  # there are few different ones, and Arrow takes a microsecond to spell one
-        distinct = values.dictionary_encode()
-        spelt = pc.cast(distinct.dictionary, pa.string()).take(distinct.indices)
-    else:
-        spelt = pc.cast(values, pa.string())
-    return pc.coalesce(spelt, misfits(column, values))
+    return pc.coalesce(texts(values), misfits(column, values))
 
 
 def refuse_copies(counts: Iterable[FileCount]) -> None:

@@ -10,6 +10,7 @@ import simplejson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finops.ingest.exact import EXACT
 from finops.ingest.sources.focus.columns import (
     DECIMAL,
     INSTANT,
@@ -64,6 +65,14 @@ def other_columns(table: pa.Table) -> list[Any]:
 
 
 # Decimals
+
+
+@given(st.data(), st.integers(1, 38).flatmap(lambda digits: st.tuples(st.just(digits), st.integers(0, digits))))
+def test_a_decimal_of_any_type_is_what_its_text_is(data: st.DataObject, kind: tuple[int, int]) -> None:
+    precision, scale = kind
+    units = st.integers(1 - 10**precision, 10**precision - 1).map(lambda digits: EXACT.scaleb(Decimal(digits), -scale))
+    column = pa.array(data.draw(st.lists(units | st.none())), pa.decimal128(precision, scale))
+    assert decimals(column).equals(decimals(column.cast(pa.string())))
 
 
 @pytest.mark.parametrize(
@@ -286,6 +295,12 @@ def test_tags_that_are_no_object_are_kept_to_the_letter(text: str) -> None:
 def test_the_map_type_of_parquet_is_an_object() -> None:
     column = pa.array([[("application", "shop"), ("owner", None)], None, []], pa.map_(pa.string(), pa.string()))
     assert all_tags(column).to_pylist() == ['{"application":"shop","owner":null}', None, "{}"]
+
+
+def test_a_map_of_parquet_is_the_same_object_whatever_its_neighbours() -> None:
+    maps = [[("a", "1"), ("a", "2")], [("a", "2")], [("a", None)], [], None, [("a", "1"), ("a", "2")]]
+    together = texts(pa.array(maps, pa.map_(pa.string(), pa.string()))).to_pylist()
+    assert together == ['{"a": "2"}', '{"a": "2"}', '{"a": null}', "{}", None, '{"a": "2"}']
 
 
 def test_the_struct_type_of_parquet_is_an_object_of_what_is_set() -> None:
