@@ -19,14 +19,12 @@ from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extra
 from finops.ingest.pipeline.load import Batches, document_batches, land
 from finops.ingest.pipeline.runs import Run, describe
 from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, unchanged_bills, wanted_bills
-from finops.ingest.sources import mongo
 from finops.ingest.sources.catalog import SOURCES
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.focus.batches import ahead
 from finops.ingest.sources.focus.export import Export
 from finops.ingest.sources.focus.totals import control_totals
 from finops.ingest.sources.kinds import DOMAINS, ConfiguredSource, FocusSource, MongoSource, Window
-from finops.ingest.sources.rest import records as rest
 from finops.ingest.telemetry.progress import Progress, SourceProgress
 
 ATTEMPTS_TO_LAND = 2
@@ -77,7 +75,11 @@ class _SourceRun:
         known, done = accepted(self.run.connection, source), done_windows(self.run, source)
         planned = plan_windows(self.configured, known, self.limits, self.request)
         windows = [window for window in planned if window.start not in done]
-        read = mongo.records if isinstance(source, MongoSource) else rest.records
+        # each imports a client, dlt's among them, that takes longer to import than a small bill takes to land
+        if isinstance(source, MongoSource):
+            from finops.ingest.sources.mongo import records as read
+        else:
+            from finops.ingest.sources.rest.records import records as read
         counts: Counter[date] = Counter()
 
         def counted() -> Iterator[Record]:

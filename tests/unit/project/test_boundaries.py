@@ -153,6 +153,12 @@ def test_help_imports_none_of_the_packages_that_a_run_needs() -> None:
     assert done.stdout.splitlines()[-1] == "set()"
 
 
+def test_a_nightly_imports_the_clients_of_those_sources_alone_that_it_reads() -> None:
+    code = "import sys, finops.ingest.pipeline.nightly; print({'dlt', 'pymongo', 'requests'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 # dbt
 
 
