@@ -43,7 +43,7 @@ OLDER = (
         "system_ref,\n        catalogued.entity_ref",
         "entity_ref,\n        catalogued.system_ref",
     ),
-    ("aggregates/mv_cost_app_month.sql", *WITHOUT_COUNT),
+    ("aggregates/mv_cost_app_quarter.sql", *WITHOUT_COUNT),
     ("aggregates/agg_group_product_month.sql", "", "        count(*) as releve_count,\n"),
     (
         "api/visible_rejects.sql",
