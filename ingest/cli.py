@@ -268,7 +268,9 @@ def metrics_command() -> None:
     from finops.ingest.telemetry import metrics
 
     with connect_ready() as connection:
-        click.echo(metrics.text(metrics.collect(connection, configuration.source_names())), nl=False)
+        click.echo(
+            metrics.text(metrics.collect(connection, [on.source.name for on in configuration.sources()])), nl=False
+        )
 
 
 @cli.group("docs")

@@ -19,7 +19,7 @@ from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpServi
 from finops.ingest.config.values import Section
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
-from finops.ingest.sources.declared import Declaration, DeclaredSource, declared_source
+from finops.ingest.sources.declared import Declaration, declared_source
 from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, focus_source
 
 OWN_PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
@@ -47,49 +47,33 @@ def load() -> Settings:
         ConfigurationError: for keys that are not settings, in any section; for a value that is not of its kind; when no
             source is configured at all.
     """
-    sources = _configured()
-    if not sources:
+    configured = sources()
+    if not configured:
         raise ConfigurationError(
             "no source is configured: set at least one, for example SOURCES__CMDB__URI or [sources.gitlab] url in "
             ".dlt/config.toml (docs/sources.md), or try `make demo`, which runs the same nightly on "
             "an embedded PostgreSQL and a made-up company"
         )
-    return Settings(tuple(sources), _checked("ingest", ExtractionSettings))
+    return Settings(tuple(configured), _checked("ingest", ExtractionSettings))
 
 
-def source_names() -> list[str]:
-    """The names of the sources that are on; unlike load(), none is not an error.
-
-    Raises:
-        ConfigurationError: as load() does.
-    """
-    return [configured.source.name for configured in _configured()]
-
-
-def declared() -> list[DeclaredSource]:
-    """The services that the configuration declares.
+def sources() -> list[ConfiguredSource]:
+    """The sources that are on; unlike load(), none is not an error.
 
     Raises:
         ConfigurationError: as load() does.
     """
+    sections = list(_sections())
+    strangers = [_stranger(section) for section, model in sections if model is None]
+    known = [(section, model) for section, model in sections if model is not None]
+    if refused := [*strangers, *(text for section, model in known for text in unknown_keys(section, model))]:
+        raise ConfigurationError("; ".join(refused))
     return [
-        DeclaredSource(configured.source, configured.options)
-        for configured in _configured()
-        if isinstance(configured.source, HttpSource) and isinstance(configured.options, Declaration)
+        configured
+        for section, model in known
+        if section.name.startswith("sources.") and _is_on(section)
+        for configured in _sources_of(section.name.removeprefix("sources."), validated(section, model))
     ]
-
-
-def tax_choices() -> dict[str, str]:
-    """Whether the tax of each export of bills is a `cost`, or is set `apart`.
-
-    Raises:
-        ConfigurationError: as load() does.
-    """
-    return {
-        configured.source.name: configured.options.tax
-        for configured in _configured()
-        if isinstance(configured.options, FocusExport)
-    }
 
 
 def schedule() -> Schedule:
@@ -169,21 +153,6 @@ def _checked(name: str, model: type[Model]) -> Model:
     return validated(read(name, model.model_fields), model)
 
 
-def _configured() -> list[ConfiguredSource]:
-    """The sources that are on, once no section has a key that is not a setting."""
-    sections = list(_sections())
-    strangers = [_stranger(section) for section, model in sections if model is None]
-    known = [(section, model) for section, model in sections if model is not None]
-    if refused := [*strangers, *(text for section, model in known for text in unknown_keys(section, model))]:
-        raise ConfigurationError("; ".join(refused))
-    return [
-        configured
-        for section, model in known
-        if section.name.startswith("sources.") and _is_on(section)
-        for configured in _sources_of(section.name.removeprefix("sources."), validated(section, model))
-    ]
-
-
 def _is_on(section: RawSection) -> bool:
     """Whether a service has its address; what a company names itself is on, and needs one."""
     address = section.values.get("url") or section.values.get("uri")
@@ -196,7 +165,7 @@ def _sources_of(service: str, options: Section) -> Iterator[ConfiguredSource]:
         case FocusExport():
             yield ConfiguredSource(focus_source(name), options)
         case Declaration():
-            yield ConfiguredSource(declared_source(name, options).source, options)
+            yield ConfiguredSource(declared_source(name, options), options)
         case Cmdb() | HttpService():
             for source in SOURCES:
                 each = source.each if isinstance(source, HttpSource) else None

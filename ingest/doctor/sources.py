@@ -14,8 +14,7 @@ from finops.ingest.periods import open_periods, today
 from finops.ingest.pipeline.windows import ExtractRequest, plan_windows
 from finops.ingest.sources import mongo
 from finops.ingest.sources.focus.export import Export
-from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, MongoSource
-from finops.ingest.sources.probe import Probe
+from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, MongoSource, Probe
 from finops.ingest.sources.rest import records as rest
 
 PARALLEL_PROBES = 8

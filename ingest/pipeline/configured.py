@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from finops.ingest.config.services import FocusExport
 from finops.ingest.database import Connection
-from finops.ingest.sources.declared import DeclaredSource
+from finops.ingest.sources.declared import Declaration
+from finops.ingest.sources.kinds import ConfiguredSource
 
 
-def store(connection: Connection, declared: Sequence[DeclaredSource], taxes: Mapping[str, str]) -> None:
+def store(connection: Connection, sources: Sequence[ConfiguredSource]) -> None:
     """Replace what is stored of these sources; a source that is no longer configured keeps what was stored last.
 
-    Of declared sources that is how their records become usage lines; of `taxes`, which sources keep their tax `apart`.
+    Of declared sources that is how their records become usage lines; of bills, which keep their tax `apart`.
     """
+    declared = {on.source.name: on.options for on in sources if isinstance(on.options, Declaration)}
+    bills = {on.source.name: on.options for on in sources if isinstance(on.options, FocusExport)}
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute(
-            "delete from finops.etl_declared_lines where source = any(%s)", ([found.source.name for found in declared],)
-        )
+        cursor.execute("delete from finops.etl_declared_lines where source = any(%s)", (list(declared),))
         cursor.executemany(
             "insert into finops.etl_declared_lines (source, line_number, application_path, date_path,"
             " sub_account_path, resource_path, resource_name_path, product_path, unit_path, quantity_path, product_id,"
             " unit, factor) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [row for found in declared for row in _line_rows(found)],
+            [row for name, declaration in declared.items() for row in _line_rows(name, declaration)],
         )
-        cursor.execute("delete from finops.etl_tax_apart where source = any(%s)", (list(taxes),))
+        cursor.execute("delete from finops.etl_tax_apart where source = any(%s)", (list(bills),))
         cursor.executemany(
             "insert into finops.etl_tax_apart (source) values (%s)",
-            [(source,) for source, choice in taxes.items() if choice == "apart"],
+            [(source,) for source, bill in bills.items() if bill.tax == "apart"],
         )
 
 
-def _line_rows(found: DeclaredSource) -> list[tuple[object, ...]]:
-    paths = found.declaration
+def _line_rows(source: str, paths: Declaration) -> list[tuple[object, ...]]:
     shared = _as_lists(paths.application, paths.date, paths.sub_account, paths.resource, paths.resource_name)
     return [
         (
-            found.source.name,
+            source,
             number,
             *shared,
             *_as_lists(line.product_field, line.unit_field, line.quantity),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from finops.ingest.config.settings import Settings, dbt_project, declared, run_id, tax_choices
+from finops.ingest.config.settings import Settings, dbt_project, run_id, sources
 from finops.ingest.database import connect, users
 from finops.ingest.errors import FinopsError
 from finops.ingest.pipeline import configured, publications
@@ -93,10 +93,10 @@ def reprocess(settings: Settings | None, request: ExtractRequest, reason: str, p
 @contextmanager
 def _opened(run_request: RunRequest, progress: Progress) -> Iterator[Run]:
     """Open the run, and tell dbt what it has to know of the configuration if the run publishes."""
-    services, taxes = declared(), tax_choices()
+    configured_sources = sources()
     with connect() as connection, exporting_telemetry(connection, progress), open_run(connection, run_request) as run:
         if run_request.publishes:
-            configured.store(connection, services, taxes)
+            configured.store(connection, configured_sources)
         months = ",".join(str(period) for period in run_request.periods)
         progress.event("run", kind=run_request.kind, run_id=run.run_id, periods=months, as_of=run_request.as_of)
         yield run

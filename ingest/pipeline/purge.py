@@ -5,24 +5,22 @@ from __future__ import annotations
 from psycopg import sql
 
 from finops.ingest.pipeline.runs import Run
-from finops.ingest.sources.catalog import SOURCES
+from finops.ingest.sources.kinds import table_of
 
 DELETE = "delete from {} where run_id = %(run_id)s and source = %(source)s and window_date = %(window_date)s"
 
 
 def purge(run: Run, keep_days: int) -> int:
     """Delete superseded raw versions of more than `keep_days` days ago; return how many rows that was."""
-    tables = {source.name: source.table for source in SOURCES}
     extractions = run.connection.execute(
         "select extraction_id, run_id::text, domain, source, measure, window_date from finops.purgeable(%s, %s)",
         (run.run_id, keep_days),
     ).fetchall()
     purged = 0
     for old in extractions:
-        # a source whose name a company chose may be gone from its configuration: what it measures says its table
-        table = tables.get(str(old["source"]), "focus" if old["measure"] == "billed" else "declared")
+        table = sql.Identifier(f"raw_{old['domain']}", table_of(str(old["source"])))
         with run.connection.transaction():
-            deleted = run.connection.execute(sql.SQL(DELETE).format(sql.Identifier(f"raw_{old['domain']}", table)), old)
+            deleted = run.connection.execute(sql.SQL(DELETE).format(table), old)
             purged += deleted.rowcount
             run.connection.execute(
                 "update finops.etl_extractions set purged_at = now() where extraction_id = %(extraction_id)s", old

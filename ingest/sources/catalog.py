@@ -7,16 +7,15 @@ from dataclasses import replace
 
 from finops.ingest.sources.kinds import HttpSource, MongoSource
 
-CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "cmdb_vm", "inventory")
-CMDB_DISK = MongoSource("cmdb.disk", "cmdb", "open_legacy", "cmdb_disk", "inventory")
-CMDB_LEGACY_STORAGE = MongoSource("cmdb.legacy_storage", "cmdb", "open_legacy", "cmdb_legacy_storage", "inventory")
+CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "inventory")
+CMDB_DISK = MongoSource("cmdb.disk", "cmdb", "open_legacy", "inventory")
+CMDB_LEGACY_STORAGE = MongoSource("cmdb.legacy_storage", "cmdb", "open_legacy", "inventory")
 
 # https://docs.openstack.org/api-ref/compute/#usage-reports-os-simple-tenant-usage
 OPENSTACK_USAGE = HttpSource(
     "openstack.usage",
     "openstack",
     "private_cloud",
-    "openstack_usage",
     "metered",
     path="os-simple-tenant-usage",
     params={"detailed": "1", "start": "{start}T00:00:00", "end": "{end}T00:00:00", "limit": "1000"},
@@ -31,7 +30,6 @@ CLOUDKITTY_USAGE = HttpSource(
     "cloudkitty.usage",
     "cloudkitty",
     "private_cloud",
-    "cloudkitty_usage",
     "metered",
     path="v2/dataframes",
     params={"begin": "{start}T00:00:00", "end": "{end}T00:00:00"},
@@ -57,7 +55,6 @@ KUBERNETES_ALLOCATION = HttpSource(
     "kubernetes.allocation",
     "opencost",
     "private_cloud",
-    "kubernetes_allocation",
     "metered",
     path="allocation",
     params={"window": "{start}T00:00:00Z,{end}T00:00:00Z", "aggregate": "namespace", "includeIdle": "true"},
@@ -71,7 +68,6 @@ GITLAB_STORAGE = HttpSource(
     "gitlab.storage",
     "gitlab",
     "native",
-    "gitlab_storage",
     "inventory",
     path="api/v4/projects",
     params={
@@ -93,7 +89,6 @@ GITLAB_CI_MINUTES = HttpSource(
     "gitlab.ci_minutes",
     "gitlab",
     "native",
-    "gitlab_ci_minutes",
     "metered",
     window="month",
     path="api/graphql",
@@ -126,7 +121,6 @@ ARTIFACTORY_STORAGE = HttpSource(
     "artifactory.storage",
     "artifactory",
     "native",
-    "artifactory_storage",
     "inventory",
     path="api/storageinfo",
     data_selector="repositoriesSummaryList[*]",
@@ -141,7 +135,6 @@ CUBE_USAGE = HttpSource(
     "cube.usage",
     "cube",
     "native",
-    "cube_usage",
     "metered",
     path="cubejs-api/v1/load",
     data_selector="data[*]",
@@ -154,7 +147,6 @@ BACKSTAGE_CATALOG = HttpSource(
     "backstage.catalog",
     "backstage",
     "reference",
-    "backstage_catalog",
     "reference",
     path="api/catalog/entities/by-query",
     params={

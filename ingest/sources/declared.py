@@ -7,7 +7,6 @@ A declaration says where the records are (an HttpSource) and how each becomes us
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -37,6 +36,9 @@ def _selector(value: str) -> str:
     return json_path(value)
 
 
+# What a declaration and a source say in the same words.
+_SHARED = ["domain", "measure", "window", "path", "data_selector", "record_id", "paginator", "skip", "not_ready"]
+_SHARED += ["supports_past_days"]
 FieldPath = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_path), Field(min_length=1)]
 
 
@@ -133,33 +135,12 @@ class Declaration(HttpService):
         return self
 
 
-@dataclass(frozen=True)
-class DeclaredSource:
-    """A source by declaration: what is read, and what its records say."""
-
-    source: HttpSource
-    declaration: Declaration
-
-
-def declared_source(name: str, declaration: Declaration) -> DeclaredSource:
+def declared_source(name: str, declaration: Declaration) -> HttpSource:
     """The source `http.<name>`, from what is declared for it."""
     first_key = declaration.data_selector.removeprefix("$.").split(".")[0].split("[")[0]
-    return DeclaredSource(
-        HttpSource(
-            name=f"http.{name}",
-            service=f"http.{name}",
-            domain=declaration.domain,
-            table="declared",
-            measure=declaration.measure,
-            window=declaration.window,
-            path=declaration.path,
-            data_selector=declaration.data_selector,
-            required=None if first_key in ("$", "") else first_key,
-            record_id=declaration.record_id,
-            paginator=declaration.paginator,
-            skip=declaration.skip,
-            not_ready=declaration.not_ready,
-            supports_past_days=declaration.supports_past_days,
-        ),
-        declaration,
+    return HttpSource(
+        name=f"http.{name}",
+        service=f"http.{name}",
+        required=None if first_key in ("$", "") else first_key,
+        **{key: getattr(declaration, key) for key in _SHARED},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from finops.ingest.config.services import Cmdb, FocusExport, HttpService
@@ -33,7 +33,6 @@ class Source:
     Attributes:
         name: as it stands in `fact_releve.source`, e.g. `cmdb.vm`.
         service: the section of the configuration that turns it on, e.g. `cmdb` for `sources.cmdb`.
-        table: the raw table in the schema `raw_<domain>`.
         measure: how a record becomes a quantity (DESIGN: inventory, metered or billed); `reference`: it does not.
         window: what one extraction covers. A meter that only knows months is read by the month, and its quantity is
             spread over the days that the window covers.
@@ -42,14 +41,24 @@ class Source:
     name: str
     service: str
     domain: Domain
-    table: str
     measure: Measure
     window: Literal["day", "month"] = field(default="day", kw_only=True)
+
+    @property
+    def table(self) -> str:
+        """The raw table in the schema `raw_<domain>`."""
+        return table_of(self.name)
 
     @property
     def switch(self) -> str:
         """The setting without which the source is off."""
         return f"sources.{self.service}"
+
+
+def table_of(source: str) -> str:
+    """The raw table of a source, by its name; those that a company names itself share one."""
+    kind = source.partition(".")[0]
+    return {"focus": "focus", "http": "declared"}.get(kind, source.replace(".", "_"))
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,7 @@ class FocusSource(Source):
 
 def focus_source(name: str) -> FocusSource:
     """The source of the exports configured as `sources.focus.<name>`."""
-    return FocusSource(f"focus.{name}", f"focus.{name}", "public_cloud", "focus", "billed")
+    return FocusSource(f"focus.{name}", f"focus.{name}", "public_cloud", "billed")
 
 
 @dataclass(frozen=True)
@@ -124,3 +133,18 @@ class ConfiguredSource:
 
     source: Source
     options: Cmdb | HttpService | FocusExport = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The answer of a source to the smallest request that shows whether it can be read.
+
+    Attributes:
+        found: a phrase for the report.
+        clock_skew: how far the server's clock is ahead of ours; None if it sends no time.
+        is_empty: it can be read and holds nothing.
+    """
+
+    found: str
+    clock_skew: timedelta | None = None
+    is_empty: bool = False

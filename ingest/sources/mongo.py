@@ -26,8 +26,7 @@ from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import Cmdb
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.documents import Record, encode
-from finops.ingest.sources.kinds import ConfiguredSource, Window
-from finops.ingest.sources.probe import Probe
+from finops.ingest.sources.kinds import ConfiguredSource, Probe, Window
 
 # https://www.mongodb.com/docs/manual/reference/error-codes/; 8000 is Atlas's code for a wrong password.
 _REMEDIES = {

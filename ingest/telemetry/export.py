@@ -31,7 +31,7 @@ def exporting_telemetry(connection: Connection, progress: Progress) -> Iterator[
 def _metrics(connection: Connection, _: object) -> None:
     exports = settings.exports()
     if exports.textfile or exports.pushgateway:
-        metrics.export(metrics.collect(connection, settings.source_names()), exports)
+        metrics.export(metrics.collect(connection, [on.source.name for on in settings.sources()]), exports)
 
 
 def _traces(connection: Connection, since: dict[str, object] | None) -> None:

@@ -28,8 +28,7 @@ from finops.ingest.sources.focus.errors import DamagedFileError, ErrorTranslator
 from finops.ingest.sources.focus.files import SUFFIXES, ExportFile, choose, list_files
 from finops.ingest.sources.focus.totals import FileCount, Totals, add_up, count_lines, refuse_copies
 from finops.ingest.sources.focus.versions import check_columns, other_dataset
-from finops.ingest.sources.kinds import ConfiguredSource
-from finops.ingest.sources.probe import Probe
+from finops.ingest.sources.kinds import ConfiguredSource, Probe
 
 
 @dataclass(frozen=True)

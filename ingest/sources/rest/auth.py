@@ -21,7 +21,7 @@ from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import HttpService
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.kinds import HttpSource
-from finops.ingest.sources.rest.errors import Endpoint, endpoint, translate_errors
+from finops.ingest.sources.rest.errors import Endpoint, translate_errors
 from finops.ingest.sources.rest.session import Deadline, Session
 
 _ONE_DAY = 86_400  # seconds: a token is asked for again after that, whatever it says of itself
@@ -31,8 +31,17 @@ def create_auth(
     source: HttpSource, options: HttpService, limits: ExtractionSettings, deadline: Deadline
 ) -> AuthConfigBase | None:
     """What to present to the source."""
-    if options.token_url:
-        return _client_credentials(source, options, limits, deadline)
+    if options.token_url and options.client_id and options.client_secret:
+        asked = Endpoint(f"the token of {source.name}", f"sources.{source.service}", options, "token_url")
+        presented = _ClientCredentials(
+            access_token_url=asked.url,
+            client_id=options.client_id,
+            client_secret=options.client_secret.get_secret_value(),
+            access_token_request_data={"scope": options.scope} if options.scope else {},
+            session=Session(asked, limits, deadline),
+        )
+        presented.asked = asked
+        return presented
     if options.username and options.password:
         return HttpBasicAuth(username=options.username, password=options.password.get_secret_value())
     if options.token is None:
@@ -42,23 +51,6 @@ def create_auth(
     if header == "Authorization":
         return BearerTokenAuth(token=token)
     return APIKeyAuth(name=header, api_key=token, location="header")
-
-
-def _client_credentials(
-    source: HttpSource, options: HttpService, limits: ExtractionSettings, deadline: Deadline
-) -> AuthConfigBase | None:
-    if options.client_id is None or options.client_secret is None:
-        return None  # refused where the configuration is read
-    asked = endpoint(f"the token of {source.name}", source.service, options, key="token_url")
-    presented = _ClientCredentials(
-        access_token_url=asked.url,
-        client_id=options.client_id,
-        client_secret=options.client_secret.get_secret_value(),
-        access_token_request_data={"scope": options.scope} if options.scope else {},
-        session=Session(asked, options.ca_bundle, limits, deadline),
-    )
-    presented.asked = asked
-    return presented
 
 
 class _ClientCredentials(OAuth2ClientCredentials):

@@ -13,50 +13,42 @@ from finops.ingest.config.services import HttpService
 from finops.ingest.errors import SourceError
 
 _CREDENTIALS = {  # what is set for a way to authenticate: what to check when it is refused
-    "token_url": "sources.{0}.client_id and sources.{0}.client_secret",
-    "username": "sources.{0}.username and sources.{0}.password",
-    "token": "sources.{0}.token",
+    "token_url": "{0}.client_id and {0}.client_secret",
+    "username": "{0}.username and {0}.password",
+    "token": "{0}.token",
 }
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What a message says of an address.
+    """One address of a service.
 
     Attributes:
         name: whose address it is, e.g. `gitlab.storage`.
-        url: the address.
-        setting: the key of the configuration that holds the address.
-        credentials: the keys that hold what is presented to it.
-        ca_bundle: the key that holds the authority that its certificate is checked against.
-        refusals: the statuses that mean that the credentials were refused.
+        section: where the service is configured, e.g. `sources.gitlab`.
+        options: what is set there.
+        key: the setting that holds the address.
     """
 
     name: str
-    url: str
-    setting: str
-    credentials: str
-    ca_bundle: str
-    refusals: frozenset[int]
+    section: str
+    options: HttpService
+    key: Literal["url", "token_url"] = "url"
+
+    @property
+    def url(self) -> str:
+        """The address."""
+        return str(getattr(self.options, self.key))
+
+    @property
+    def setting(self) -> str:
+        """The setting that holds the address, in full."""
+        return f"{self.section}.{self.key}"
 
     @property
     def where(self) -> str:
         """Whose address it is and which, to begin a message with."""
         return f"{self.name} ({self.url})"
-
-
-def endpoint(name: str, service: str, options: HttpService, key: Literal["url", "token_url"] = "url") -> Endpoint:
-    """The endpoint whose address is in one setting of a service."""
-    way = next((way for way in _CREDENTIALS if getattr(options, way) is not None), "token")
-    return Endpoint(
-        name=name,
-        url=getattr(options, key),
-        setting=f"sources.{service}.{key}",
-        credentials=_CREDENTIALS[way].format(service),
-        ca_bundle=f"sources.{service}.ca_bundle",
-        # a token's endpoint says 400 where others say 401 (RFC 6749, 5.2)
-        refusals=frozenset({401, 403, 400} if key == "token_url" else {401, 403}),
-    )
 
 
 @contextmanager
@@ -80,7 +72,7 @@ def failure(error: BaseException, asked: Endpoint) -> str:
         case requests.exceptions.InvalidJSONError():
             return f"the answer is not {error}: {check}"
         case requests.exceptions.SSLError():
-            return f"no trusted connection: check {asked.ca_bundle} ({_cause(error)})"
+            return f"no trusted connection: check {asked.section}.ca_bundle ({_cause(error)})"
         case requests.ConnectionError() | requests.Timeout():
             return f"no answer: {check}, or that the service is up ({_cause(error)})"
         case _:
@@ -91,8 +83,11 @@ def refusal(response: requests.Response, asked: Endpoint) -> str:
     """An error status, and what to do about it."""
     status = f"answered {response.status_code} {response.reason}"
     said = excerpt(response.content[:1000].decode(errors="replace"))
-    if response.status_code in asked.refusals:
-        return f"{status}: check {asked.credentials} and what it may read" + (f" ({said})" if said else "")
+    # a token's endpoint says 400 where others say 401 (RFC 6749, 5.2)
+    if response.status_code in {401, 403} or (response.status_code, asked.key) == (400, "token_url"):
+        way = next((way for way in _CREDENTIALS if getattr(asked.options, way) is not None), "token")
+        credentials = _CREDENTIALS[way].format(asked.section)
+        return f"{status}: check {credentials} and what it may read" + (f" ({said})" if said else "")
     if response.status_code == requests.codes.not_found:
         return f"{status}: check {asked.setting}"
     return f"{status}: {said}"

@@ -21,10 +21,9 @@ from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import HttpService
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.documents import Record, content_hash, encode
-from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Window
-from finops.ingest.sources.probe import Probe
+from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Probe, Window
 from finops.ingest.sources.rest.auth import create_auth
-from finops.ingest.sources.rest.errors import endpoint, excerpt, translate_errors
+from finops.ingest.sources.rest.errors import Endpoint, excerpt, translate_errors
 from finops.ingest.sources.rest.paginators import BoundedPaginator, create_paginator
 from finops.ingest.sources.rest.requests import RequestTemplate, request_templates
 from finops.ingest.sources.rest.session import Deadline, NotReadyError, Session
@@ -65,9 +64,9 @@ def _known(configured: ConfiguredSource) -> tuple[HttpSource, HttpService]:
 
 @contextmanager
 def _reader(source: HttpSource, options: HttpService, limits: ExtractionSettings) -> Iterator[_Reader]:
-    asked = endpoint(source.name, source.service, options)
+    asked = Endpoint(source.name, f"sources.{source.service}", options)
     deadline, paginator = Deadline(limits.http_deadline, asked.where), create_paginator(source.paginator)
-    with translate_errors(asked), Session(asked, options.ca_bundle, limits, deadline) as session:
+    with translate_errors(asked), Session(asked, limits, deadline) as session:
         client = _Client(
             asked.url.rstrip("/") + "/",
             auth=create_auth(source, options, limits, deadline),

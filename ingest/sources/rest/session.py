@@ -82,7 +82,7 @@ class Session(requests.Session):
         clock_skew: by how much the server's clock is ahead of ours, as its last answer says it (to the second).
     """
 
-    def __init__(self, asked: Endpoint, ca_bundle: str | None, limits: ExtractionSettings, deadline: Deadline) -> None:
+    def __init__(self, asked: Endpoint, limits: ExtractionSettings, deadline: Deadline) -> None:
         super().__init__()
         self.clock_skew: timedelta | None = None
         self._asked = asked
@@ -96,9 +96,7 @@ class Session(requests.Session):
             retry_error_callback=self._give_up,
         )
         self.adapters.clear()
-        self.mount(
-            "{0.scheme}://{0.netloc}/".format(urlsplit(asked.url)), _Adapter(asked.where, ca_bundle, limits, deadline)
-        )
+        self.mount("{0.scheme}://{0.netloc}/".format(urlsplit(asked.url)), _Adapter(asked, limits, deadline))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401
         """Send, and again while it may help; a redirect is a part of the attempt that led to it."""
@@ -122,10 +120,9 @@ class Session(requests.Session):
 class _Adapter(HTTPAdapter):
     """One exchange: inside the deadline, no larger than allowed, and never without a look at the certificate."""
 
-    def __init__(self, where: str, ca_bundle: str | None, limits: ExtractionSettings, deadline: Deadline) -> None:
+    def __init__(self, asked: Endpoint, limits: ExtractionSettings, deadline: Deadline) -> None:
         super().__init__()
-        self._where = where
-        self._ca_bundle = ca_bundle
+        self._asked = asked
         self._limits = limits
         self._deadline = deadline
 
@@ -139,7 +136,7 @@ class _Adapter(HTTPAdapter):
         """Send a request, and read its answer to the end."""
         kwargs["stream"] = True
         kwargs["timeout"] = min(self._limits.http_timeout, self._deadline.check())
-        kwargs["verify"] = self._ca_bundle or kwargs.get("verify") or True
+        kwargs["verify"] = self._asked.options.ca_bundle or kwargs.get("verify") or True
         response = super().send(request, *args, **kwargs)
         try:
             response._content = self._read(response)  # noqa: SLF001 as requests itself does
@@ -155,8 +152,8 @@ class _Adapter(HTTPAdapter):
                 self._deadline.check()
                 if len(body) > self._limits.http_max_answer_mib * _MIB:
                     raise SourceError(
-                        f"{self._where}: an answer of more than {self._limits.http_max_answer_mib} MiB: ask for smaller"
-                        " pages, or raise ingest.http_max_answer_mib"
+                        f"{self._asked.where}: an answer of more than {self._limits.http_max_answer_mib} MiB: ask for"
+                        " smaller pages, or raise ingest.http_max_answer_mib"
                     )
         except urllib3.exceptions.HTTPError as error:
             raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from error

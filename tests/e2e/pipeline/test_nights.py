@@ -106,8 +106,8 @@ class Feed:
 
 def feeds(number: int) -> list[Feed]:
     """The three sources of a sequence."""
-    inventory = HttpSource(f"http.i{number}", "x", "native", "declared", "inventory", path="x", data_selector="$[*]")
-    meter = HttpSource(f"http.m{number}", "x", "native", "declared", "metered", path="x", data_selector="$[*]")
+    inventory = HttpSource(f"http.i{number}", "x", "native", "inventory", path="x", data_selector="$[*]")
+    meter = HttpSource(f"http.m{number}", "x", "native", "metered", path="x", data_selector="$[*]")
     return [Feed(inventory), Feed(meter), Feed(focus_source(f"b{number}"))]
 
 

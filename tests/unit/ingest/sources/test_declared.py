@@ -9,30 +9,36 @@ from dlt.sources.helpers.rest_client import paginators as dlt
 from finops.ingest.config.checking import validated
 from finops.ingest.config.reading import RawSection
 from finops.ingest.errors import ConfigurationError
-from finops.ingest.sources.declared import Declaration, DeclaredSource, declared_source
+from finops.ingest.sources.declared import Declaration, declared_source
+from finops.ingest.sources.kinds import HttpSource
 from finops.ingest.sources.rest import paginators
 
 LINE = {"product": "helpdesk.ticket", "quantity": "opened", "unit": "ticket"}
 TABLE: dict[str, Any] = {"url": "https://helpdesk", "path": "tickets", "data_selector": "items[*]", "lines": [LINE]}
 
 
-def declared(**keys: object) -> DeclaredSource:
-    """The source with these keys beside or instead of the least that it needs."""
+def declaration(**keys: object) -> Declaration:
+    """The one with these keys beside or instead of the least that it needs."""
     values = TABLE | keys
     section = RawSection("sources.http.helpdesk", values, dict.fromkeys(values, "in config.toml"))
-    return declared_source("helpdesk", validated(section, Declaration))
+    return validated(section, Declaration)
+
+
+def source(**keys: object) -> HttpSource:
+    """The source that is declared with these keys."""
+    return declared_source("helpdesk", declaration(**keys))
 
 
 def refusal(**keys: object) -> str:
     """What is said of a declaration with these keys."""
     with pytest.raises(ConfigurationError) as failure:
-        declared(**keys)
+        declaration(**keys)
     return str(failure.value)
 
 
 def test_a_short_declaration_is_a_native_meter() -> None:
-    source = declared().source
-    assert (source.name, source.service, source.domain, source.table, source.measure, source.supports_past_days) == (
+    found = source()
+    assert (found.name, found.service, found.domain, found.table, found.measure, found.supports_past_days) == (
         "http.helpdesk",
         "http.helpdesk",
         "native",
@@ -47,7 +53,7 @@ def test_a_short_declaration_is_a_native_meter() -> None:
     [("items[*]", "items"), ("data.usage[*]", "data"), ("$.data.usage[*]", "data"), ("$[*]", None), ("[*]", None)],
 )
 def test_an_answer_must_have_the_key_that_holds_the_records(data_selector: str, required: str | None) -> None:
-    assert declared(data_selector=data_selector).source.required == required
+    assert source(data_selector=data_selector).required == required
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,7 @@ def test_an_answer_must_have_the_key_that_holds_the_records(data_selector: str, 
 def test_paginators_are_declared_in_dlt_s_words(
     paginator: object, kind: type[dlt.BasePaginator], parameters: dict[str, object]
 ) -> None:
-    found = paginators.create_paginator(declared(paginator=paginator).source.paginator)
+    found = paginators.create_paginator(source(paginator=paginator).paginator)
     assert isinstance(found, kind)
     assert vars(found) | parameters == vars(found)
 
@@ -84,8 +90,7 @@ def test_paginators_are_declared_in_dlt_s_words(
     ],
 )
 def test_a_unit_is_converted_to_the_last_decimal(per: object, factor: Decimal) -> None:
-    found = declared(lines=[LINE | {"per": per}])
-    assert found.declaration.lines[0].factor == factor
+    assert declaration(lines=[LINE | {"per": per}]).lines[0].factor == factor
 
 
 @pytest.mark.parametrize("per", [60, 3, 0, -1, "NaN", "Infinity", "many"])
@@ -94,8 +99,8 @@ def test_a_unit_that_can_t_be_converted_exactly_is_refused(per: object) -> None:
 
 
 def test_a_field_is_a_path_and_a_key_with_a_dot_is_a_list() -> None:
-    declaration = declared(application="app.code", resource=["a.b", "0"]).declaration
-    assert (declaration.application, declaration.resource) == (("app", "code"), ("a.b", "0"))
+    found = declaration(application="app.code", resource=["a.b", "0"])
+    assert (found.application, found.resource) == (("app", "code"), ("a.b", "0"))
 
 
 @pytest.mark.parametrize(
