@@ -7,6 +7,7 @@ PostgreSQL is named by libpq's variables: database.py.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def load() -> Settings:
 
     Raises:
         ConfigurationError: for keys that are not settings, in any section; for a value that is not of its kind; when no
-            source is configured at all.
+            source is configured at all; for a source whose records are identified by a masked field.
     """
     configured = sources()
     if not configured:
@@ -54,7 +55,15 @@ def load() -> Settings:
             ".dlt/config.toml (docs/sources.md), or try `make demo`, which runs the same nightly on "
             "an embedded PostgreSQL and a made-up company"
         )
-    return Settings(tuple(configured), _checked("ingest", ExtractionSettings))
+    limits = _checked("ingest", ExtractionSettings)
+    for source in (on.source for on in configured if isinstance(on.source, HttpSource)):
+        fields = "[".join(re.findall(r"{([^{}!:]+)", source.record_id or ""))
+        for name in (name for name in re.split(r"[][.]+", fields) if name.lower() in limits.mask_fields):
+            raise ConfigurationError(
+                f"{source.switch}: '{name}' is in ingest.mask_fields, and record_id '{source.record_id}' would land "
+                "it: identify its records by another field, or do not mask it"
+            )
+    return Settings(tuple(configured), limits)
 
 
 def sources() -> list[ConfiguredSource]:

@@ -1,3 +1,4 @@
+import json
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -364,6 +365,20 @@ def test_masked_names_are_compared_without_case() -> None:
 def test_passwords_are_masked_without_being_asked_for() -> None:
     configured(**GITLAB)
     assert {"password", "token", "secret"} <= load().limits.mask_fields
+
+
+@pytest.mark.parametrize(
+    ("record_id", "name"), [("{user}/{hour}", "user"), ("{app[User]}", "User"), ("{secret[id]!s:>9}", "secret")]
+)
+def test_records_are_not_identified_by_a_masked_field(record_id: str, name: str) -> None:
+    line = {"product": "helpdesk.ticket", "quantity": "opened", "unit": "ticket"}
+    declaration = {"path": "tickets", "data_selector": "$[*]", "record_id": record_id, "lines": [line]}
+    os.environ["SOURCES__HTTP__HELPDESK"] = json.dumps({"url": "https://helpdesk", **declaration})
+    said = refusal(INGEST__MASK_FIELDS='["USER", "secret"]')
+    assert said.startswith(
+        f"sources.http.helpdesk: '{name}' is in ingest.mask_fields, and record_id '{record_id}' would"
+    )
+    configured(INGEST__MASK_FIELDS='["hour_of_day", "/"]')
 
 
 # What is never printed
