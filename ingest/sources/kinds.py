@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from finops.ingest.config.services import Cmdb, FocusExport, HttpService
 
@@ -15,7 +15,7 @@ Measure = Literal["reference", "inventory", "metered", "billed"]
 # A type of rest/paginators.py, alone or with its parameters: only data, since dlt, which makes it, is slow to import.
 Paging = str | Mapping[str, object]
 
-DOMAINS: tuple[Domain, ...] = ("reference", "open_legacy", "private_cloud", "public_cloud", "native")
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
 
 
 @dataclass(frozen=True)
