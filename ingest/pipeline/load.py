@@ -20,6 +20,8 @@ from finops.ingest.sources.kinds import Source
 
 BATCH_ROWS = 5_000
 BATCH_BYTES = 8 * 1024 * 1024
+# A socket takes as much at once: PostgreSQL works on one piece while the next is encoded.
+PIECE_BYTES = 96 * 1024
 
 # Some rows of a source: the window of each, by its first day, and their columns, `record_id` among them.
 Batches = Iterator[tuple[pa.Array, pa.Table]]
@@ -64,7 +66,8 @@ def land(source: Source, run_id: str, batches: Batches, connection: Connection) 
         with dbapi.connect(OPTIONS) as loading, loading.cursor() as cursor:
             # a COPY each: Arrow would make a text of an exception, or of a signal, that arises inside a longer stream
             for table in itertools.chain([first], tables):
-                cursor.adbc_ingest(source.table, table, mode="append", db_schema_name=f"raw_{source.domain}")
+                pieces = table.to_reader(max_chunksize=max(1, table.num_rows * PIECE_BYTES // table.nbytes))
+                cursor.adbc_ingest(source.table, pieces, mode="append", db_schema_name=f"raw_{source.domain}")
             try:
                 loading.commit()
             except dbapi.OperationalError:
