@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, Terminated
+from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, Terminated, one_line
 from finops.ingest.periods import Period, open_periods, parse_range, today
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Commands(click.Group):
             if ctx.params.get("debug"):
                 raise
             if not isinstance(error, FinopsError):
-                text = " ".join(str(error).split())[:500]
-                error = FinopsError(f"{type(error).__name__}: {text} (where: run again with `finops --debug …`)")
+                text = f"{type(error).__name__}: {one_line(str(error))}"
+                error = FinopsError(f"{text} (where: run again with `finops --debug …`)")
             click.echo(f"Error: {_redacted(str(error))}", err=True)
             raise click.exceptions.Exit(error.exit_code) from error
 

@@ -40,3 +40,8 @@ class Terminated(SystemExit):
 
     def __str__(self) -> str:
         return "ended by SIGTERM; what is missing is taken up by the next run"
+
+
+def one_line(text: str) -> str:
+    """Return a message of somebody else's as a line to show: without line breaks, and no longer than a person reads."""
+    return " ".join(text.split())[:600]

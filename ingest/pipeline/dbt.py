@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from finops.ingest.database import Connection
-from finops.ingest.errors import FinopsError
+from finops.ingest.errors import FinopsError, one_line
 
 SHOWN_FAILURES = 3
 PROFILE_EXAMPLE = Path(__file__).resolve().parents[2] / "profiles.yml.example"
@@ -48,19 +48,19 @@ def build(
         FinopsError: with what dbt says of each node that failed.
     """
     selected = _selected(connection, project)
-    if only_if_due and selected == FACT and not _has_due_scopes(connection, run_id):
-        return False
+    if only_if_due and selected == FACT:
+        due = connection.execute("select from finops.due_scopes(%s) limit 1", (run_id,))
+        if due.fetchone() is None:
+            return False
     connection.execute("delete from finops.etl_project")
-    with _profiles_directory(project) as profiles, _run_named(run_id):
-        where = ["--project-dir", str(project), "--profiles-dir", profiles]
-        _invoke(["build", NO_JSON, "--exclude-resource-type", "unit_test", *selected, *where], advance)
+    with _environment({"FINOPS_RUN_ID": run_id}):  # see macros/runs.sql
+        _invoke(project, ["build", NO_JSON, "--exclude-resource-type", "unit_test", *selected], advance)
     note_build(connection, project)
     return True
 
 
 def note_build(connection: Connection, project: Path) -> None:
     """After a complete build, store fingerprints of all that it stood on and made."""
-    connection.execute("delete from finops.etl_project")
     connection.execute(
         "insert into finops.etl_project (code, relations, reference)"
         " select %s, relations, reference from finops.project_state()",
@@ -79,10 +79,6 @@ def _selected(connection: Connection, project: Path) -> Sequence[str]:
         return ()
     seeds = _changed_seeds(connection, project)
     return FACT if known["is_same"] and not seeds else (*REFERENCE, *seeds)
-
-
-def _has_due_scopes(connection: Connection, run_id: str) -> bool:
-    return connection.execute("select from finops.due_scopes(%s) limit 1", (run_id,)).fetchone() is not None
 
 
 def _changed_seeds(connection: Connection, project: Path) -> list[str]:
@@ -113,14 +109,14 @@ def write_docs(project: Path, folder: Path) -> Path:
     Raises:
         FinopsError: when the database can't be reached, or with what dbt says is wrong.
     """
-    where = ["--project-dir", str(project), "--target-path", str(folder), "--log-path", str(folder)]
-    with _profiles_directory(project) as profiles, _some_database():
-        where += ["--profiles-dir", profiles]
-        manifest = _invoke(["parse", *where])
+    where = ["--target-path", str(folder), "--log-path", str(folder)]
+    # the profile requires these names, though nothing connects to a database that is not configured
+    with _environment({name: "finops" for name in ("PGUSER", "PGDATABASE") if name not in os.environ}):
+        manifest = _invoke(project, ["parse", *where])
         manifest.unit_tests.clear()
         manifest.write(str(folder / "manifest.json"))  # dbt writes it only where it compiles, which takes a database
         without = [] if os.environ.get("PGHOST") else ["--no-compile", "--empty-catalog"]
-        _invoke(["docs", "generate", "--static", *without, *where], manifest=manifest)
+        _invoke(project, ["docs", "generate", "--static", *without, *where], manifest=manifest)
     return folder / "static_index.html"
 
 
@@ -130,18 +126,13 @@ def parse(project: Path) -> None:
     Raises:
         FinopsError: with what dbt says.
     """
-    with _profiles_directory(project) as profiles:
-        where = ["--project-dir", str(project), "--profiles-dir", profiles]
-        _invoke(["parse", NO_JSON, *where])
-
-
-def _no_progress(*_: int) -> None:
-    """No progress display."""
+    _invoke(project, ["parse", NO_JSON])
 
 
 def _invoke(
+    project: Path,
     arguments: Sequence[str],
-    advance: Callable[[int, int], None] = _no_progress,
+    advance: Callable[[int, int], None] = lambda *_: None,
     manifest: Any = None,  # noqa: ANN401 dbt's
 ) -> Any:  # noqa: ANN401 whatever dbt's command returns
     # Imported late: dbt takes seconds, and `finops --help` should not.
@@ -153,13 +144,15 @@ def _invoke(
         if total and getattr(getattr(event, "info", None), "name", "").endswith("Result"):
             advance(getattr(data, "index", 0), total)
 
-    result = dbtRunner(manifest=manifest, callbacks=[watch]).invoke(
-        ["--log-level", "none", "--no-use-colors", *arguments]
-    )
+    with _profiles_directory(project) as profiles:
+        where = ["--project-dir", str(project), "--profiles-dir", profiles]
+        result = dbtRunner(manifest=manifest, callbacks=[watch]).invoke(
+            ["--log-level", "none", "--no-use-colors", *arguments, *where]
+        )
     if isinstance(result.exception, KeyboardInterrupt | SystemExit):
         raise result.exception  # a signal: dbt has cancelled its queries, and says that it failed
     if result.exception is not None:
-        raise FinopsError(f"dbt: {_one_line(str(result.exception))}")
+        raise FinopsError(f"dbt: {one_line(str(result.exception))}")
     if not result.success:
         failures = list(_failures(result.result))
         more = f"; and {len(failures) - SHOWN_FAILURES} more" if len(failures) > SHOWN_FAILURES else ""
@@ -169,16 +162,11 @@ def _invoke(
 
 def _failures(results: object) -> Iterator[str]:
     for error in getattr(results, "errors", None) or ():  # of the catalogue that docs are made from
-        yield _one_line(str(error))
+        yield one_line(str(error))
     for result in getattr(results, "results", None) or getattr(results, "_compile_results", None) or ():
         if str(result.status) in ("error", "fail", "runtime error"):
             name = getattr(result.node, "name", "hook")
-            yield f"{name}: {_one_line(result.message or str(result.status))}"
-
-
-def _one_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " ".join(lines)[:600]
+            yield f"{name}: {one_line(result.message or str(result.status))}"
 
 
 @contextmanager
@@ -193,22 +181,11 @@ def _profiles_directory(project: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _some_database() -> Iterator[None]:
-    """Set the names that the profile requires while no database is configured; nothing connects to it."""
-    named = {name: value for name, value in (("PGUSER", "nobody"), ("PGDATABASE", "finops")) if name not in os.environ}
-    os.environ.update(named)
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables that dbt reads while the block runs."""
+    os.environ.update(values)
     try:
         yield
     finally:
-        for name in named:
+        for name in values:
             del os.environ[name]
-
-
-@contextmanager
-def _run_named(run_id: str) -> Iterator[None]:
-    """Name the run that dbt builds for: see macros/runs.sql."""
-    os.environ["FINOPS_RUN_ID"] = run_id
-    try:
-        yield
-    finally:
-        del os.environ["FINOPS_RUN_ID"]
