@@ -6,8 +6,7 @@ create table if not exists finops.etl_extractions (
     run_id uuid not null references finops.etl_runs,
     domain text not null,
     source text not null,
-    measure text not null
-    check (measure in ('reference', 'inventory', 'metered', 'billed')),
+    measure text not null,
     window_date date not null,
     window_end date not null,
     started_at timestamptz not null default clock_timestamp(),
@@ -24,22 +23,9 @@ create table if not exists finops.etl_extractions (
 create index if not exists etl_extractions_window
 on finops.etl_extractions (source, window_date, extraction_id) where status = 'COMPLETE';
 
--- For databases from before the measure 'reference'.
-do $$
-begin
-    if exists (
-        select from pg_constraint
-        where
-            conrelid = 'finops.etl_extractions'::regclass and conname = 'etl_extractions_measure_check'
-            and pg_get_constraintdef(oid) not like '%reference%'
-    ) then
-        alter table finops.etl_extractions
-        drop constraint etl_extractions_measure_check,
-        add constraint etl_extractions_measure_check
-        check (measure in ('reference', 'inventory', 'metered', 'billed'));
-    end if;
-end
-$$;
+alter table finops.etl_extractions
+drop constraint if exists etl_extractions_measure_check,
+add constraint etl_extractions_measure_check check (measure in ('reference', 'inventory', 'metered', 'billed'));
 
 -- The accepted version of each window.
 create or replace view finops.etl_accepted as

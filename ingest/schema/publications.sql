@@ -3,7 +3,7 @@ create table if not exists finops.etl_reconciliations (
     run_id uuid not null references finops.etl_runs,
     source text not null,
     period date not null,
-    status text not null default 'PENDING' check (status in ('PENDING', 'PUBLISHED', 'BLOCKED', 'REFUSED')),
+    status text not null default 'PENDING',
     records_landed bigint,
     records_released bigint,
     records_rejected bigint,
@@ -30,43 +30,24 @@ alter table finops.etl_reconciliations add column if not exists measured_days in
 alter table finops.etl_reconciliations add column if not exists estimated_days int [];
 alter table finops.etl_reconciliations add column if not exists refusal text;
 -- The last day with a cost: how far a bill is that still grows. What was published before has it from its relevés, once.
+alter table finops.etl_reconciliations add column if not exists last_cost_day int;
 do $$
 begin
-    if exists (
-        select from pg_attribute where attrelid = 'finops.etl_reconciliations'::regclass and attname = 'last_cost_day'
-    ) then
-        return;
-    end if;
-    alter table finops.etl_reconciliations add column last_cost_day int;
     if to_regclass('finops.fact_releve') is not null then
-        execute '
-            update finops.etl_reconciliations as scope
-            set last_cost_day = (
-                select max(days.day_number)
-                from finops.fact_releve as releves
-                cross join lateral unnest(releves.daily_cost) with ordinality as days (cost, day_number)
-                where releves.source = scope.source and releves.period = scope.period and days.cost <> 0
-            )
-            where status = ''PUBLISHED'' and measured_days is null
-        ';
+        update finops.etl_reconciliations as scope
+        set last_cost_day = (
+            select max(days.day_number)
+            from finops.fact_releve as releves
+            cross join lateral unnest(releves.daily_cost) with ordinality as days (cost, day_number)
+            where releves.source = scope.source and releves.period = scope.period and days.cost <> 0
+        )
+        where status = 'PUBLISHED' and measured_days is null and last_cost_day is null;
     end if;
 end
 $$;
-do $$
-begin
-    if exists (
-        select from pg_constraint
-        where
-            conrelid = 'finops.etl_reconciliations'::regclass and conname = 'etl_reconciliations_status_check'
-            and pg_get_constraintdef(oid) not like '%REFUSED%'
-    ) then
-        alter table finops.etl_reconciliations
-        drop constraint etl_reconciliations_status_check,
-        add constraint etl_reconciliations_status_check
-        check (status in ('PENDING', 'PUBLISHED', 'BLOCKED', 'REFUSED'));
-    end if;
-end
-$$;
+alter table finops.etl_reconciliations
+drop constraint if exists etl_reconciliations_status_check,
+add constraint etl_reconciliations_status_check check (status in ('PENDING', 'PUBLISHED', 'BLOCKED', 'REFUSED'));
 create sequence if not exists finops.etl_publication;
 drop index if exists finops.etl_reconciliations_scope;
 create index if not exists etl_reconciliations_publication

@@ -4,18 +4,17 @@ select distinct on (kind)
     kind,
     (status = 'SUCCESS')::int as run_succeeded,
     extract(epoch from end_time) as run_last_end_timestamp_seconds,
+    (
+        select extract(epoch from max(succeeded.end_time))
+        from finops.etl_runs as succeeded
+        where succeeded.kind = etl_runs.kind and succeeded.status = 'SUCCESS'
+    ) as run_last_success_timestamp_seconds,
     extract(epoch from end_time - start_time) as run_duration_seconds,
     volume_processed as run_records,
     cardinality(waiting_scopes) as run_waiting_scopes
 from finops.etl_runs
 where status <> 'RUNNING'
 order by kind, start_time desc;
-
-select
-    kind,
-    extract(epoch from max(end_time) filter (where status = 'SUCCESS')) as run_last_success_timestamp_seconds
-from finops.etl_runs
-group by kind;
 
 select
     last_runs.kind,
