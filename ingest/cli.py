@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,6 +22,7 @@ from finops.ingest.periods import Period, open_periods, parse_range, today
 if TYPE_CHECKING:
     from finops.ingest.config.settings import Settings
     from finops.ingest.pipeline.nightly import Result
+    from finops.ingest.pipeline.runs import RunRequest
     from finops.ingest.telemetry.progress import Progress
 
 
@@ -106,15 +108,21 @@ ACCEPT_SHRINK = click.option(
 )
 
 
+def _request(period: list[Period] | None, as_of: date, *, sources: tuple[str, ...], accept_shrink: bool) -> RunRequest:
+    """Return what the four options above ask for."""
+    from finops.ingest.pipeline.runs import RunRequest
+
+    months = period or open_periods(as_of)
+    return RunRequest(months, as_of, is_named=bool(period), sources=sources, accept_shrink=accept_shrink)
+
+
 @cli.command("nightly")
 @PERIOD
 @AS_OF
 @SOURCE
 @ACCEPT_SHRINK
 @click.option("--no-extract", is_flag=True, help="Publish what `finops extract` left, and extract nothing.")
-def nightly_command(
-    *, period: list[Period] | None, as_of: date, sources: tuple[str, ...], accept_shrink: bool, no_extract: bool
-) -> None:
+def nightly_command(*, no_extract: bool, **asked: Any) -> None:  # noqa: ANN401 of click
     """Collect, consolidate, publish: what the CronJob runs.
 
     Without --period: the current month, and the previous one for the first 5 days.
@@ -122,14 +130,11 @@ def nightly_command(
     Example: finops nightly --period 2026-09..2026-11 --source gitlab.storage
     """
     from finops.ingest.pipeline import nightly as stages
-    from finops.ingest.pipeline.windows import ExtractRequest
 
-    if no_extract and sources:
+    request = _request(**asked)
+    if no_extract and request.sources:
         raise click.UsageError("--no-extract extracts nothing: leave --source out")
-    settings = _settings_for(sources)
-    request = ExtractRequest(
-        period or open_periods(as_of), as_of, is_named=bool(period), sources=sources, accept_shrink=accept_shrink
-    )
+    settings = _settings_for(request.sources)
     _run(lambda progress: stages.nightly(settings, request, progress, extracts=not no_extract))
 
 
@@ -137,16 +142,9 @@ def nightly_command(
 @PERIOD
 @AS_OF
 @SOURCE
-@click.option("--shard", callback=_shard, metavar="K/N", help="Only every Nth source, from the Kth on; the first is 0.")
 @ACCEPT_SHRINK
-def extract_command(
-    *,
-    period: list[Period] | None,
-    as_of: date,
-    sources: tuple[str, ...],
-    shard: tuple[int, int] | None,
-    accept_shrink: bool,
-) -> None:
+@click.option("--shard", callback=_shard, metavar="K/N", help="Only every Nth source, from the Kth on; the first is 0.")
+def extract_command(*, shard: tuple[int, int] | None, **asked: Any) -> None:  # noqa: ANN401 of click
     """Collect only, beside processes that collect other sources: what the pods of an Indexed Job run.
 
     `finops nightly --no-extract` publishes what they left, once all have ended.
@@ -154,47 +152,36 @@ def extract_command(
     Example: finops extract --shard 0/3
     """
     from finops.ingest.pipeline import nightly as stages
-    from finops.ingest.pipeline.windows import ExtractRequest
 
-    if shard and sources:
+    request = _request(**asked)
+    if shard and request.sources:
         raise click.UsageError("--shard chooses among all sources, --source names them: drop one of the two")
-    settings = _settings_for(sources)
+    settings = _settings_for(request.sources)
     first, step = shard or (0, 1)
-    chosen = sources or tuple(configured.source.name for configured in settings.sources)[first::step]
+    chosen = request.sources or tuple(configured.source.name for configured in settings.sources)[first::step]
     if not chosen:
         click.echo(f"SUCCESS: shard {first}/{step} has no source, there are {len(settings.sources)}")
         return
-    request = ExtractRequest(
-        period or open_periods(as_of), as_of, is_named=bool(period), sources=chosen, accept_shrink=accept_shrink
-    )
+    request = replace(request, sources=chosen)
     _run(lambda progress: stages.extract(settings, request, f"{first}/{step}" if shard else None, progress))
 
 
 @cli.command("reprocess")
 @click.option("--period", callback=_periods, required=True, metavar=MONTHS, help="What to publish again.")
-@click.option("--reason", required=True, help="Why; it is kept with the run.")
-@click.option("--refetch", is_flag=True, help="Extract again what the sources can give again, rather than use raw.")
 @AS_OF
 @SOURCE
 @ACCEPT_SHRINK
-def reprocess_command(  # noqa: PLR0913 one option, one argument
-    *,
-    period: list[Period],
-    reason: str,
-    refetch: bool,
-    as_of: date,
-    sources: tuple[str, ...],
-    accept_shrink: bool,
-) -> None:
+@click.option("--reason", required=True, help="Why; it is kept with the run.")
+@click.option("--refetch", is_flag=True, help="Extract again what the sources can give again, rather than use raw.")
+def reprocess_command(*, reason: str, refetch: bool, **asked: Any) -> None:  # noqa: ANN401 of click
     """Work out periods again, with today's prices, rates and rules; other periods are not touched.
 
     Example: finops reprocess --period 2026-09 --reason "price of nvme was missing"
     """
     from finops.ingest.pipeline import nightly as stages
-    from finops.ingest.pipeline.windows import ExtractRequest
 
-    settings = _settings_for(sources) if refetch else None
-    request = ExtractRequest(period, as_of, refetch=refetch, sources=sources, accept_shrink=accept_shrink)
+    request = replace(_request(**asked), refetch=refetch)
+    settings = _settings_for(request.sources) if refetch else None
     _run(lambda progress: stages.reprocess(settings, request, reason, progress))
 
 
@@ -319,7 +306,7 @@ def docs_serve_command(host: str, port: int) -> None:
     docs_site.serve(configuration.dbt_project(), host, port, click.echo)
 
 
-def _settings_for(names: tuple[str, ...]) -> Settings:
+def _settings_for(names: Sequence[str]) -> Settings:
     """Read the configuration; refuse names of sources that are not configured."""
     from finops.ingest.config.settings import load
 

@@ -11,7 +11,8 @@ from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import open_periods, today
-from finops.ingest.pipeline.windows import ExtractRequest, plan_windows
+from finops.ingest.pipeline.runs import RunRequest
+from finops.ingest.pipeline.windows import plan_windows
 from finops.ingest.sources import mongo
 from finops.ingest.sources.focus.export import Export
 from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, MongoSource, Probe
@@ -55,5 +56,5 @@ def _probe(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
         return Export(configured, periods).probe()
     if isinstance(configured.source, MongoSource):
         return mongo.probe(configured, limits)
-    window = plan_windows(configured, {}, limits, ExtractRequest(periods, today()))[-1]
+    window = plan_windows(configured, {}, limits, RunRequest(periods, today()))[-1]
     return rest.probe(configured, limits, window)

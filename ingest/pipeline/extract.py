@@ -17,8 +17,8 @@ from finops.ingest.periods import Period
 from finops.ingest.pipeline.guard import accept_or_refuse
 from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction, forget_rows, landed_rows
 from finops.ingest.pipeline.load import Batches, document_batches, land
-from finops.ingest.pipeline.runs import Run, describe
-from finops.ingest.pipeline.windows import ExtractRequest, plan_windows, unchanged_bills, wanted_bills
+from finops.ingest.pipeline.runs import Run, RunRequest, describe
+from finops.ingest.pipeline.windows import plan_windows, unchanged_bills, wanted_bills
 from finops.ingest.sources.catalog import SOURCES
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.focus.batches import ahead
@@ -30,7 +30,7 @@ from finops.ingest.telemetry.progress import Progress, SourceProgress
 ATTEMPTS_TO_LAND = 2
 
 
-def extract_all(run: Run, settings: Settings, request: ExtractRequest, progress: Progress) -> None:
+def extract_all(run: Run, settings: Settings, request: RunRequest, progress: Progress) -> None:
     """Extract every configured source, or those of the request; what fails is in the run's failures."""
     configured = {found.source.name for found in settings.sources}
     for source in SOURCES:
@@ -42,7 +42,7 @@ def extract_all(run: Run, settings: Settings, request: ExtractRequest, progress:
 
 
 def _extract(
-    run: Run, configured: ConfiguredSource, limits: ExtractionSettings, request: ExtractRequest, progress: Progress
+    run: Run, configured: ConfiguredSource, limits: ExtractionSettings, request: RunRequest, progress: Progress
 ) -> None:
     name = configured.source.name
     failures_before = len(run.failures)
@@ -66,7 +66,7 @@ class _SourceRun:
     run: Run
     configured: ConfiguredSource
     limits: ExtractionSettings
-    request: ExtractRequest
+    request: RunRequest
     line: SourceProgress
 
     def records(self) -> int:

@@ -22,8 +22,7 @@ from finops.ingest.pipeline import configured, publications
 from finops.ingest.pipeline import dbt as transform
 from finops.ingest.pipeline.extract import extract_all
 from finops.ingest.pipeline.purge import purge
-from finops.ingest.pipeline.runs import Run, RunRequest, open_run
-from finops.ingest.pipeline.windows import ExtractRequest
+from finops.ingest.pipeline.runs import Kind, Run, RunRequest, open_run
 from finops.ingest.reports import coverage
 from finops.ingest.telemetry.export import exporting_telemetry
 from finops.ingest.telemetry.progress import Progress
@@ -40,13 +39,10 @@ class Result:
     caveats: Sequence[str] = ()
 
 
-def nightly(settings: Settings, request: ExtractRequest, progress: Progress, *, extracts: bool = True) -> Result:
+def nightly(settings: Settings, request: RunRequest, progress: Progress, *, extracts: bool = True) -> Result:
     """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
-    run_request = RunRequest(
-        "nightly", request.periods, request.as_of, run_id=run_id(), accepts_changes=request.accept_shrink
-    )
     project = dbt_project()
-    with _opened(run_request, progress) as run:
+    with _opened("nightly", request, progress, None, run_id()) as run:
         if extracts:
             extract_all(run, settings, request, progress)
         _consolidate(run, project, progress, only_if_due=True)
@@ -55,27 +51,22 @@ def nightly(settings: Settings, request: ExtractRequest, progress: Progress, *, 
     return Result(run.run_id, run.failures, caveats)
 
 
-def extract(settings: Settings, request: ExtractRequest, shard: str | None, progress: Progress) -> Result:
+def extract(settings: Settings, request: RunRequest, shard: str | None, progress: Progress) -> Result:
     """Stage 1 alone, of the requested sources, beside processes that extract others; the next nightly publishes it.
 
     The pods of an Indexed Job have the Job's id in common: each shard is a run of its own, the same one when retried.
     """
     given = run_id()
     own = str(uuid.uuid5(uuid.UUID(given), shard)) if given and shard else given
-    reason = f"extract {', '.join(request.sources)}"
-    run_request = RunRequest("adhoc", request.periods, request.as_of, reason, own, request.sources, publishes=False)
-    with _opened(run_request, progress) as run:
+    with _opened("adhoc", request, progress, f"extract {', '.join(request.sources)}", own) as run:
         extract_all(run, settings, request, progress)
     return Result(run.run_id, run.failures)
 
 
-def reprocess(settings: Settings | None, request: ExtractRequest, reason: str, progress: Progress) -> Result:
+def reprocess(settings: Settings | None, request: RunRequest, reason: str, progress: Progress) -> Result:
     """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
-    run_request = RunRequest(
-        "reprocess", request.periods, request.as_of, reason, run_id(), sources=request.sources, accepts_changes=True
-    )
     project = dbt_project()
-    with _opened(run_request, progress) as run:
+    with _opened("reprocess", request, progress, reason, run_id()) as run:
         if settings:
             extract_all(run, settings, request, progress)
         _consolidate(run, project, progress)
@@ -91,14 +82,20 @@ def reprocess(settings: Settings | None, request: ExtractRequest, reason: str, p
 
 
 @contextmanager
-def _opened(run_request: RunRequest, progress: Progress) -> Iterator[Run]:
+def _opened(
+    kind: Kind, request: RunRequest, progress: Progress, reason: str | None, own_id: str | None
+) -> Iterator[Run]:
     """Open the run, and tell dbt what it has to know of the configuration if the run publishes."""
     configured_sources = sources()
-    with connect() as connection, exporting_telemetry(connection, progress), open_run(connection, run_request) as run:
-        if run_request.publishes:
+    with (
+        connect() as connection,
+        exporting_telemetry(connection, progress),
+        open_run(connection, kind, request, reason, own_id) as run,
+    ):
+        if kind != "adhoc":
             configured.store(connection, configured_sources)
-        months = ",".join(str(period) for period in run_request.periods)
-        progress.event("run", kind=run_request.kind, run_id=run.run_id, periods=months, as_of=run_request.as_of)
+        months = ",".join(str(period) for period in request.periods)
+        progress.event("run", kind=kind, run_id=run.run_id, periods=months, as_of=request.as_of)
         yield run
 
 

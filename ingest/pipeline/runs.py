@@ -90,44 +90,45 @@ class Run:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """How to open a run.
+    """What a run is asked for.
 
     Attributes:
-        kind: nightly, reprocess or adhoc.
         periods: the months to work on.
-        as_of: the day (UTC) that the run is for.
-        reason: why a person or a program asked for it.
-        run_id: the id of an earlier attempt to resume, or of the first of several; None: a new id.
-        sources: only these sources; empty: all.
-        accepts_changes: whether months that are not open may change by any amount.
-        publishes: whether the run publishes; one that only extracts its sources may run beside others that do.
+        as_of: the day of the run (UTC): meters are read up to the day before, inventories up to this day.
+        refetch: extract again every window that a source can give again, not only what is missing or recent.
+        is_named: whether somebody named the periods: then their bills are landed even if they are unchanged.
+        sources: only these; empty: all.
+        accept_shrink: take windows that came back empty or much smaller, and months that change by any amount.
     """
 
-    kind: Kind
     periods: Sequence[Period]
     as_of: date
-    reason: str | None = None
-    run_id: str | None = None
+    refetch: bool = False
+    is_named: bool = False
     sources: Sequence[str] = ()
-    accepts_changes: bool = False
-    publishes: bool = True
+    accept_shrink: bool = False
 
 
 @contextmanager
-def open_run(connection: Connection, run_request: RunRequest) -> Iterator[Run]:
+def open_run(
+    connection: Connection, kind: Kind, request: RunRequest, reason: str | None = None, run_id: str | None = None
+) -> Iterator[Run]:
     """Stage 0 and stage 4: take the lock, open the run, and close it with its outcome.
+
+    A run of kind adhoc only extracts its sources, beside others that do. The run of this `run_id` is resumed, if there
+    is one.
 
     Raises:
         LockedError: another run holds the lock; the message names it.
         AlreadySucceededError: the run of this id has succeeded before.
         ConfigurationError: the run of this id is of another kind.
     """
-    _lock(connection, () if run_request.publishes else run_request.sources)
+    _lock(connection, request.sources if kind == "adhoc" else ())
     prepare(connection)
-    run = Run(run_request.run_id or str(uuid.uuid4()), connection)
-    if run_request.publishes:
+    run = Run(run_id or str(uuid.uuid4()), connection)
+    if kind != "adhoc":
         connection.execute("select finops.fail_dead_runs(%s)", (run.run_id,))
-    _begin(run, run_request)
+    _begin(run, kind, request, reason)
     try:
         yield run
     except BaseException as error:
@@ -157,30 +158,23 @@ def _lock(connection: Connection, only: Sequence[str]) -> None:
             raise LockedError(f"{source} is being extracted ({holder}): wait until it ends, then run this again")
 
 
-def _begin(run: Run, run_request: RunRequest) -> None:
+def _begin(run: Run, kind: Kind, request: RunRequest, reason: str | None) -> None:
     """Insert the run, or resume it: as we hold its locks, no other process is working on it."""
-    months = [period.first for period in run_request.periods]
+    months = [period.first for period in request.periods]
+    sources = None if kind == "nightly" else list(request.sources) or None  # a nightly publishes those of every source
+    accepts_changes = request.accept_shrink or kind == "reprocess"
     begun = run.connection.execute(
         "insert into finops.etl_runs (run_id, kind, periods, as_of, sources, accepts_changes, reason, started_by)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (run_id) do nothing",
-        (
-            run.run_id,
-            run_request.kind,
-            months,
-            run_request.as_of,
-            list(run_request.sources) or None,
-            run_request.accepts_changes,
-            run_request.reason,
-            _started_by(),
-        ),
+        (run.run_id, kind, months, request.as_of, sources, accepts_changes, reason, _started_by()),
     )
     if begun.rowcount:
         return
     earlier = run.connection.execute("select kind, status from finops.etl_runs where run_id = %s", (run.run_id,))
     row = earlier.fetchone()
-    if row and row["kind"] != run_request.kind:
+    if row and row["kind"] != kind:
         raise ConfigurationError(
-            f"ingest.run_id {run.run_id} is a run of kind {row['kind']}, not {run_request.kind}: give each its own id"
+            f"ingest.run_id {run.run_id} is a run of kind {row['kind']}, not {kind}: give each its own id"
         )
     if row and row["status"] == "SUCCESS":
         raise AlreadySucceededError(f"SUCCESS: run {run.run_id} had succeeded before, and nothing was done again")

@@ -4,42 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import Cmdb, HttpService
 from finops.ingest.periods import Period, today
 from finops.ingest.pipeline.ledger import Accepted
+from finops.ingest.pipeline.runs import RunRequest
 from finops.ingest.sources.focus.totals import Totals, control_totals
 from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Window
 
 ONE_DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class ExtractRequest:
-    """What is asked of stage 1.
-
-    Attributes:
-        periods: the months to extract.
-        as_of: the day of the run (UTC): meters are read up to the day before, inventories up to this day.
-        refetch: extract again every window that a source can give again, not only what is missing or recent.
-        is_named: whether somebody named the periods: then their bills are landed even if they are unchanged.
-        sources: only these; empty: all.
-        accept_shrink: take windows that came back empty or much smaller.
-    """
-
-    periods: Sequence[Period]
-    as_of: date
-    refetch: bool = False
-    is_named: bool = False
-    sources: Sequence[str] = ()
-    accept_shrink: bool = False
-
-
 def plan_windows(
-    configured: ConfiguredSource, known: Mapping[date, Accepted], limits: ExtractionSettings, request: ExtractRequest
+    configured: ConfiguredSource, known: Mapping[date, Accepted], limits: ExtractionSettings, request: RunRequest
 ) -> list[Window]:
     """The windows to extract: of the ordered months, those that are missing, and the last few again."""
     source = configured.source
@@ -60,7 +39,7 @@ def plan_windows(
     ]
 
 
-def _wants_month(month: Window, known: Mapping[date, Accepted], recent: date, request: ExtractRequest) -> bool:
+def _wants_month(month: Window, known: Mapping[date, Accepted], recent: date, request: RunRequest) -> bool:
     """Whether to read a month: until it is over and has been read whole, and again while its last day is recent.
 
     A run as of an earlier day than the ledger's leaves what is known alone: it would take days away.
@@ -93,7 +72,7 @@ def wanted_bills(totals: Totals, known: Mapping[date, Accepted], periods: Sequen
     return sorted(ordered | changed | touching)
 
 
-def unchanged_bills(totals: Totals, known: Mapping[date, Accepted], request: ExtractRequest) -> list[date]:
+def unchanged_bills(totals: Totals, known: Mapping[date, Accepted], request: RunRequest) -> list[date]:
     """The ordered billing periods that need not be landed again: each line of their bill is one that counts already."""
     if request.refetch or request.is_named:
         return []

@@ -134,7 +134,7 @@ def landing(as_of: date) -> Iterator[Run]:
     """A run that only extracts."""
     with (
         connect() as connection,
-        open_run(connection, RunRequest("adhoc", MONTHS, as_of, "extract", sources=["x"], publishes=False)) as run,
+        open_run(connection, "adhoc", RunRequest(MONTHS, as_of, sources=["x"]), "extract") as run,
     ):
         yield run
 

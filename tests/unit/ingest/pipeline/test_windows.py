@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from finops.ingest.periods import Period, today
 from finops.ingest.pipeline.ledger import Accepted
+from finops.ingest.pipeline.runs import RunRequest
 from finops.ingest.pipeline.windows import (
-    ExtractRequest,
     plan_windows,
     supports_past_days,
     unchanged_bills,
@@ -49,16 +49,16 @@ def accepted(days: Sequence[date]) -> dict[date, Accepted]:
 
 
 def planned(
-    configured: ConfiguredSource, known: Mapping[date, Accepted], order: ExtractRequest, lookback_days: int = 3
+    configured: ConfiguredSource, known: Mapping[date, Accepted], order: RunRequest, lookback_days: int = 3
 ) -> list[date]:
     """The first days of the planned windows."""
     limits = changed(LIMITS, lookback_days=lookback_days)
     return [window.start for window in plan_windows(configured, known, limits, order)]
 
 
-def order(day: int, refetch: bool = False) -> ExtractRequest:  # noqa: FBT001, FBT002 one flag, named where it is used
+def order(day: int, refetch: bool = False) -> RunRequest:  # noqa: FBT001, FBT002 one flag, named where it is used
     """September 2026, as of this day of it."""
-    return ExtractRequest([SEPTEMBER], date(2026, 9, day), refetch=refetch)
+    return RunRequest([SEPTEMBER], date(2026, 9, day), refetch=refetch)
 
 
 # Days
@@ -99,21 +99,21 @@ def test_a_meter_s_last_days_are_extracted_again() -> None:
 
 
 def test_days_of_the_future_are_not_extracted() -> None:
-    assert planned(DATED_DUMP, NOTHING, ExtractRequest([OCTOBER], date(2026, 9, 30))) == []
+    assert planned(DATED_DUMP, NOTHING, RunRequest([OCTOBER], date(2026, 9, 30))) == []
 
 
 def test_a_past_month_is_extracted_whole_where_it_is_missing() -> None:
-    assert len(planned(METER, NOTHING, ExtractRequest([AUGUST], date(2026, 10, 15)))) == 31
+    assert len(planned(METER, NOTHING, RunRequest([AUGUST], date(2026, 10, 15)))) == 31
 
 
 def test_a_past_month_that_is_known_is_left_alone() -> None:
     known = accepted([date(2026, 8, 1) + timedelta(days=day) for day in range(31)])
-    assert planned(METER, known, ExtractRequest([AUGUST], date(2026, 10, 15))) == []
+    assert planned(METER, known, RunRequest([AUGUST], date(2026, 10, 15))) == []
 
 
 def test_the_lookback_reaches_into_the_previous_month_if_it_is_ordered() -> None:
     days = [date(2026, 8, 1) + timedelta(days=day) for day in range(35)]
-    found = planned(DATED_DUMP, accepted(days), ExtractRequest([AUGUST, SEPTEMBER], date(2026, 9, 2)))
+    found = planned(DATED_DUMP, accepted(days), RunRequest([AUGUST, SEPTEMBER], date(2026, 9, 2)))
     assert found == [date(2026, 8, 31), date(2026, 9, 1), date(2026, 9, 2)]
 
 
@@ -132,7 +132,7 @@ def test_refetch_stops_at_the_day_of_the_run() -> None:
 # Months
 
 
-def months(known: Mapping[date, Accepted], order: ExtractRequest, lookback_days: int = 3) -> list[Window]:
+def months(known: Mapping[date, Accepted], order: RunRequest, lookback_days: int = 3) -> list[Window]:
     """The windows planned of a source that is read by the month."""
     return plan_windows(MONTHLY, known, changed(LIMITS, lookback_days=lookback_days), order)
 
@@ -151,7 +151,7 @@ def test_a_month_that_begins_today_has_nothing_to_say() -> None:
 
 
 def test_a_month_that_is_over_is_one_window_to_its_end() -> None:
-    asked = ExtractRequest([AUGUST, SEPTEMBER], date(2026, 9, 15))
+    asked = RunRequest([AUGUST, SEPTEMBER], date(2026, 9, 15))
     assert months(NOTHING, asked)[0] == Window(date(2026, 8, 1), date(2026, 9, 1))
 
 
@@ -169,16 +169,16 @@ def test_a_month_that_goes_on_is_read_once_a_day_without_lookback() -> None:
 
 @pytest.mark.parametrize("day", [1, 2, 3])
 def test_a_month_that_is_over_is_read_again_while_its_last_day_is_recent(day: int) -> None:
-    asked = ExtractRequest([SEPTEMBER], date(2026, 10, day))
+    asked = RunRequest([SEPTEMBER], date(2026, 10, day))
     assert months(read_up_to(1, month=10), asked) == [Window(date(2026, 9, 1), date(2026, 10, 1))]
 
 
 def test_a_month_that_was_read_whole_is_left_alone_after_that() -> None:
-    assert months(read_up_to(1, month=10), ExtractRequest([SEPTEMBER], date(2026, 10, 4))) == []
+    assert months(read_up_to(1, month=10), RunRequest([SEPTEMBER], date(2026, 10, 4))) == []
 
 
 def test_a_month_that_was_not_read_to_its_end_is_read_whole_however_late() -> None:
-    assert months(read_up_to(22), ExtractRequest([SEPTEMBER], date(2027, 3, 1))) == [
+    assert months(read_up_to(22), RunRequest([SEPTEMBER], date(2027, 3, 1))) == [
         Window(date(2026, 9, 1), date(2026, 10, 1))
     ]
 
@@ -188,41 +188,41 @@ def test_a_run_as_of_an_earlier_day_takes_no_days_away() -> None:
 
 
 def test_refetch_reads_a_month_again() -> None:
-    asked = ExtractRequest([SEPTEMBER], date(2026, 12, 1), refetch=True)
+    asked = RunRequest([SEPTEMBER], date(2026, 12, 1), refetch=True)
     assert months(read_up_to(1, month=10), asked) == [Window(date(2026, 9, 1), date(2026, 10, 1))]
 
 
 def test_what_knows_only_today_is_asked_for_today() -> None:
     day = today()
-    found = plan_windows(TODAY_ONLY, NOTHING, LIMITS, ExtractRequest([Period.of(day)], day))
+    found = plan_windows(TODAY_ONLY, NOTHING, LIMITS, RunRequest([Period.of(day)], day))
     assert found == [Window(day, day + timedelta(days=1))]
 
 
 def test_a_catalog_is_asked_for_today_and_an_archived_one_for_every_day() -> None:
     catalog = configured(BACKSTAGE_CATALOG, url="https://backstage")
-    assert planned(catalog, NOTHING, ExtractRequest([Period.of(today())], today())) == [today()]
+    assert planned(catalog, NOTHING, RunRequest([Period.of(today())], today())) == [today()]
     archived = configured(BACKSTAGE_CATALOG, url="https://backstage", params='{"at": "{day}"}')
     assert planned(archived, NOTHING, order(3)) == september(1, 2, 3)
 
 
 def test_what_knows_only_today_is_asked_again_in_a_second_run() -> None:
     day = today()
-    assert planned(TODAY_ONLY, accepted([day]), ExtractRequest([Period.of(day)], day)) == [day]
+    assert planned(TODAY_ONLY, accepted([day]), RunRequest([Period.of(day)], day)) == [day]
 
 
 def test_what_knows_only_today_is_not_asked_for_another_day() -> None:
     day = today() - timedelta(days=1)
-    assert planned(TODAY_ONLY, NOTHING, ExtractRequest([Period.of(day)], day)) == []
+    assert planned(TODAY_ONLY, NOTHING, RunRequest([Period.of(day)], day)) == []
 
 
 def test_what_knows_only_today_is_not_asked_for_another_month() -> None:
     day = today()
-    assert planned(TODAY_ONLY, NOTHING, ExtractRequest([Period.of(day).next], day)) == []
+    assert planned(TODAY_ONLY, NOTHING, RunRequest([Period.of(day).next], day)) == []
 
 
 def test_refetch_keeps_what_can_not_be_given_again() -> None:
     day = today()
-    assert planned(TODAY_ONLY, NOTHING, ExtractRequest([Period.of(day)], day, refetch=True)) == []
+    assert planned(TODAY_ONLY, NOTHING, RunRequest([Period.of(day)], day, refetch=True)) == []
 
 
 def test_a_storage_that_is_archived_by_day_is_asked_for_every_day() -> None:
@@ -284,7 +284,7 @@ def test_an_ordered_bill_is_wanted_though_nothing_changed() -> None:
 def test_an_ordered_bill_is_unchanged_if_all_that_was_counted_is_equal(name: str, asked: str) -> None:
     before = {SEPTEMBER.first: {AUGUST.first: {**bill("1.00", AUGUST)[AUGUST.first], "content": Decimal(7)}}}
     now = {SEPTEMBER.first: {AUGUST.first: {**before[SEPTEMBER.first][AUGUST.first], name: Decimal(9)}}}
-    request = ExtractRequest(
+    request = RunRequest(
         [SEPTEMBER, OCTOBER], date(2026, 10, 2), refetch=asked == "refetch", is_named=asked == "is_named"
     )
     expected = [] if asked else [SEPTEMBER.first]
@@ -296,7 +296,7 @@ def test_an_ordered_bill_is_unchanged_if_all_that_was_counted_is_equal(name: str
 def test_a_bill_of_before_contents_were_kept_is_landed_once_more() -> None:
     before = {SEPTEMBER.first: bill("1.00", SEPTEMBER)}
     now = {SEPTEMBER.first: {SEPTEMBER.first: {**before[SEPTEMBER.first][SEPTEMBER.first], "content": Decimal(7)}}}
-    request = ExtractRequest([SEPTEMBER], date(2026, 9, 2))
+    request = RunRequest([SEPTEMBER], date(2026, 9, 2))
     assert unchanged_bills(now, ledger(before), request) == []
 
 
