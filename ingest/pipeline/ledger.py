@@ -62,8 +62,12 @@ def done_windows(run: Run, source: Source) -> set[date]:
 def extraction(run: Run, source: Source, windows: Sequence[Window]) -> Iterator[None]:
     """Open an extraction of each window; all of them FAILED if the block fails."""
     with run.connection.transaction(), run.connection.cursor() as cursor:
-        if run.resumed:
-            _forget_attempt(run, source, windows)
+        if run.resumed:  # what the earlier attempt half landed has the same run id, and would be counted
+            forget_rows(run, source, windows)
+            cursor.execute(
+                "delete from finops.etl_extractions where run_id = %s and source = %s and window_date = any(%s)",
+                (run.run_id, source.name, [window.start for window in windows]),
+            )
         cursor.executemany(
             "insert into finops.etl_extractions (run_id, domain, source, measure, window_date, window_end)"
             " values (%s, %s, %s, %s, %s, %s)",
@@ -78,15 +82,6 @@ def extraction(run: Run, source: Source, windows: Sequence[Window]) -> Iterator[
             (describe(error), run.run_id, source.name),
         )
         raise
-
-
-def _forget_attempt(run: Run, source: Source, windows: Sequence[Window]) -> None:
-    """Drop what an earlier attempt of this run half landed: its rows have the same run id, and would be counted."""
-    forget_rows(run, source, windows)
-    run.connection.execute(
-        "delete from finops.etl_extractions where run_id = %s and source = %s and window_date = any(%s)",
-        (run.run_id, source.name, [window.start for window in windows]),
-    )
 
 
 def forget_rows(run: Run, source: Source, windows: Sequence[Window]) -> None:

@@ -68,11 +68,8 @@ class Run:
 
     def skip(self, name: str, source: str, why: str) -> None:
         """Record a step that has nothing to do."""
-        self.connection.execute(
-            "insert into finops.etl_steps (run_id, step, source, end_time, status, error)"
-            " values (%s, %s, %s, clock_timestamp(), 'SKIPPED', %s)",
-            (self.run_id, name, source, why),
-        )
+        with self.step(name, source) as step:
+            step.skipped = why
 
     def _end_step(self, step_id: object, status: str, rows: int | None, error: str | None) -> None:
         if self.connection.closed:
@@ -82,10 +79,6 @@ class Run:
             " where step_id = %s",
             (status, rows, error, step_id),
         )
-
-    def close(self) -> None:
-        """Stage 4: enter the outcome, the end and the volume."""
-        self.connection.execute("select finops.close_run(%s, %s)", (self.run_id, "; ".join(self.failures) or None))
 
 
 @dataclass(frozen=True)
@@ -142,7 +135,7 @@ def open_run(
         raise
     finally:
         if not connection.closed:
-            run.close()
+            connection.execute("select finops.close_run(%s, %s)", (run.run_id, "; ".join(run.failures) or None))
             connection.execute("select pg_advisory_unlock_all()")
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
+from typing import Any
 
-from psycopg.rows import class_row
+from psycopg.rows import kwargs_row
 
 from finops.ingest.config.redaction import redact
 from finops.ingest.database import Connection
@@ -45,17 +45,6 @@ SPANS = """
     ) as spans
     order by number
 """
-
-
-@dataclass(frozen=True)
-class _Span:
-    number: int
-    name: str
-    status: str
-    error: str
-    attributes: dict[str, str | int | None]
-    start_time: int
-    end_time: int
 
 
 def endpoint() -> str | None:
@@ -91,22 +80,26 @@ def export(connection: Connection, run_id: str, secrets: Sequence[str]) -> None:
         sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
         return trace.SpanContext(uuid.UUID(run_id).int, span_id, is_remote=False, trace_flags=sampled)
 
-    def span(row: _Span) -> ReadableSpan:
-        known = {f"finops.{name}": value for name, value in row.attributes.items() if value is not None}
-        failed = trace.Status(trace.StatusCode.ERROR, redact(row.error, secrets))
+    def span(
+        number: int,
+        status: str,
+        error: str,
+        attributes: dict[str, str | int | None],
+        **named: Any,  # noqa: ANN401 the rest as OpenTelemetry names it
+    ) -> ReadableSpan:
+        known = {f"finops.{name}": value for name, value in attributes.items() if value is not None}
+        failed = trace.Status(trace.StatusCode.ERROR, redact(error, secrets))
         return ReadableSpan(
-            name=row.name,
-            context=context(row.number),
-            parent=context(0) if row.number else None,
+            context=context(number),
+            parent=context(0) if number else None,
             resource=resource,
             instrumentation_scope=InstrumentationScope("finops", release),
             attributes={"finops.run_id": run_id, **known},
-            status=failed if row.status == "FAILED" else trace.Status(trace.StatusCode.OK),
-            start_time=row.start_time,
-            end_time=row.end_time,
+            status=failed if status == "FAILED" else trace.Status(trace.StatusCode.OK),
+            **named,
         )
 
-    with connection.cursor(row_factory=class_row(_Span)) as cursor:
-        spans = [span(row) for row in cursor.execute(SPANS, {"run_id": run_id})]
+    with connection.cursor(row_factory=kwargs_row(span)) as cursor:
+        spans = cursor.execute(SPANS, {"run_id": run_id}).fetchall()
     if OTLPSpanExporter().export(spans) is not SpanExportResult.SUCCESS:
         raise FinopsError(f"the receiver of traces at {endpoint()} does not answer or refuses: check {ENDPOINTS[1]}")
