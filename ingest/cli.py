@@ -283,10 +283,9 @@ def docs_build_command(output: Path) -> None:
 
     Example: finops docs build --output /tmp/finops-docs.html
     """
-    from finops.ingest.config import settings as configuration
     from finops.ingest.reports import docs_site
 
-    docs_site.build(configuration.dbt_project(), output)
+    docs_site.build(output)
     click.echo(f"Written: {output}")
 
 
@@ -300,10 +299,9 @@ def docs_serve_command(host: str, port: int) -> None:
 
     Example: finops docs serve --host 0.0.0.0 --port 8080
     """
-    from finops.ingest.config import settings as configuration
     from finops.ingest.reports import docs_site
 
-    docs_site.serve(configuration.dbt_project(), host, port, click.echo)
+    docs_site.serve(host, port)
 
 
 def _settings_for(names: Sequence[str]) -> Settings:

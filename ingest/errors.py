@@ -26,8 +26,6 @@ class LockedError(FinopsError):
 class AlreadySucceededError(FinopsError):
     """The run of this id has succeeded: there is nothing left to do, and nothing went wrong."""
 
-    exit_code = 0
-
 
 class Terminated(SystemExit):
     """SIGTERM: Kubernetes sends it at a deadline, an eviction or a drain.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from psycopg.types.json import Jsonb
+
 from finops.ingest.config.services import FocusExport
 from finops.ingest.database import Connection
 from finops.ingest.sources.declared import Declaration
@@ -17,36 +19,32 @@ def store(connection: Connection, sources: Sequence[ConfiguredSource]) -> None:
     """
     declared = {on.source.name: on.options for on in sources if isinstance(on.options, Declaration)}
     bills = {on.source.name: on.options for on in sources if isinstance(on.options, FocusExport)}
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("delete from finops.etl_declared_lines where source = any(%s)", (list(declared),))
-        cursor.executemany(
-            "insert into finops.etl_declared_lines (source, line_number, application_path, date_path,"
-            " sub_account_path, resource_path, resource_name_path, product_path, unit_path, quantity_path, product_id,"
-            " unit, factor) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [row for name, declaration in declared.items() for row in _line_rows(name, declaration)],
-        )
-        cursor.execute("delete from finops.etl_tax_apart where source = any(%s)", (list(bills),))
-        cursor.executemany(
-            "insert into finops.etl_tax_apart (source) values (%s)",
-            [(source,) for source, bill in bills.items() if bill.tax == "apart"],
-        )
-
-
-def _line_rows(source: str, paths: Declaration) -> list[tuple[object, ...]]:
-    shared = _as_lists(paths.application, paths.date, paths.sub_account, paths.resource, paths.resource_name)
-    return [
-        (
-            source,
-            number,
-            *shared,
-            *_as_lists(line.product_field, line.unit_field, line.quantity),
-            line.product,
-            line.unit,
-            line.factor,
-        )
+    lines = [
+        {
+            "source": source,
+            "line_number": number,
+            "application_path": paths.application,
+            "date_path": paths.date,
+            "sub_account_path": paths.sub_account,
+            "resource_path": paths.resource,
+            "resource_name_path": paths.resource_name,
+            "product_path": line.product_field,
+            "unit_path": line.unit_field,
+            "quantity_path": line.quantity,
+            "product_id": line.product,
+            "unit": line.unit,
+            "factor": str(line.factor),
+        }
+        for source, paths in declared.items()
         for number, line in enumerate(paths.lines, start=1)
     ]
-
-
-def _as_lists(*paths: tuple[str, ...] | None) -> list[list[str] | None]:
-    return [list(path) if path else None for path in paths]
+    apart = [source for source, bill in bills.items() if bill.tax == "apart"]
+    with connection.transaction():
+        connection.execute("delete from finops.etl_declared_lines where source = any(%s)", (list(declared),))
+        connection.execute(
+            "insert into finops.etl_declared_lines"
+            " select * from jsonb_populate_recordset(null::finops.etl_declared_lines, %s)",
+            (Jsonb(lines),),
+        )
+        connection.execute("delete from finops.etl_tax_apart where source = any(%s)", (list(bills),))
+        connection.execute("insert into finops.etl_tax_apart (source) select unnest(%s::text [])", (apart,))

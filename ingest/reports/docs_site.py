@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import gzip
 import tempfile
-from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import click
+
+from finops.ingest.config.settings import dbt_project
 from finops.ingest.errors import FinopsError
 from finops.ingest.pipeline import dbt as transform
 
@@ -23,13 +25,13 @@ POLICY = (
 )
 
 
-def build(project: Path, output: Path) -> None:
+def build(output: Path) -> None:
     """Write the site to a file, atomically.
 
     Raises:
         FinopsError: when dbt can't make it, or the file can't be written.
     """
-    page = _page(project)
+    page = _page()
     draft = output.with_name(f"{output.name}.new")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -41,13 +43,13 @@ def build(project: Path, output: Path) -> None:
         ) from error
 
 
-def serve(project: Path, host: str, port: int, say: Callable[[str], None]) -> None:
+def serve(host: str, port: int) -> None:
     """Serve the site at `/` until the process is stopped.
 
     Raises:
         FinopsError: when dbt can't make it, or the address can't be listened on.
     """
-    page = gzip.compress(_page(project))  # every browser takes it
+    page = gzip.compress(_page())  # every browser takes it
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -73,13 +75,13 @@ def serve(project: Path, host: str, port: int, say: Callable[[str], None]) -> No
             f"{host}:{port} can't be listened on: {error.strerror}; choose another --host or --port"
         ) from error
     with server:
-        say(f"Docs on http://{host}:{server.server_port}/ (Ctrl-C ends it)")
+        click.echo(f"Docs on http://{host}:{server.server_port}/ (Ctrl-C ends it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            say("")
+            click.echo()
 
 
-def _page(project: Path) -> bytes:
+def _page() -> bytes:
     with tempfile.TemporaryDirectory(prefix="finops-docs-") as folder:
-        return transform.write_docs(project, Path(folder)).read_bytes()
+        return transform.write_docs(dbt_project(), Path(folder)).read_bytes()

@@ -14,11 +14,6 @@ $$;
 -- The months in which an application has another owner than the aggregates say. None before they are first built.
 create or replace function finops.months_with_another_owner() returns setof date language plpgsql stable as $$
 begin
-    if to_regclass('finops.mv_cost_app_month') is null
-        or to_regclass('finops.agg_rejected_month') is null
-        or to_regclass('finops.agg_set_apart_month') is null then
-        return;
-    end if;
     return query
     with owned as (
         select period, application_id, group_id from finops.mv_cost_app_month
@@ -34,6 +29,8 @@ begin
             owned.application_id = owners.application_id
             and finops.owned_in_month(owned.period, owners.valid_from, owners.valid_to)
     where owned.group_id <> coalesce(owners.group_id, 'unallocated');
+exception when undefined_table then
+    return;
 end
 $$;
 

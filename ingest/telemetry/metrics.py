@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Gauge, push_to_gateway, write_t
 from prometheus_client.exposition import basic_auth_handler
 from prometheus_client.openmetrics.exposition import generate_latest
 
-from finops.ingest.config.sections import Exports
+from finops.ingest.config import settings
 from finops.ingest.database import Connection, exists
 
 QUERIES = Path(__file__).with_suffix(".sql")
@@ -94,12 +94,16 @@ def text(registry: CollectorRegistry) -> str:
     return exposition.decode()
 
 
-def export(registry: CollectorRegistry, exports: Exports) -> None:
+def export(connection: Connection) -> None:
     """Replace the metrics file and the metrics on the Pushgateway, whichever is configured.
 
     Raises:
         OSError: when the file can't be written, or the Pushgateway does not answer or refuses.
     """
+    exports = settings.exports()
+    if not exports.textfile and not exports.pushgateway:
+        return
+    registry = collect(connection, [on.source.name for on in settings.sources()])
     if exports.textfile:
         write_to_textfile(str(exports.textfile), registry)
     if exports.pushgateway:

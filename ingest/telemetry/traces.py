@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
@@ -18,32 +18,36 @@ from typing import Any
 from psycopg.rows import kwargs_row
 
 from finops.ingest.config.redaction import redact
+from finops.ingest.config.settings import known_secrets
 from finops.ingest.database import Connection
 from finops.ingest.errors import ConfigurationError, FinopsError
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-# The run itself has the number 0; an instant is nanoseconds since 1970.
+# Of the runs that ended since then. The run itself has the number 0; an instant is nanoseconds since 1970.
 SPANS = """
-    select number, name, status, coalesce(error, '') as error, attributes,
+    with runs as (select * from finops.etl_runs where end_time >= %(since)s)
+    select run_id::text, number, name, status, coalesce(error, '') as error, attributes,
         (extract(epoch from start_time) * 1000000)::bigint * 1000 as start_time,
         (extract(epoch from end_time) * 1000000)::bigint * 1000 as end_time
     from (
-        select 0 as number, concat('finops ', kind) as name, start_time, end_time, status, error,
+        select run_id, 0 as number, concat('finops ', kind) as name, start_time, end_time, status, error,
             jsonb_build_object('kind', kind, 'records', volume_processed, 'started_by', started_by, 'status', status,
                 'periods', (select string_agg(to_char(period, 'YYYY-MM'), ',' order by period)
                             from unnest(periods) as period)) as attributes
-        from finops.etl_runs where run_id = %(run_id)s
+        from runs
         union all
-        select step_id, concat_ws(' ', step, steps.source), start_time, end_time, steps.status, steps.error,
+        select steps.run_id, step_id, concat_ws(' ', step, steps.source), start_time, end_time,
+            steps.status, steps.error,
             jsonb_build_object('step', step, 'source', steps.source, 'rows', row_count, 'status', steps.status,
                 'windows', count(window_date), 'window_start', min(window_date), 'window_end', max(window_end))
         from finops.etl_steps as steps
         left join finops.etl_extractions as extractions
             on step = 'extract' and extractions.run_id = steps.run_id and extractions.source = steps.source
-        where steps.run_id = %(run_id)s and steps.status in ('SUCCESS', 'FAILED') and end_time is not null
+        where steps.run_id in (select run_id from runs)
+            and steps.status in ('SUCCESS', 'FAILED') and end_time is not null
         group by step_id
     ) as spans
-    order by number
+    order by run_id, number
 """
 
 
@@ -54,13 +58,15 @@ def endpoint() -> str | None:
     return next((address for name in ENDPOINTS if (address := os.environ.get(name))), None)
 
 
-def export(connection: Connection, run_id: str, secrets: Sequence[str]) -> None:
-    """Send the trace of a run that is closed.
+def export(connection: Connection, since: Mapping[str, object]) -> None:
+    """Send the traces of the runs that ended `since`: the one at work, and dead ones that it found and closed.
 
     Raises:
         ConfigurationError: when the extra is not installed.
         FinopsError: when the receiver does not answer or refuses.
     """
+    if not endpoint():
+        return
     try:
         from opentelemetry import trace  # noqa: PLC0415 the extra
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
@@ -72,15 +78,16 @@ def export(connection: Connection, run_id: str, secrets: Sequence[str]) -> None:
         raise ConfigurationError(
             f"{' or '.join(ENDPOINTS)} is set, and OpenTelemetry is not installed: pip install 'finops-module[otel]'"
         ) from error
-    release = version("finops-module")
+    secrets, release = known_secrets(), version("finops-module")
     resource = Resource({"service.name": "finops", "service.version": release}).merge(OTELResourceDetector().detect())
 
-    def context(number: int) -> trace.SpanContext:
+    def context(run_id: str, number: int) -> trace.SpanContext:
         span_id = int.from_bytes(sha256(f"{run_id}/{number}".encode()).digest()[:8])
         sampled = trace.TraceFlags(trace.TraceFlags.SAMPLED)
         return trace.SpanContext(uuid.UUID(run_id).int, span_id, is_remote=False, trace_flags=sampled)
 
     def span(
+        run_id: str,
         number: int,
         status: str,
         error: str,
@@ -90,8 +97,8 @@ def export(connection: Connection, run_id: str, secrets: Sequence[str]) -> None:
         known = {f"finops.{name}": value for name, value in attributes.items() if value is not None}
         failed = trace.Status(trace.StatusCode.ERROR, redact(error, secrets))
         return ReadableSpan(
-            context=context(number),
-            parent=context(0) if number else None,
+            context=context(run_id, number),
+            parent=context(run_id, 0) if number else None,
             resource=resource,
             instrumentation_scope=InstrumentationScope("finops", release),
             attributes={"finops.run_id": run_id, **known},
@@ -100,6 +107,6 @@ def export(connection: Connection, run_id: str, secrets: Sequence[str]) -> None:
         )
 
     with connection.cursor(row_factory=kwargs_row(span)) as cursor:
-        spans = cursor.execute(SPANS, {"run_id": run_id}).fetchall()
-    if OTLPSpanExporter().export(spans) is not SpanExportResult.SUCCESS:
+        spans = cursor.execute(SPANS, since).fetchall()
+    if spans and OTLPSpanExporter().export(spans) is not SpanExportResult.SUCCESS:
         raise FinopsError(f"the receiver of traces at {endpoint()} does not answer or refuses: check {ENDPOINTS[1]}")
