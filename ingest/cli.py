@@ -21,8 +21,7 @@ from finops.ingest.periods import Period, open_periods, parse_range, today
 
 if TYPE_CHECKING:
     from finops.ingest.config.settings import Settings
-    from finops.ingest.pipeline.nightly import Result
-    from finops.ingest.pipeline.runs import RunRequest
+    from finops.ingest.pipeline.runs import Run, RunRequest
     from finops.ingest.telemetry.progress import Progress
 
 
@@ -316,21 +315,21 @@ def _settings_for(names: Sequence[str]) -> Settings:
     return settings
 
 
-def _run(stage: Callable[[Progress], Result]) -> None:
+def _run(stage: Callable[[Progress], Run]) -> None:
     """Run the stages and print the outcome; exit 1 unless everything was published."""
     from finops.ingest.config.settings import known_secrets
     from finops.ingest.telemetry.progress import Progress
 
     with Progress(known_secrets()) as progress:
-        result = stage(progress)
-    for caveat in result.caveats:
+        run = stage(progress)
+    for caveat in run.caveats:
         click.echo(caveat)
-    if not result.failures:
-        click.echo(f"SUCCESS: run {result.run_id}. See it with: finops runs {result.run_id[:8]}")
+    if not run.failures:
+        click.echo(f"SUCCESS: run {run.run_id}. See it with: finops runs {run.run_id[:8]}")
         return
-    for failure in result.failures:
+    for failure in run.failures:
         click.echo(f"Error: {_redacted(failure)}", err=True)
-    click.echo(f"FAILED: run {result.run_id}. What it did: finops runs {result.run_id[:8]}", err=True)
+    click.echo(f"FAILED: run {run.run_id}. What it did: finops runs {run.run_id[:8]}", err=True)
     raise click.exceptions.Exit(1)
 
 

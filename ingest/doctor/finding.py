@@ -12,7 +12,10 @@ NOTED_SKEW, WORST_SKEW = timedelta(seconds=30), timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: `✓` good; `!` a warning; `✗` a problem that makes a nightly, or a part of it, fail."""
+    """One line of the report: `✓` good; `!` a warning; `✗` a problem that makes a nightly, or a part of it, fail.
+
+    The remedy is shown where something is wrong.
+    """
 
     sign: str
     what: str
@@ -20,7 +23,8 @@ class Finding:
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.sign} {self.what}: {self.found}" + (f"\n    → {self.remedy}" if self.remedy else "")
+        remedy = f"\n    → {self.remedy}" if self.remedy and self.sign != GOOD else ""
+        return f"{self.sign} {self.what}: {self.found}{remedy}"
 
 
 def clock(what: str, skew: timedelta | None) -> list[Finding]:

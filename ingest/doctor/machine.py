@@ -49,13 +49,10 @@ def packages() -> Iterator[Finding]:
             continue
         if not requirement.specifier.contains(found, prereleases=True):
             wrong.append(f"{requirement.name} {found} is not {requirement.specifier}")
-    if wrong:
-        yield Finding(
-            BAD, "packages", "; ".join(wrong), "install what requirements.lock names (`make` does, into .venv)"
-        )
-    else:
-        shown = ", ".join(f"{name} {version(name)}" for name in ("finops-module", "dbt-core", "dbt-postgres", "dlt"))
-        yield Finding(GOOD, "packages", f"Python {platform.python_version()}, {shown}")
+    shown = (f"{name} {version(name)}" for name in ("finops-module", "dbt-core", "dbt-postgres", "dlt"))
+    found = "; ".join(wrong) or ", ".join((f"Python {platform.python_version()}", *shown))
+    remedy = "install what requirements.lock names (`make` does, into .venv)"
+    yield Finding(BAD if wrong else GOOD, "packages", found, remedy)
 
 
 def disk() -> Iterator[Finding]:
@@ -68,12 +65,9 @@ def disk() -> Iterator[Finding]:
         found = f"{folder} can't be written ({error.strerror})"
         yield Finding(BAD, "disk", found, "set TMPDIR to a folder that can")
         return
+    sign = BAD if free < LEAST_FREE else DOUBT if free < ENOUGH_FREE else GOOD
     found = f"{free:.1f} GiB free in {folder}, where dbt writes"
-    if free < ENOUGH_FREE:
-        sign = BAD if free < LEAST_FREE else DOUBT
-        yield Finding(sign, "disk", found, "make room, or set TMPDIR to a folder that has some")
-    else:
-        yield Finding(GOOD, "disk", found)
+    yield Finding(sign, "disk", found, "make room, or set TMPDIR to a folder that has some")
 
 
 def files() -> Iterator[Finding]:
@@ -103,11 +97,9 @@ def metrics() -> Iterator[Finding]:
     exports = settings.exports()
     if exports.textfile:
         folder = exports.textfile.resolve().parent
-        if os.access(folder, os.W_OK | os.X_OK):
-            yield Finding(GOOD, "metrics", f"to {exports.textfile}")
-        else:
-            remedy = "make that folder, or let this user write in it"
-            yield Finding(BAD, "metrics", f"{folder} can't be written", remedy)
+        is_writable = os.access(folder, os.W_OK | os.X_OK)
+        found = f"to {exports.textfile}" if is_writable else f"{folder} can't be written"
+        yield Finding(GOOD if is_writable else BAD, "metrics", found, "make that folder, or let this user write in it")
     if exports.pushgateway:
         yield _reached("metrics", exports.pushgateway.get_secret_value(), "metrics.pushgateway")
 

@@ -46,8 +46,7 @@ def _source(configured: ConfiguredSource, limits: ExtractionSettings) -> list[Fi
     except Exception as error:  # noqa: BLE001 whatever one source does, the others are looked at
         return [Finding(BAD, name, f"unforeseen {type(error).__name__}: {error}", "report it")]
     remedy = f"if it should hold something, check sources.{configured.source.service}"
-    finding = Finding(DOUBT, name, probe.found, remedy) if probe.is_empty else Finding(GOOD, name, probe.found)
-    return [finding, *clock(name, probe.clock_skew)]
+    return [Finding(DOUBT if probe.is_empty else GOOD, name, probe.found, remedy), *clock(name, probe.clock_skew)]
 
 
 def _probe(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:

@@ -56,7 +56,7 @@ def _extract(
             # an error of our own code, too, stops no other source
             raise SourceError(f"{name}: unforeseen {type(error).__name__}: {describe(error)}; report it") from error
     if len(run.failures) > failures_before:
-        progress.failed(name, run.failures[-1])
+        progress.event("failed", "error", what=name, error=run.failures[-1])
 
 
 @dataclass(frozen=True)

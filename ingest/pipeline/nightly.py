@@ -8,9 +8,8 @@ split over processes that each extract some sources, side by side; a nightly wit
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -30,28 +29,21 @@ from finops.ingest.telemetry.progress import Progress
 NOTHING_IS_DUE = "nothing is due: no figure, no reference data and no code has changed since the last build"
 
 
-@dataclass(frozen=True)
-class Result:
-    """How a run ended; an empty `failures` means that everything was published, whatever the `caveats`."""
-
-    run_id: str
-    failures: Sequence[str]
-    caveats: Sequence[str] = ()
-
-
-def nightly(settings: Settings, request: RunRequest, progress: Progress, *, extracts: bool = True) -> Result:
+def nightly(settings: Settings, request: RunRequest, progress: Progress, *, extracts: bool = True) -> Run:
     """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
     project = dbt_project()
     with _opened("nightly", request, progress, None, run_id()) as run:
         if extracts:
             extract_all(run, settings, request, progress)
         _consolidate(run, project, progress, only_if_due=True)
-        _purge(run, settings.limits.keep_superseded_days, progress)
-        caveats = coverage.caveats(run.connection, run.run_id)
-    return Result(run.run_id, run.failures, caveats)
+        with run.step("purge") as step:
+            step.rows = purge(run, settings.limits.keep_superseded_days)
+            if step.rows:
+                progress.event("purged", rows=step.rows)
+    return run
 
 
-def extract(settings: Settings, request: RunRequest, shard: str | None, progress: Progress) -> Result:
+def extract(settings: Settings, request: RunRequest, shard: str | None, progress: Progress) -> Run:
     """Stage 1 alone, of the requested sources, beside processes that extract others; the next nightly publishes it.
 
     The pods of an Indexed Job have the Job's id in common: each shard is a run of its own, the same one when retried.
@@ -60,10 +52,10 @@ def extract(settings: Settings, request: RunRequest, shard: str | None, progress
     own = str(uuid.uuid5(uuid.UUID(given), shard)) if given and shard else given
     with _opened("adhoc", request, progress, f"extract {', '.join(request.sources)}", own) as run:
         extract_all(run, settings, request, progress)
-    return Result(run.run_id, run.failures)
+    return run
 
 
-def reprocess(settings: Settings | None, request: RunRequest, reason: str, progress: Progress) -> Result:
+def reprocess(settings: Settings | None, request: RunRequest, reason: str, progress: Progress) -> Run:
     """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
     project = dbt_project()
     with _opened("reprocess", request, progress, reason, run_id()) as run:
@@ -77,15 +69,14 @@ def reprocess(settings: Settings | None, request: RunRequest, reason: str, progr
                 f"nothing{of_sources} was ever landed for {months}: extract it with `finops nightly --period`, or see "
                 "`finops runs` for what there is"
             )
-        caveats = coverage.caveats(run.connection, run.run_id)
-    return Result(run.run_id, run.failures, caveats)
+    return run
 
 
 @contextmanager
 def _opened(
     kind: Kind, request: RunRequest, progress: Progress, reason: str | None, own_id: str | None
 ) -> Iterator[Run]:
-    """Open the run, and tell dbt what it has to know of the configuration if the run publishes."""
+    """Open the run; if it publishes, tell dbt what it has to know of the configuration, and note the caveats."""
     configured_sources = sources()
     with (
         connect() as connection,
@@ -97,6 +88,8 @@ def _opened(
         months = ",".join(str(period) for period in request.periods)
         progress.event("run", kind=kind, run_id=run.run_id, periods=months, as_of=request.as_of)
         yield run
+        if kind != "adhoc":
+            run.caveats = coverage.caveats(connection, run.run_id)
 
 
 def _consolidate(run: Run, project: Path, progress: Progress, *, only_if_due: bool = False) -> None:
@@ -114,7 +107,7 @@ def _consolidate(run: Run, project: Path, progress: Progress, *, only_if_due: bo
             with suppress(psycopg.OperationalError):
                 step.rows = publications.released_lines(run)
     for failure in run.failures[failures_before:]:
-        progress.failed("consolidate", failure)
+        progress.event("failed", "error", what="consolidate", error=failure)
 
 
 def _explained(run: Run, error: Exception) -> FinopsError:
@@ -127,10 +120,3 @@ def _explained(run: Run, error: Exception) -> FinopsError:
     except psycopg.OperationalError:  # PostgreSQL went away, which is what dbt says as well
         pass
     return error if isinstance(error, FinopsError) else FinopsError(str(error))
-
-
-def _purge(run: Run, keep_days: int, progress: Progress) -> None:
-    with run.step("purge") as step:
-        step.rows = purge(run, keep_days)
-        if step.rows:
-            progress.event("purged", rows=step.rows)

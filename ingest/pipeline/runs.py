@@ -19,6 +19,7 @@ from datetime import date
 from typing import Literal
 
 import psycopg
+from psycopg.rows import scalar_row
 
 from finops.ingest.database import Connection, prepare
 from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, LockedError
@@ -40,11 +41,15 @@ class Step:
 
 @dataclass
 class Run:
-    """An open run. It closes as FAILED if there are `failures`; `resumed` if an earlier process began it and failed."""
+    """A run. It closes as FAILED if there are `failures`, whatever the `caveats`.
+
+    It is `resumed` if an earlier process began it and failed.
+    """
 
     run_id: str
     connection: Connection
     failures: list[str] = field(default_factory=list)
+    caveats: Sequence[str] = ()
     resumed: bool = False
 
     @contextmanager
@@ -140,13 +145,12 @@ def open_run(
 
 
 def _lock(connection: Connection, only: Sequence[str]) -> None:
-    query = "select pg_try_advisory_lock_shared(%s) as held" if only else "select pg_try_advisory_lock(%s) as held"
-    held = connection.execute(query, (LOCK,)).fetchone()
-    if not held or not held["held"]:
+    query = "select pg_try_advisory_lock_shared(%s)" if only else "select pg_try_advisory_lock(%s)"
+    cursor = connection.cursor(row_factory=scalar_row)
+    if not cursor.execute(query, (LOCK,)).fetchone():
         raise LockedError(f"another run is writing ({_holder(connection)}): wait until it ends, then run this again")
     for source in only:
-        held = connection.execute("select pg_try_advisory_lock(%s, hashtext(%s)) as held", (LOCK, source)).fetchone()
-        if not held or not held["held"]:
+        if not cursor.execute("select pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, source)).fetchone():
             holder = _holder(connection, source)
             raise LockedError(f"{source} is being extracted ({holder}): wait until it ends, then run this again")
 

@@ -70,10 +70,6 @@ class Progress:
         # one write a line: two threads' lines would else run into each other
         print(json.dumps(line, ensure_ascii=False) + "\n", end="", file=sys.stderr, flush=True)  # noqa: T201
 
-    def failed(self, what: str, error: str) -> None:
-        """Write the line of a source, or a step, that failed."""
-        self.event("failed", "error", what=what, error=error)
-
     @contextmanager
     def source(self, name: str) -> Iterator[SourceProgress]:
         """Follow a source while it is extracted."""

@@ -85,7 +85,7 @@ def test_a_stage_says_how_long_it_took(lines: Lines) -> None:
 
 
 def test_a_failure_says_what_and_why(lines: Lines) -> None:
-    Progress().failed("cmdb.vm", "no server answers")
+    Progress().event("failed", "error", what="cmdb.vm", error="no server answers")
     assert lines() == [line("failed", "error", what="cmdb.vm", error="no server answers")]
 
 
@@ -103,7 +103,7 @@ def test_a_terminal_has_readable_lines_and_a_bar(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TERM", "xterm")
     with Progress(["s3cret"]) as progress, progress.source("cmdb.vm") as source:
         source.advance(12)
-        progress.failed("gitlab.storage", "s3cret [is] refused")
+        progress.event("failed", "error", what="gitlab.storage", error="s3cret [is] refused")
     assert "what gitlab.storage  error *** [is] refused" in terminal.getvalue()
     assert "extract cmdb.vm" in terminal.getvalue()
     assert "12 records" in terminal.getvalue()
