@@ -108,9 +108,11 @@ def prepare(connection: Connection) -> None:
         raise FinopsError(
             f"PostgreSQL {connection.info.server_version // 10000} is too old: version 16 or later is needed"
         )
+    schema = b"\n".join((SCHEMA / f"{part}.sql").read_bytes() for part in SCHEMA_PARTS)
+    version = hashlib.sha256(schema).hexdigest()
     try:
-        if not _is_prepared(connection):
-            _apply_schema(connection)
+        if not _is_prepared(connection, version):
+            _apply_schema(connection, schema, version)
     except psycopg.errors.LockNotAvailable as error:
         raise FinopsError(
             f"the loader's tables could not be changed within {LOCK_TIMEOUT}: in use by {users(connection)}; "
@@ -123,16 +125,15 @@ def prepare(connection: Connection) -> None:
         ) from error
 
 
-def _apply_schema(connection: Connection) -> None:
+def _apply_schema(connection: Connection, schema: bytes, version: str) -> None:
     for attempt in range(1, SCHEMA_ATTEMPTS + 1):
         try:
             with connection.transaction():
                 connection.execute("select pg_advisory_xact_lock(7061747)")
-                connection.execute("set local client_min_messages = warning")
-                connection.execute("set local lock_timeout = '50ms'")
-                connection.execute(_schema())
+                connection.execute("set local client_min_messages = warning; set local lock_timeout = '50ms'")
+                connection.execute(schema)
                 connection.execute("delete from finops.etl_schema")
-                connection.execute("insert into finops.etl_schema (version) values (%s)", (_version(),))
+                connection.execute("insert into finops.etl_schema (version) values (%s)", (version,))
                 return
         except psycopg.errors.LockNotAvailable:
             if attempt == SCHEMA_ATTEMPTS:
@@ -140,21 +141,12 @@ def _apply_schema(connection: Connection) -> None:
             time.sleep(PAUSE)
 
 
-def _version() -> str:
-    return hashlib.sha256(_schema()).hexdigest()
-
-
-def _schema() -> bytes:
-    return b"\n".join((SCHEMA / f"{part}.sql").read_bytes() for part in SCHEMA_PARTS)
-
-
-def _is_prepared(connection: Connection) -> bool:
+def _is_prepared(connection: Connection, version: str) -> bool:
     """Return whether the tables are this version's and the API's role has its rights: then nothing is locked."""
     try:
-        row = connection.execute(PREPARED, (_version(),)).fetchone()
+        return connection.execute(PREPARED, (version,)).fetchone() == {"prepared": True}
     except psycopg.errors.UndefinedTable:
         return False
-    return row == {"prepared": True}
 
 
 def users(connection: Connection) -> str:
