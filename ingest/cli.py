@@ -249,14 +249,13 @@ def metrics_command() -> None:
 
     Example: finops metrics > /var/lib/node_exporter/finops.prom
     """
-    from finops.ingest.config import settings as configuration
+    from prometheus_client.openmetrics.exposition import generate_latest
+
     from finops.ingest.database import connect_ready
-    from finops.ingest.telemetry import metrics
+    from finops.ingest.telemetry.metrics import collect
 
     with connect_ready() as connection:
-        click.echo(
-            metrics.text(metrics.collect(connection, [on.source.name for on in configuration.sources()])), nl=False
-        )
+        click.echo(generate_latest(collect(connection)).decode(), nl=False)
 
 
 @cli.group("docs")

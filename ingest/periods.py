@@ -60,13 +60,11 @@ def parse_range(text: str) -> list[Period]:
         ConfigurationError: when a bound is not a month, or the range ends before it begins.
     """
     start, dots, end = text.partition("..")
-    period, last = Period.parse(start), Period.parse(end if dots else start)
-    if last < period:
+    periods, last = [Period.parse(start)], Period.parse(end if dots else start)
+    if last < periods[0]:
         raise ConfigurationError(f"'{text}' ends before it begins: write the earlier month first")
-    periods = [period]
-    while period < last:
-        period = period.next
-        periods.append(period)
+    while periods[-1] < last:
+        periods.append(periods[-1].next)
     return periods
 
 

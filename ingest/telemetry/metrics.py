@@ -6,14 +6,13 @@ are in PostgreSQL. A source that is no longer configured is not exported, or its
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from prometheus_client import CollectorRegistry, Gauge, push_to_gateway, write_to_textfile
 from prometheus_client.exposition import basic_auth_handler
-from prometheus_client.openmetrics.exposition import generate_latest
 
 from finops.ingest.config import settings
 from finops.ingest.database import Connection, exists
@@ -63,14 +62,14 @@ MONTHS = """
 TRIED = "select distinct source from finops.etl_steps where step = 'extract' and status <> 'SKIPPED'"
 
 
-def collect(connection: Connection, sources: Sequence[str]) -> CollectorRegistry:
-    """Read every metric of these sources, or of every source that was ever extracted if none is named.
+def collect(connection: Connection) -> CollectorRegistry:
+    """Read every metric of the configured sources, or of every source that was ever extracted if there is none.
 
     Months: the latest one with relevés or rejects and the one before it; none before dbt's first build.
     """
     is_built = exists(connection, "finops.fact_releve")
     months = [row["month"] for row in connection.execute(MONTHS)] if is_built else []
-    known = list(sources) or [str(row["source"]) for row in connection.execute(TRIED)]
+    known = [on.source.name for on in settings.sources()] or [str(row["source"]) for row in connection.execute(TRIED)]
     registry = CollectorRegistry()
     gauges: dict[str, Gauge] = {}
     for query in QUERIES.read_text(encoding="utf-8").rstrip(";\n").split(";\n"):
@@ -88,12 +87,6 @@ def _set(registry: CollectorRegistry, gauges: dict[str, Gauge], row: Mapping[str
         gauges[name].labels(**labels).set(float(str(row[name])))
 
 
-def text(registry: CollectorRegistry) -> str:
-    """Return the metrics in the OpenMetrics text format."""
-    exposition: bytes = generate_latest(registry)
-    return exposition.decode()
-
-
 def export(connection: Connection) -> None:
     """Replace the metrics file and the metrics on the Pushgateway, whichever is configured.
 
@@ -103,7 +96,7 @@ def export(connection: Connection) -> None:
     exports = settings.exports()
     if not exports.textfile and not exports.pushgateway:
         return
-    registry = collect(connection, [on.source.name for on in settings.sources()])
+    registry = collect(connection)
     if exports.textfile:
         write_to_textfile(str(exports.textfile), registry)
     if exports.pushgateway:
