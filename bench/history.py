@@ -22,9 +22,9 @@ PRODUCTS = 60
 # A publication of the last month by the run that filled the relevés.
 PUBLISHED = f"""
     insert into finops.etl_reconciliations (run_id, source, period, status, publication)
-    select run_id, 'bench', date '{LAST_PERIOD}', 'PUBLISHED', 1 from finops.etl_runs
+    select run_id, 'bench', date '{LAST_PERIOD}', 'PUBLISHED', 1 from finops.etl_runs where started_by = 'bench'
 """
-REFRESH = "select finops.refresh_aggregates(run_id) from finops.etl_runs"
+REFRESH = "select finops.refresh_aggregates(run_id) from finops.etl_runs where started_by = 'bench'"
 ADDED_UP = """
     period, currency, sum(total_cost) as total_cost, sum(estimated_cost) as estimated_cost
     from families group by 1, 2, 3
