@@ -1,7 +1,7 @@
 {#-
 Make the fact table from its contract before the first build, so that a first build is reconciled as any other. Where the
-contract has grown since, the new columns are added and stay empty until a reprocess; so are new indexes. Any other difference stops the build
-(on_schema_change: fail): see docs/upgrading.md.
+contract has grown since, new indexes are created, and new columns are added, empty until a reprocess. Any other difference
+stops the build (on_schema_change: fail): see docs/upgrading.md.
 -#}
 {% macro prepare_fact() %}
     {%- set node = graph.nodes['model.finops.fact_releve'] -%}

@@ -46,7 +46,7 @@ def encode(document: dict[str, Any], mask_fields: frozenset[str]) -> str:
 
 
 def content_hash(payload: str) -> str:
-    """Return an identity for a record that has none of its own."""
+    """Return an identity for a record that comes without one."""
     return hashlib.sha256(payload.encode()).hexdigest()[:32]
 
 

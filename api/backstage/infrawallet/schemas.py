@@ -42,4 +42,4 @@ class CostReports(TypedDict):
     data: list[Report]
     errors: list[CloudProviderError]
     status: Literal[200]
-    currency: Annotated[str | None, Field(examples=["EUR"], description="Ours; null where there is no cost")]
+    currency: Annotated[str | None, Field(examples=["EUR"], description="Unknown to the plugin; null without a cost")]
