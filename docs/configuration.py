@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from finops.api.settings import Issuer
 from finops.api.settings import Settings as ApiSettings
+from finops.ingest.config.rules import Rules
 from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
 from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpService
 from finops.ingest.config.values import Section
@@ -46,6 +47,7 @@ OF_SOURCES: Mapping[str, type[Section]] = {
     "sources.focus.<name>": FocusExport,
 }
 OF_THE_LOADER: Mapping[str, Mapping[str, type[Section]]] = {
+    "Rules about costs": {"finops": Rules},
     "Sources": OF_SOURCES,
     "The loader": {"ingest": ExtractionSettings},
     "Metrics": {"metrics": Exports},
@@ -67,14 +69,17 @@ Everything that can be set, from the code that reads it. [Your sources](sources.
 Settings of the loader are [dlt's configuration](https://dlthub.com/docs/general-usage/credentials/): a variable of the
 environment, or else `.dlt/secrets.toml`, or else `.dlt/config.toml`, in the folder where `finops` is started. A table
 or a list is JSON in the environment and TOML in a file. A secret belongs in the environment or in `secrets.toml`. A key
-of the sections `sources`, `ingest`, `metrics` and `schedule` that is not here is refused; other sections are dlt's."""
+of `finops.toml`, or of the sections `sources`, `ingest`, `metrics` and `schedule`, that is not here is refused; other
+sections are dlt's."""
+RULES_OPENING = """\
+Keys of `finops.toml`, written there without `finops.`. A change takes effect in open months with the next nightly, in
+earlier ones with `finops reprocess`. A dbt command uses what the last run stored, or its `--vars`."""
 SOURCES_OPENING = """\
 A source is off until the section of the configuration that turns it on has its address. Services by declaration
 (`sources.http.<name>`) are in [declared-sources.md](declared-sources.md)."""
 POSTGRESQL_OPENING = (
     "libpq's variables, the same ones for the loader, dbt's profile (`profiles.yml.example`) and the API."
 )
-DBT_OPENING = "In `dbt_project/dbt_project.yml`, or by `--vars` of a dbt command."
 SEEDS_OPENING = """\
 In `dbt_project/seeds/`, or in the seeds of a copy of the project that `ingest.dbt_project` names. What is there is the
 made-up company's. Their data tests run before anything is published."""
@@ -82,7 +87,7 @@ made-up company's. Their data tests run before anything is published."""
 
 def text() -> str:
     """The whole page."""
-    sections = [*_settings(), _known_sources(), _postgresql(), _api(), _dbt_variables(), _seeds()]
+    sections = [*_settings(), _known_sources(), _postgresql(), _api(), _seeds()]
     return "\n\n".join([OPENING, *sections]) + "\n"
 
 
@@ -91,7 +96,7 @@ def _settings() -> Iterator[str]:
         rows = [row for section, model in models.items() for row in _keys(section, model)]
         rows += [DECLARED] if models is OF_SOURCES else []
         table = _table(("setting", "in the environment", "what it is", "default"), rows)
-        yield f"## {heading}\n\n{table}"
+        yield "\n\n".join(filter(None, (f"## {heading}", RULES_OPENING if Rules in models.values() else "", table)))
 
 
 def _keys(section: str, model: type[Section]) -> Iterator[tuple[str, str, str, str]]:
@@ -161,20 +166,6 @@ def _default(field: FieldInfo) -> str:
             return _code(str(default))
         case _:
             return _code(default)
-
-
-def _dbt_variables() -> str:
-    """Of dbt_project.yml: what a variable is, is the comment over it, or over those that it follows."""
-    project = (DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8")
-    defaults: Mapping[str, object] = yaml.safe_load(project)["vars"]
-    rows, meaning = [], ""
-    for line in project.partition("\nvars:\n")[2].partition("\n\n")[0].splitlines():
-        if line.strip().startswith("#"):
-            meaning = line.strip("# ")
-        else:
-            name = line.partition(":")[0].strip()
-            rows.append((f"`{name}`", meaning, _code(defaults[name])))
-    return f"## dbt's variables\n\n{DBT_OPENING}\n\n{_table(('variable', 'what it is', 'default'), rows)}"
 
 
 def _seeds() -> str:

@@ -17,7 +17,9 @@ from psycopg import sql
 
 from finops.demo import postgres
 from finops.demo.postgres import Embedded
+from finops.ingest.config.rules import Rules
 from finops.ingest.database import prepare
+from finops.ingest.pipeline import configured
 from finops.ingest.pipeline.dbt import note_build
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,6 +109,7 @@ def build_template(server: Embedded, folder: Path) -> str:
     """Make a database with everything built and nothing landed; its name."""
     with made_as(server, TEMPLATE), psycopg.connect(autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
         prepare(connection)
+        configured.store(connection, [], Rules())
         shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")
         where = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(folder)]
         only = ["--exclude-resource-type", "unit_test", "test"]

@@ -26,9 +26,6 @@ it would read again, in each run, what asked for a variable that has changed.
             "database '" ~ target.database ~ "' is not set up for this version: run `finops nightly` on it once, then this again"
         ) }}
     {%- endif -%}
-    {%- if var('fx_missing') not in ['reject', 'latest'] -%}
-        {{ exceptions.raise_compiler_error("fx_missing '" ~ var('fx_missing') ~ "' is not known: write reject or latest") }}
-    {%- endif -%}
     {%- do prepare_fact() -%}
     {%- if current_run_id() != invocation_id -%}{{ return('') }}{%- endif -%}
     {%- do refuse_stale_seeds() -%}

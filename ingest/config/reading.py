@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +23,8 @@ from finops.ingest.errors import ConfigurationError
 # What dlt itself reads, below `sources`, too: https://dlthub.com/docs/reference/performance
 DLT_SECTIONS = frozenset(("data_writer", "destination", "extract", "load", "normalize", "providers", "schema"))
 _MOUNTED = Path("/run/secrets")
+# The section that has a file of its own, which also marks a company's folder.
+RULES, RULES_FILE = "finops", Path("finops.toml")
 
 
 @dataclass
@@ -76,15 +78,23 @@ def read(name: str, known: Iterable[str]) -> RawSection:
             found.add(f"{key} in the environment", {key.removeprefix(f"{variable}__").lower(): os.environ[key]})
     if "." in name and os.environ.get(variable):  # a variable such as METRICS is somebody else's
         found.add(f"{variable} in the environment", os.environ[variable])
+    for path, table in _tables(name):
+        found.add(f"in {path.name}", table)
+    if any("providers" in _parsed(path.read_bytes()) for path in files()) or "PROVIDERS__" in "".join(os.environ):
+        _add_from_vaults(found, known)
+    return found
+
+
+def _tables(name: str) -> Iterator[tuple[Path, object]]:
+    """A section's table in each file that has it; `finops.toml` is one section."""
+    if name == RULES and RULES_FILE.exists():
+        yield RULES_FILE, _parsed(RULES_FILE.read_bytes())
     for path in files():
         table: Any = _parsed(path.read_bytes())
         for key in name.split("."):
             table = table.get(key) if isinstance(table, dict) else None
         if table:
-            found.add(f"in {path.name}", table)
-    if any("providers" in _parsed(path.read_bytes()) for path in files()) or "PROVIDERS__" in "".join(os.environ):
-        _add_from_vaults(found, known)
-    return found
+            yield path, table
 
 
 def subsections(name: str) -> dict[str, str]:
@@ -93,8 +103,8 @@ def subsections(name: str) -> dict[str, str]:
 
 
 def unreadable() -> str | None:
-    """What is wrong with a file in `.dlt`, if anything is: then nothing of any can be known."""
-    for path in files():
+    """What is wrong with `finops.toml` or a file in `.dlt`, if anything is: then nothing of any can be known."""
+    for path in [*([RULES_FILE] if RULES_FILE.exists() else []), *files()]:
         try:
             _parsed(path.read_bytes())
         except (OSError, ValueError) as error:
@@ -108,7 +118,7 @@ def files() -> list[Path]:
     return [path for name in ("secrets.toml", "config.toml") if (path := folder / name).exists()]
 
 
-@lru_cache(maxsize=2)  # each section is looked for in both files
+@lru_cache(maxsize=3)  # each section is looked for in each file
 def _parsed(text: bytes) -> dict[str, Any]:
     return tomllib.loads(text.decode())
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finops.ingest.config.checking import Model, nearest, unknown_keys, validated
-from finops.ingest.config.reading import DLT_SECTIONS, RawSection, read, subsections, unreadable
+from finops.ingest.config.reading import DLT_SECTIONS, RULES, RawSection, read, subsections, unreadable
 from finops.ingest.config.redaction import secrets_of
+from finops.ingest.config.rules import Rules
 from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
 from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpService
 from finops.ingest.config.values import Section
@@ -26,6 +27,7 @@ from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, focus_sour
 OWN_PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
 _OF_THE_LOADER: Mapping[str, type[Section]] = {
+    RULES: Rules,
     "ingest": ExtractionSettings,
     "metrics": Exports,
     "schedule": Schedule,
@@ -101,6 +103,15 @@ def exports() -> Exports:
         ConfigurationError: as schedule() does.
     """
     return _checked("metrics", Exports)
+
+
+def rules() -> Rules:
+    """What the company decides about its costs.
+
+    Raises:
+        ConfigurationError: as schedule() does.
+    """
+    return _checked(RULES, Rules)
 
 
 def dbt_project() -> Path:

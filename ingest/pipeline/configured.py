@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from psycopg.types.json import Jsonb
 
+from finops.ingest.config.rules import Rules
 from finops.ingest.config.services import FocusExport
 from finops.ingest.database import Connection
 from finops.ingest.sources.declared import Declaration
 from finops.ingest.sources.kinds import ConfiguredSource
 
 
-def store(connection: Connection, sources: Sequence[ConfiguredSource]) -> None:
-    """Replace what is stored of these sources; a source that is no longer configured keeps what was stored last.
+def store(connection: Connection, sources: Sequence[ConfiguredSource], rules: Rules) -> None:
+    """Replace what is stored of the rules, and of these sources; a source that is no longer configured keeps its own.
 
     Of declared sources that is how their records become usage lines; of bills, which keep their tax `apart`.
     """
@@ -40,6 +41,11 @@ def store(connection: Connection, sources: Sequence[ConfiguredSource]) -> None:
     ]
     apart = [source for source, bill in bills.items() if bill.tax == "apart"]
     with connection.transaction():
+        connection.execute("delete from finops.etl_settings")
+        connection.execute(
+            "insert into finops.etl_settings (name, value) select key, value from jsonb_each(cast(%s as jsonb))",
+            (rules.model_dump_json(),),
+        )
         connection.execute("delete from finops.etl_declared_lines where source = any(%s)", (list(declared),))
         connection.execute(
             "insert into finops.etl_declared_lines"

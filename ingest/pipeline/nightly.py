@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-from finops.ingest.config.settings import Settings, dbt_project, run_id, sources
+from finops.ingest.config.settings import Settings, dbt_project, rules, run_id, sources
 from finops.ingest.database import connect, users
 from finops.ingest.errors import FinopsError
 from finops.ingest.pipeline import configured, publications
@@ -77,14 +77,14 @@ def _opened(
     kind: Kind, request: RunRequest, progress: Progress, reason: str | None, own_id: str | None
 ) -> Iterator[Run]:
     """Open the run; if it publishes, tell dbt what it has to know of the configuration, and note the caveats."""
-    configured_sources = sources()
+    configured_sources, own_rules = sources(), rules()
     with (
         connect() as connection,
         exporting_telemetry(connection, progress),
         open_run(connection, kind, request, reason, own_id) as run,
     ):
         if kind != "adhoc":
-            configured.store(connection, configured_sources)
+            configured.store(connection, configured_sources, own_rules)
         months = ",".join(str(period) for period in request.periods)
         progress.event("run", kind=kind, run_id=run.run_id, periods=months, as_of=request.as_of)
         yield run

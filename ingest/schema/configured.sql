@@ -1,3 +1,6 @@
+-- What a company decides about its costs (ingest/config/rules.py), written by each run; dbt reads it by the macro `setting`.
+create table if not exists finops.etl_settings (name text primary key, value jsonb not null);
+
 -- The sources whose tax is set apart; written by each run from the configuration.
 create table if not exists finops.etl_tax_apart (source text primary key);
 

@@ -97,7 +97,7 @@ create or replace function finops.project_state() returns table (relations text,
             select md5(string_agg(
                 concat_ws(' ', cast(pg_class.oid as regclass), relacl, reloptions, pg_get_viewdef(pg_class.oid)), ''
                 order by cast(cast(pg_class.oid as regclass) as text) collate "C"
-            ) || (select count(*) from pg_roles where rolname = 'finops_api'))
+            ) || finops.table_digest('finops.etl_settings') || (select count(*) from pg_roles where rolname = 'finops_api'))
             from pg_class
             inner join pg_namespace on relnamespace = pg_namespace.oid
             where

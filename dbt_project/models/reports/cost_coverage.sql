@@ -78,7 +78,7 @@ covered as (
     select
         scopes.period,
         scopes.source,
-        coalesce(published.currency, '{{ var("reporting_currency") }}') as currency,
+        coalesce(published.currency, '{{ setting("reporting_currency") }}') as currency,
         coalesce(published.total_cost, 0) as total_cost,
         coalesce(published.allocated_cost, 0) as allocated_cost,
         coalesce(published.unallocated_cost, 0) as unallocated_cost,

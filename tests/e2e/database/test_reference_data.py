@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.dbt import dbt, edit, project_copy
+from tests.e2e.dbt import dbt, project_copy
 from tests.e2e.finops import Database, charge, finops, last_run, releves, scalar, total, write_bill
 
 AS_OF = "2026-11-20"
@@ -89,12 +89,12 @@ def test_the_user_s_own_command_does_not_pass_over_a_changed_file(project: Path,
 def test_a_month_without_a_rate_takes_the_last_one_until_its_own_is_there(
     project: Path, database: Database, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    settings = project / "dbt_project.yml"
-    edit(settings, "fx_missing: reject", "fx_missing: last")
+    settings = Path("finops.toml")
+    settings.write_text('fx_missing = "last"')
     rates(project, {"2026-09": "0.80"})
-    assert nightly("2026-10") == 1
-    assert "fx_missing 'last' is not known: write reject or latest" in capfd.readouterr().err
-    edit(settings, "fx_missing: last", "fx_missing: latest")
+    assert nightly("2026-10") == 2
+    assert "finops.fx_missing 'last' is not known: write one of reject, latest" in capfd.readouterr().err
+    settings.write_text('fx_missing = "latest"')
     assert nightly("2026-10") == 0
     estimated = (
         "select total_cost, estimated_cost, estimated_reasons from finops.fact_releve where source_currency = 'USD'"

@@ -154,7 +154,7 @@ def test_every_change_of_a_project_is_due(database: Database, tmp_path: Path, mo
     assert [night(database), night(database)] == ["SUCCESS", "SKIPPED"]
     assert scalar(database, name).startswith("Our ")
 
-    edit(project / "dbt_project.yml", "focus_cost_column: effective_cost", "focus_cost_column: list_cost")
+    monkeypatch.setenv("FINOPS__FOCUS_COST_COLUMN", "list_cost")
     assert [night(database), night(database)] == ["SUCCESS", "SKIPPED"]
     assert scalar(database, "select count(*) from finops.etl_published where publication = 2") == 1
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.dbt import edit, project_copy
 from tests.e2e.finops import Database, finops, scalar, serving
 
 Query = Mapping[str, list[str]]
@@ -234,11 +232,9 @@ def test_shared_binaries_count_as_often_as_they_are_kept_unless_that_is_set(
 
 
 def test_shared_binaries_count_once_where_that_is_set_and_the_relevé_says_so(
-    database: Database, artifactory: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, artifactory: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = project_copy(tmp_path)
-    edit(own / "dbt_project.yml", "artifactory_deduplicate: false", "artifactory_deduplicate: true")
-    monkeypatch.setenv("INGEST__DBT_PROJECT", str(own))
+    monkeypatch.setenv("FINOPS__ARTIFACTORY_DEDUPLICATE", "true")
     document = {"binariesSummary": SUMMARY, "repositoriesSummaryList": REPOSITORIES}
     with serving({"/artifactory/api/storageinfo": document}) as url:
         artifactory(url)

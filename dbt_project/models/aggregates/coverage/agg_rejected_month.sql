@@ -30,7 +30,7 @@ rejected as (
         rejects.family,
         rejects.product_id,
         rejects.source,
-        '{{ var("reporting_currency") }}' as currency,
+        '{{ setting("reporting_currency") }}' as currency,
         coalesce(sum(rejects.total_cost), 0) as rejected_cost,
         count(*) as rejected_line_count,
         count(*) filter (where rejects.total_cost is null) as unpriced_line_count

@@ -1,5 +1,5 @@
 -- Bills: the cost is the bill's own; the quantity is what was consumed, else what was priced, with its unit.
-{% set tag_keys = "'" ~ var('application_tag_keys') | join("', '") | lower ~ "'" -%}
+{% set tag_keys = "'" ~ setting('application_tag_keys') | join("', '") | lower ~ "'" -%}
 with windows as (
 
     select * from {{ ref('int_windows') }}
@@ -57,7 +57,7 @@ usage as (
         end as defect,
         case
             when charges.cost is null
-                then '{{ var("focus_cost_column") }} ' || coalesce('''' || charges.cost_text || '''', 'missing')
+                then '{{ setting("focus_cost_column") }} ' || coalesce('''' || charges.cost_text || '''', 'missing')
             when charges.charge_date is null then 'ChargePeriodStart is missing or unreadable'
             when charges.billing_currency is null then 'BillingCurrency is missing'
         end as defect_detail

@@ -1,9 +1,9 @@
 -- What holds for a published (source, month) whatever its lines look up: rules, declarations, settings.
 {% set settings = [
-    'rules of 2026-11', var('reporting_currency'), var('focus_cost_column'), var('application_tag_keys') | join(','),
-    var('snapshot_gap_days'), var('gitlab_application_attribute'), var('gitlab_application_topic_prefix'),
-    var('artifactory_deduplicate'), var('cube_application_member'), var('cube_quantity_member'),
-    var('max_vm_ram_gib'), var('max_ram_gib_per_vcpu'), var('max_storage_gib')
+    'rules of 2026-11', setting('reporting_currency'), setting('focus_cost_column'), setting('application_tag_keys') | join(','),
+    setting('snapshot_gap_days'), setting('gitlab_application_attribute'), setting('gitlab_application_topic_prefix'),
+    setting('artifactory_deduplicate'), setting('cube_application_member'), setting('cube_quantity_member'),
+    setting('max_vm_ram_gib'), setting('max_ram_gib_per_vcpu'), setting('max_storage_gib')
 ] -%}
 with published as (
 

@@ -1,4 +1,4 @@
-{% set deduplicate = var('artifactory_deduplicate') -%}
+{% set deduplicate = setting('artifactory_deduplicate') -%}
 with days as (
 
     select * from {{ ref('int_inventory_days') }}
@@ -66,7 +66,7 @@ capacity as (
             'GiB-month' as unit,
             repositories.used_text as capacity_text,
         {%- endif %}
-        {{ var('max_storage_gib') }} as max_capacity
+        {{ setting('max_storage_gib') }} as max_capacity
     from days
     inner join sized as repositories
         on

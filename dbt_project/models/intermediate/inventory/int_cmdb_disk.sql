@@ -32,7 +32,7 @@ capacity as (
         finops.in_service(disks.size_gib, disks.status, disks.decommission_date, disks.window_date) as capacity,
         'GiB-month' as unit,
         disks.size_gib_text as capacity_text,
-        {{ var('max_storage_gib') }} as max_capacity
+        {{ setting('max_storage_gib') }} as max_capacity
     from days
     inner join disks
         on

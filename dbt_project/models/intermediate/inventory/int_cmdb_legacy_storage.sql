@@ -32,7 +32,7 @@ capacity as (
         finops.in_service(volumes.used_gib, volumes.status, volumes.decommission_date, volumes.window_date) as capacity,
         'GiB-month' as unit,
         volumes.used_gib_text as capacity_text,
-        {{ var('max_storage_gib') }} as max_capacity
+        {{ setting('max_storage_gib') }} as max_capacity
     from days
     inner join volumes
         on

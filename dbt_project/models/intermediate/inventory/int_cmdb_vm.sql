@@ -45,7 +45,10 @@ capacity as (
         -- more memory than any machine has: a CMDB in MB that is read as GiB
         (
             'vm.ram_gib', vms.ram_gib, 'GiB-month', vms.ram_gib_text,
-            least({{ var('max_vm_ram_gib') }}, {{ var('max_ram_gib_per_vcpu') }} * nullif(greatest(vms.vcpu, 0), 0))
+            least(
+                {{ setting('max_vm_ram_gib') }},
+                {{ setting('max_ram_gib_per_vcpu') }} * nullif(greatest(vms.vcpu, 0), 0)
+            )
         )
     ) as component (product_ref, capacity, unit, capacity_text, max_capacity)
 

@@ -42,7 +42,7 @@ capacity as (
         -- of what is not storage, nobody knows
         case
             when coalesce(lines.unit, finops.trimmed(records.payload #>> lines.unit_path)) = 'GiB-month'
-                then {{ var('max_storage_gib') }}
+                then {{ setting('max_storage_gib') }}
         end as max_capacity
     from days
     inner join records

@@ -58,7 +58,7 @@ changes as (
     select
         *,
         case
-            when quantity_before - quantity_after > {{ var('max_day_fall') }} * abs(quantity_before)
+            when quantity_before - quantity_after > {{ setting('max_day_fall') }} * abs(quantity_before)
                 then 'more than max_day_fall allows'
             -- MiB that are GiB now
             when quantity_before > 0 and quantity_after >= 1000 * quantity_before

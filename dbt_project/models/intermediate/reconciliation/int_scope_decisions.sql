@@ -40,7 +40,7 @@ compared as (
             when day_changes.description is not null then day_changes.description
             when
                 reconciliations.period <> all(finops.open_periods(runs.as_of))
-                and abs(cost_after - cost_before) > {{ var('max_closed_change') }} * abs(cost_before)
+                and abs(cost_after - cost_before) > {{ setting('max_closed_change') }} * abs(cost_before)
                 then format(
                     'its cost would go from %s to %s, more than max_closed_change allows of a month that is not open',
                     round(cost_before, 2), round(cost_after, 2)

@@ -3,7 +3,7 @@
 with fx_rates as (
 
     select * from {{ ref('fx_rates') }}
-    where to_currency = '{{ var("reporting_currency") }}'
+    where to_currency = '{{ setting("reporting_currency") }}'
 
 ),
 
@@ -37,7 +37,7 @@ rates as (
 allowed as (
 
     select * from rates
-    where not is_assumed or '{{ var("fx_missing") }}' = 'latest'
+    where not is_assumed or '{{ setting("fx_missing") }}' = 'latest'
 
 )
 

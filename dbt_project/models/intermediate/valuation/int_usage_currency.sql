@@ -16,7 +16,7 @@ converted as (
     select
         usage_lines.*,
         case
-            when usage_lines.source_currency = '{{ var("reporting_currency") }}' then cast(1 as numeric)
+            when usage_lines.source_currency = '{{ setting("reporting_currency") }}' then cast(1 as numeric)
             else fx_rates.rate
         end as fx_rate,
         coalesce(fx_rates.is_assumed, false) as has_assumed_rate
@@ -25,7 +25,7 @@ converted as (
         on
             usage_lines.period = fx_rates.period
             and usage_lines.source_currency = fx_rates.from_currency
-            and usage_lines.source_currency <> '{{ var("reporting_currency") }}'
+            and usage_lines.source_currency <> '{{ setting("reporting_currency") }}'
 
 ),
 
@@ -34,7 +34,7 @@ in_reporting_currency as (
     select
         *,
         source_cost * fx_rate as total_cost,
-        '{{ var("reporting_currency") }}' as currency,
+        '{{ setting("reporting_currency") }}' as currency,
         has_assumed_rate or (source_currency is not null and fx_rate is null) as has_no_rate,
         case when fx_rate is null then 'NO_FX_RATE' end as rate_defect,
         case

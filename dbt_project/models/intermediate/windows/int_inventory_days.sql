@@ -34,7 +34,7 @@ days as (
         gap.day_count > 0 as is_estimated
     from snapshots
     -- constant bounds: the planner then knows that these are few, and goes to the raw tables by their index
-    cross join generate_series(0, {{ var('snapshot_gap_days') }}) as gap (day_count)
+    cross join generate_series(0, {{ setting('snapshot_gap_days') }}) as gap (day_count)
     where snapshots.window_date + gap.day_count < snapshots.next_window_date
 
 )

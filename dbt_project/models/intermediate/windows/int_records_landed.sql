@@ -30,7 +30,7 @@ landed as (
         source,
         period,
         coalesce(cast(totals ->> 'records' as numeric), 0) * day_count as records,
-        {% set cost_column = var('focus_cost_column') | replace('_', ' ') | title | replace(' ', '') -%}
+        {% set cost_column = setting('focus_cost_column') | replace('_', ' ') | title | replace(' ', '') -%}
         case
             when measure = 'billed' then coalesce(cast(totals ->> '{{ cost_column }}' as numeric), 0)
         end as billed_amount

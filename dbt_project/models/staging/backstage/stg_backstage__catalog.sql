@@ -13,7 +13,7 @@ select
     coalesce(
         finops.trimmed(entity.spec -> 'profile' ->> 'displayName'), finops.trimmed(entity.metadata ->> 'title')
     ) as title,
-    finops.trimmed(entity.metadata -> 'annotations' ->> '{{ var("backstage_application_annotation") }}')
+    finops.trimmed(entity.metadata -> 'annotations' ->> '{{ setting("backstage_application_annotation") }}')
         as annotated_code,
 
     -- whose

@@ -7,9 +7,9 @@ select
     md5(cast(source.payload as text)) as record_hash,
 
     -- who
-    finops.trimmed(source.payload ->> '{{ var("cube_application_member") }}') as application_code,
+    finops.trimmed(source.payload ->> '{{ setting("cube_application_member") }}') as application_code,
 
     -- how much: Cube sends its numbers as strings
-    finops.to_numeric(source.payload ->> '{{ var("cube_quantity_member") }}') as quantity,
-    source.payload ->> '{{ var("cube_quantity_member") }}' as quantity_text
+    finops.to_numeric(source.payload ->> '{{ setting("cube_quantity_member") }}') as quantity,
+    source.payload ->> '{{ setting("cube_quantity_member") }}' as quantity_text
 from {{ source('raw_native', 'cube_usage') }} as source

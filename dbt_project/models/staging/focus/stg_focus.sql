@@ -40,9 +40,9 @@ select
         source.pricing_quantity, finops.to_numeric(source.other_columns ->> 'PricingQuantity')
     ) as pricing_quantity,
     source.pricing_unit,
-    {% set cost_column = var('focus_cost_column') | replace('_', ' ') | title | replace(' ', '') -%}
+    {% set cost_column = setting('focus_cost_column') | replace('_', ' ') | title | replace(' ', '') -%}
     coalesce(
-        source.{{ var('focus_cost_column') }}, finops.to_numeric(source.other_columns ->> '{{ cost_column }}')
+        source.{{ setting('focus_cost_column') }}, finops.to_numeric(source.other_columns ->> '{{ cost_column }}')
     ) as cost,
     source.other_columns ->> '{{ cost_column }}' as cost_text,
     coalesce(source.billed_cost, finops.to_numeric(source.other_columns ->> 'BilledCost')) as billed_cost,

@@ -22,5 +22,5 @@ select
 from {{ source('raw_native', 'gitlab_ci_minutes') }} as source
 cross join
     lateral finops.gitlab_topics(
-        source.payload #> '{project,topics}', '{{ var("gitlab_application_topic_prefix") }}'
+        source.payload #> '{project,topics}', '{{ setting("gitlab_application_topic_prefix") }}'
     ) as topics

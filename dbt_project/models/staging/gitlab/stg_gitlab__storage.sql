@@ -42,10 +42,10 @@ cross join
             jsonb_object_agg(attribute.key, coalesce(attribute.value, '')) filter (where attribute.key is not null)
                 as attributes,
             min(finops.trimmed(attribute.value)) filter (
-                where lower(finops.trimmed(attribute.key)) = '{{ var("gitlab_application_attribute") | lower }}'
+                where lower(finops.trimmed(attribute.key)) = '{{ setting("gitlab_application_attribute") | lower }}'
             ) as attribute_application
         from json_to_recordset(
             case json_typeof(project.custom_attributes) when 'array' then project.custom_attributes end
         ) as attribute (key text, value text)
     ) as attributes
-cross join lateral finops.gitlab_topics(project.topics, '{{ var("gitlab_application_topic_prefix") }}') as topics
+cross join lateral finops.gitlab_topics(project.topics, '{{ setting("gitlab_application_topic_prefix") }}') as topics
