@@ -1,0 +1,54 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from finops.ingest.errors import ConfigurationError
+from finops.ingest.periods import Period, open_periods, parse_range, today
+
+if TYPE_CHECKING:
+    from finops.ingest.pipeline.runs import RunRequest
+
+
+def to_periods(_: click.Context, __: click.Parameter, text: str | None) -> list[Period] | None:
+    """The months that an option names."""
+    try:
+        return None if text is None else parse_range(text)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _day(_: click.Context, __: click.Parameter, value: datetime | None) -> date:
+    day = value.date() if value else today()
+    if day > today():
+        raise click.BadParameter(f"{day} is in the future: the latest day is {today()} (UTC)")
+    return day
+
+
+MONTHS = "YYYY-MM[..YYYY-MM]"
+ROWS = click.IntRange(1, 1000)
+PERIOD = click.option("--period", callback=to_periods, metavar=MONTHS, help="Instead of the open months.")
+AS_OF = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    callback=_day,
+    help="The day (UTC) that the run is for; today by default.",
+)
+SOURCE = click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; repeatable.")
+ACCEPT_SHRINK = click.option(
+    "--accept-shrink",
+    is_flag=True,
+    help="Take windows that came back empty or much smaller, and months that change by much.",
+)
+
+
+def requested(period: list[Period] | None, as_of: date, *, sources: tuple[str, ...], accept_shrink: bool) -> RunRequest:
+    """Return what the options PERIOD, AS_OF, SOURCE and ACCEPT_SHRINK ask for."""
+    from finops.ingest.pipeline.runs import RunRequest
+
+    months = period or open_periods(as_of)
+    return RunRequest(months, as_of, is_named=bool(period), sources=sources, accept_shrink=accept_shrink)
