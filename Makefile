@@ -1,6 +1,6 @@
 # `make` lists the targets. Needs Python 3.11 or later; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image bench image check-deploy torture nightly reprocess runs \
+.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image bench wheel image check-deploy torture nightly reprocess runs \
 	coverage doctor psql lint types unit e2e format lock sbom audit secrets docs-configuration pictures clean
 
 PYTHON ?= python3
@@ -61,6 +61,9 @@ doctor: $(READY) ## Check the configured installation and print remedies
 psql: $(READY) ## Open psql on the demo's database (ARGS="-Atc 'select 1'")
 	@$(BIN)/python -m finops.demo psql -- $(ARGS)
 
+wheel: $(READY) ## Build the Python package, dbt project included: dist/finops_module-0.1.0-py3-none-any.whl
+	@rm -rf build/lib build/bdist.* && $(BIN)/pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
 image: ## Build the container image with Docker or buildah (IMAGE=finops:0.1.0, ARGS="--build-arg BASE=…")
 	@if docker info >/dev/null 2>&1; then docker build --tag $(IMAGE) $(ARGS) .; else buildah build --tag $(IMAGE) $(ARGS) .; fi
 
@@ -90,7 +93,7 @@ format: $(READY) ## Format Python and SQL
 lock: $(READY) ## Regenerate requirements.lock and the image's part of it from pyproject.toml (ARGS="--upgrade-package dlt")
 	@$(BIN)/uv pip compile --quiet --universal --extra dev --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --no-strip-extras --python-version 3.11 $(ARGS) -o requirements.lock pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --extra api --extra az --extra gs --extra otel --extra s3 --constraint requirements.lock \
+	@$(BIN)/uv pip compile --quiet --universal --extra az --extra gs --extra otel --extra s3 --constraint requirements.lock \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras --python-version 3.11 \
 		-o requirements-image.lock pyproject.toml
 

@@ -1,6 +1,7 @@
 """What can go wrong, in words for the person who has to mend it: each message names the value and the remedy."""
 
 import signal
+from importlib.metadata import version
 
 
 class FinopsError(Exception):
@@ -43,3 +44,9 @@ class Terminated(SystemExit):
 def one_line(text: str) -> str:
     """Return a message of somebody else's as a line to show: without line breaks, and no longer than a person reads."""
     return " ".join(text.split())[:600]
+
+
+def install_extra(extra: str) -> str:
+    """Return the command that installs an extra; the product is in no package index, so it names the file."""
+    wheel = f"finops_module-{version('finops-module')}-py3-none-any.whl"
+    return f"pip install '{wheel}[{extra}]', or in a checkout: pip install --editable '.[{extra}]'"

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 from finops.ingest.config import reading, settings
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding
-from finops.ingest.errors import FinopsError
+from finops.ingest.errors import FinopsError, install_extra
 from finops.ingest.periods import today
 from finops.ingest.pipeline import dbt as transform
 from finops.ingest.scheduler.nights import trigger
@@ -109,7 +109,7 @@ def traces() -> Iterator[Finding]:
     if endpoint := traces_export.endpoint():
         yield _reached("traces", endpoint, "OTEL_EXPORTER_OTLP_ENDPOINT")
         if find_spec("opentelemetry.exporter") is None:
-            yield Finding(BAD, "traces", "OpenTelemetry is not installed", "pip install 'finops-module[otel]'")
+            yield Finding(BAD, "traces", "OpenTelemetry is not installed", install_extra("otel"))
 
 
 def _reached(what: str, address: str, setting: str) -> Finding:

@@ -145,7 +145,7 @@ def _invoke(
             advance(getattr(data, "index", 0), total)
 
     with _profiles_directory(project) as profiles:
-        where = ["--project-dir", str(project), "--profiles-dir", profiles]
+        where = ["--project-dir", str(project), "--profiles-dir", profiles, *_kept_in(arguments)]
         result = dbtRunner(manifest=manifest, callbacks=[watch]).invoke(
             ["--log-level", "none", "--no-use-colors", *arguments, *where]
         )
@@ -158,6 +158,24 @@ def _invoke(
         more = f"; and {len(failures) - SHOWN_FAILURES} more" if len(failures) > SHOWN_FAILURES else ""
         raise FinopsError("dbt: " + "; ".join(failures[:SHOWN_FAILURES]) + more)
     return result.result
+
+
+def _kept_in(arguments: Sequence[str]) -> Sequence[str]:
+    """Say where dbt keeps its log and what it has read of the project: in DBT_TARGET_PATH, else in `.finops/dbt` here.
+
+    Never in the project's own folder, which is read-only where the product is installed.
+    """
+    if "--target-path" in arguments:
+        return ()
+    folder = Path(os.environ.get("DBT_TARGET_PATH") or Path(".finops", "dbt")).resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FinopsError(
+            f"dbt keeps its files in {folder}, which can't be made ({error.strerror}): run in a folder in which this"
+            " user can write, or set DBT_TARGET_PATH to one"
+        ) from error
+    return ("--target-path", str(folder), "--log-path", os.environ.get("DBT_LOG_PATH") or str(folder))
 
 
 def _failures(results: object) -> Iterator[str]:

@@ -20,7 +20,7 @@ from psycopg.rows import kwargs_row
 from finops.ingest.config.redaction import redact
 from finops.ingest.config.settings import known_secrets
 from finops.ingest.database import Connection
-from finops.ingest.errors import ConfigurationError, FinopsError
+from finops.ingest.errors import ConfigurationError, FinopsError, install_extra
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 # Of the runs that ended since then. The run itself has the number 0; an instant is nanoseconds since 1970.
@@ -76,7 +76,7 @@ def export(connection: Connection, since: Mapping[str, object]) -> None:
         from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
-            f"{' or '.join(ENDPOINTS)} is set, and OpenTelemetry is not installed: pip install 'finops-module[otel]'"
+            f"{' or '.join(ENDPOINTS)} is set, and OpenTelemetry is not installed: {install_extra('otel')}"
         ) from error
     secrets, release = known_secrets(), version("finops-module")
     resource = Resource({"service.name": "finops", "service.version": release}).merge(OTELResourceDetector().detect())

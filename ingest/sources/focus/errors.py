@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from finops.ingest.config.redaction import redact, secrets_of
 from finops.ingest.config.services import FocusExport
-from finops.ingest.errors import SourceError
+from finops.ingest.errors import SourceError, install_extra
 
 # The optional dependencies of pyproject.toml, by the scheme of an address.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "az": "az", "abfs": "az", "abfss": "az", "gs": "gs", "gcs": "gs"}
@@ -70,7 +70,7 @@ class ErrorTranslator:
     def _not_installed(self, error: ImportError) -> str:
         scheme = self._url.partition("://")[0]
         extra = _EXTRAS.get(scheme)
-        remedy = f"pip install 'finops-module[{extra}]'" if extra else f"check sources.{self._source}.url"
+        remedy = install_extra(extra) if extra else f"check sources.{self._source}.url"
         return f"{self._source}: {scheme}:// needs a library that is not installed ({self._message(error)}): {remedy}"
 
     def _message(self, error: Exception) -> str:
