@@ -8,25 +8,46 @@ from __future__ import annotations
 
 import logging
 import signal
+from contextlib import chdir
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from finops.ingest.commands import docs, nightly, reports
-from finops.ingest.commands.errors import Commands
+from finops.ingest.commands import project as project_commands
+from finops.ingest.commands.errors import Commands, redacted
 from finops.ingest.errors import Terminated
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--project",
+    metavar="FOLDER",
+    envvar="FINOPS_PROJECT",
+    show_envvar=True,
+    help="The company's project; otherwise the nearest folder with a finops.toml, from here upwards.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="finops-module")
-def cli(debug: bool) -> None:  # noqa: FBT001 one flag of the group
+@click.pass_context
+def cli(context: click.Context, *, project: str | None, debug: bool) -> None:
     """Consumption of every source as relevés: one application, one product, one period.
 
     Example: finops nightly --period 2026-09
     """
     signal.signal(signal.SIGTERM, _terminate)
     logging.getLogger("dlt").disabled = not debug  # its own lines are not in our format
+    context.obj = Path.cwd()  # for paths that the caller types: options.CallersPath
+    if context.invoked_subcommand != "init":  # it writes the folder that is to be found
+        from finops.ingest.project.folder import find
+
+        if folder := find(project, context.obj):
+            context.with_resource(chdir(folder))
+    if context.invoked_subcommand is None:
+        from finops.ingest.project.greeting import greet
+
+        click.echo(redacted(greet()))
 
 
 def _terminate(*_: object) -> NoReturn:
@@ -45,6 +66,7 @@ for command in (
     reports.doctor_command,
     reports.metrics_command,
     docs.docs_group,
+    project_commands.init_command,
 ):
     cli.add_command(command)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from finops.ingest.commands.options import CallersPath
+
 
 @click.group("docs")
 def docs_group() -> None:
@@ -22,7 +24,7 @@ def docs_group() -> None:
     "--output",
     default="finops-docs.html",
     show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=CallersPath(dir_okay=False),
     help="The file to write.",
 )
 def docs_build_command(output: Path) -> None:

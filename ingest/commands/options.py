@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,20 @@ from finops.ingest.periods import Period, open_periods, parse_range, today
 
 if TYPE_CHECKING:
     from finops.ingest.pipeline.runs import RunRequest
+
+
+class CallersPath(click.Path):
+    """A path as the caller types it: relative to her own folder, though a command runs in the project's."""
+
+    def __init__(self, *, dir_okay: bool) -> None:
+        super().__init__(dir_okay=dir_okay, path_type=Path)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path, absolute if the command runs elsewhere than the caller."""
+        callers = (ctx.find_object(Path) if ctx else None) or Path.cwd()
+        return super().convert(value if callers == Path.cwd() else callers / value, param, ctx)
 
 
 def to_periods(_: click.Context, __: click.Parameter, text: str | None) -> list[Period] | None:

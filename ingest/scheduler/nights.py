@@ -119,8 +119,9 @@ class NightlyScheduler:
 
     def _night(self) -> None:
         """Run one nightly as a child process and wait until it ends."""
-        # each nightly is a new run, even where this process was given a run id
-        environment = {name: value for name, value in os.environ.items() if name != "INGEST__RUN_ID"}
+        # each nightly is a new run, even where this process was given a run id; it finds the project that it starts in
+        left_out = ("INGEST__RUN_ID", "FINOPS_PROJECT")
+        environment = {name: value for name, value in os.environ.items() if name not in left_out}
         with self._starting:
             if self._health.stopping:
                 return
