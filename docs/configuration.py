@@ -116,7 +116,7 @@ def _known_sources() -> str:
         (
             f"`{source.name}`",
             f"`{source.switch}`",
-            f"`raw_{source.domain}.{source.table}`",
+            f"`{'.'.join(source.raw_table)}`",
             source.measure,
             source.window,
             _remark(source),

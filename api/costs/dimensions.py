@@ -6,15 +6,13 @@ A new filter is a line here and a field of `Selection` in parameters.py; a new d
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from typing import Literal
 
-Domain = Literal["open_legacy", "private_cloud", "public_cloud", "native"]
 Dimension = Literal[
     "application", "group", "domain", "family", "product", "source", "charge_category", "month", "quarter"
 ]
 Granularity = Literal["month", "quarter"]
 ScopeDimension = Literal["application", "group", "domain", "family"]  # what a path may name
-DOMAINS: tuple[str, ...] = get_args(Domain)
 
 # The column of each dimension and filter; a month or a quarter is made of `period`.
 COLUMNS: Mapping[str, str] = {
@@ -27,9 +25,9 @@ COLUMNS: Mapping[str, str] = {
     "charge_category": "charge_category",
     "currency": "currency",
 }
-# Filters, and the view that their known values are in; None: the values of the parameter are all there are.
-FILTERS: Mapping[str, str | None] = {
-    "domain": None,
+# Filters, and the view that their known values are in.
+FILTERS: Mapping[str, str] = {
+    "domain": "visible_products",
     "family": "visible_products",
     "product": "visible_products",
     "source": "visible_products",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from finops.api.costs.dimensions import COLUMNS, DOMAINS, FILTERS, ScopeDimension
+from finops.api.costs.dimensions import COLUMNS, FILTERS, ScopeDimension
 from finops.api.costs.parameters import CostParameters, Selection
 from finops.api.costs.query import Comparison
 from finops.api.database import Connection, DataVersion
@@ -39,11 +39,8 @@ class Scope:
         Raises:
             ProblemError: 404 otherwise.
         """
-        if self.dimension is None or (self.dimension == "domain" and self.value in DOMAINS):
-            return
-        if not await connection.rows(dict, SCOPES[self.dimension], {"value": self.value}):
-            allowed = f": there is {', '.join(DOMAINS)}" if self.dimension == "domain" else " that you may see"
-            raise not_found(f"there is no {self.dimension} '{self.value}'{allowed}")
+        if self.dimension and not await connection.rows(dict, SCOPES[self.dimension], {"value": self.value}):
+            raise not_found(f"there is no {self.dimension} '{self.value}' that you may see")
 
     @property
     def shown(self) -> dict[ScopeDimension, str]:
@@ -64,13 +61,12 @@ async def filters(connection: Connection, selection: Selection, scope: Scope) ->
         if not wanted:
             continue
         found[name] = wanted
-        if view is not None:
-            known = await _known(connection, COLUMNS[name], view)
-            faults += [
-                Fault(parameter=name, detail=f"no cost that you may see has '{value}'", allowed=known[:MAX_ALLOWED])
-                for value in wanted
-                if value not in known
-            ]
+        known = await _known(connection, COLUMNS[name], view)
+        faults += [
+            Fault(parameter=name, detail=f"no cost that you may see has '{value}'", allowed=known[:MAX_ALLOWED])
+            for value in wanted
+            if value not in known
+        ]
     if faults:
         raise all_invalid(faults)
     if scope.dimension:

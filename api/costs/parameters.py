@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from finops.api.costs.dimensions import Dimension, Domain, Granularity
+from finops.api.costs.dimensions import Dimension, Granularity
 from finops.api.http.paging import Paging
 from finops.api.months import Month
 
@@ -27,7 +27,9 @@ class Selection(BaseModel):
         description="First month; by default eleven months before `to`, where there are costs",
     )
     to: Month | None = Field(default=None, description="Last month, included; by default the last one published")
-    domain: list[Domain] = Field(default_factory=list, description="Only these domains; repeat it for several")
+    domain: Values = Field(
+        default_factory=list, description="Only these domains, of `/v1/domains`; repeat it for several"
+    )
     family: Values = Field(default_factory=list, description="Only these families, of `/v1/families`")
     product: Values = Field(default_factory=list, description="Only these products, of `/v1/products`")
     source: Values = Field(default_factory=list, description="Only these sources, of `/v1/sources`")

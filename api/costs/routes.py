@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from finops.api.costs import service
-from finops.api.costs.dimensions import DOMAINS, ScopeDimension
+from finops.api.costs.dimensions import ScopeDimension
 from finops.api.costs.filters import Scope, base, check, filters, months
 from finops.api.costs.parameters import TEXT, CostParameters, HistoryParameters
 from finops.api.costs.query import CostQuery
@@ -116,7 +116,7 @@ def serve(scope: ScopeDimension, path: str, parameter: str, meaning: str, exampl
 
 serve("application", "applications", "application_id", "Its id; a `/` is written `%2F`", "SHOP-WEB")
 serve("group", "groups", "group_id", "Its id; a `/` is written `%2F`", "storefront")
-serve("domain", "domains", "domain", f"One of {', '.join(DOMAINS)}", "public_cloud")
+serve("domain", "domains", "domain", "One of `/v1/domains`", "public_cloud")
 serve("family", "families", "family", "Its name; a `/` is written `%2F`", "CI/CD")
 
 

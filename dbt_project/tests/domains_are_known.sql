@@ -4,4 +4,4 @@ select
 from {{ ref('fact_releve') }}
 where
     {{ published_by_this_run() }}
-    and domain not in ('open_legacy', 'private_cloud', 'public_cloud', 'native')
+    and domain not in ('{{ setting('domains') | join("', '") }}')

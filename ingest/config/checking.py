@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
@@ -59,6 +59,15 @@ def unknown_keys(section: RawSection, model: type[Section]) -> Iterator[str]:
 def nearest(key: str, known: Iterable[str]) -> str | None:
     """The known key that a misspelt one may stand for."""
     return next(iter(get_close_matches(key.lower(), known, 1)), None)
+
+
+def domain_problem(domain: str, domains: Sequence[str]) -> str | None:
+    """What is wrong with a domain that is not one of the company's `domains`, and the remedy; None where it is one."""
+    if domain in domains:
+        return None
+    near = nearest(domain, domains)
+    meant = f"did you mean {near}? Write" if near else "write"
+    return f"'{domain}' is not a domain: {meant} one of {', '.join(domains)}, or add it to domains in finops.toml"
 
 
 def _message(section: str, model: type[Section], error: ErrorDetails) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
-from finops.ingest.config.values import CurrencyCode, Names, Section, Share
+from finops.ingest.config.values import CurrencyCode, DomainName, Names, Section, Share, from_json
 
 MAX_GAP_DAYS = 31
 
@@ -22,6 +22,13 @@ class Rules(Section):
 
     reporting_currency: CurrencyCode = "EUR"
     """Currency of `total_cost`"""
+    domains: Annotated[tuple[DomainName, ...], BeforeValidator(from_json)] = (
+        "open_legacy",
+        "private_cloud",
+        "public_cloud",
+        "native",
+    )
+    """Domains that costs are divided into: these four, and what the company adds, such as `saas`, `licences` or `ai`"""
     focus_cost_column: Literal["effective_cost", "billed_cost", "list_cost", "contracted_cost"] = "effective_cost"
     """FOCUS cost column that is the cost: effective_cost, billed_cost, list_cost or contracted_cost"""
     application_tag_keys: Names = ("application", "app", "application_id")

@@ -125,6 +125,8 @@ class FocusExport(Section):
     """Folder or bucket URL of FOCUS exports; `{period}` stands for YYYY-MM"""
     version: Annotated[Literal["1.0", "1.1", "1.2", "1.3"], BeforeValidator(str)] | None = None
     """FOCUS version that its files are held to, such as 1.2; empty: by their columns"""
+    domain: str = "public_cloud"
+    """Domain of its costs: one of `domains` in finops.toml, such as `saas` for the bill of a SaaS provider"""
     tax: Literal["cost", "apart"] = "cost"
     """`cost`: tax is a cost like any other; `apart`: it is kept and reconciled beside the cost, in none"""
     storage_options: SecretObject = Secret({})

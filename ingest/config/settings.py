@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from finops.ingest.config.checking import Model, nearest, unknown_keys, validated
+from finops.ingest.config.checking import Model, domain_problem, nearest, unknown_keys, validated
 from finops.ingest.config.reading import DLT_SECTIONS, RULES, RawSection, read, subsections, unreadable
 from finops.ingest.config.redaction import secrets_of
 from finops.ingest.config.rules import Rules
@@ -48,7 +48,8 @@ def load() -> Settings:
 
     Raises:
         ConfigurationError: for keys that are not settings, in any section; for a value that is not of its kind; when no
-            source is configured at all; for a source whose records are identified by a masked field.
+            source is configured at all; for a source of a domain that the company does not have; for one whose records
+            are identified by a masked field.
     """
     configured = sources()
     if not configured:
@@ -79,12 +80,21 @@ def sources() -> list[ConfiguredSource]:
     known = [(section, model) for section, model in sections if model is not None]
     if refused := [*strangers, *(text for section, model in known for text in unknown_keys(section, model))]:
         raise ConfigurationError("; ".join(refused))
+    domains = rules().domains
     return [
-        configured
+        _in_a_domain(configured, domains)
         for section, model in known
         if section.name.startswith("sources.") and _is_on(section)
         for configured in _sources_of(section.name.removeprefix("sources."), validated(section, model))
     ]
+
+
+def _in_a_domain(configured: ConfiguredSource, domains: Sequence[str]) -> ConfiguredSource:
+    source = configured.source
+    if source.measure != "reference" and (problem := domain_problem(source.domain, domains)):
+        key = f"sources.{source.service}.domain" if hasattr(configured.options, "domain") else source.name
+        raise ConfigurationError(f"{key} {problem}")
+    return configured
 
 
 def schedule() -> Schedule:
@@ -183,7 +193,7 @@ def _sources_of(service: str, options: Section) -> Iterator[ConfiguredSource]:
     name = service.partition(".")[2]
     match options:
         case FocusExport():
-            yield ConfiguredSource(focus_source(name), options)
+            yield ConfiguredSource(focus_source(name, options.domain), options)
         case Declaration():
             yield ConfiguredSource(declared_source(name, options), options)
         case Cmdb() | HttpService():

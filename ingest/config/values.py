@@ -109,5 +109,7 @@ HeaderName = Annotated[str, _such(_HEADER.fullmatch, "is not a header's name: wr
 _PROM = "would not be read: end its name in .prom, as node_exporter wants it"
 MetricsFile = Annotated[Path, _such(lambda path: path.suffix == ".prom", _PROM)]
 CertificateFile = Annotated[str, AfterValidator(_certificates)]
+_DOMAIN = "is not a domain's name: write lower-case letters, digits, - and _, such as saas"
+DomainName = Annotated[str, _such(re.compile("[a-z][a-z0-9_-]{0,62}").fullmatch, _DOMAIN)]
 _CURRENCY = "is not a currency: write its ISO 4217 code, such as EUR"
 CurrencyCode = Annotated[str, _such(re.compile("[A-Z]{3}").fullmatch, _CURRENCY)]

@@ -11,7 +11,7 @@ from psycopg.rows import class_row, tuple_row
 from finops.ingest.database import OLDEST_SERVER, Connection, connect, exists
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
 from finops.ingest.pipeline.runs import LOCK
-from finops.ingest.sources.kinds import DOMAINS
+from finops.ingest.sources.kinds import SCHEMAS
 
 SERVER = """
     select current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),
@@ -74,7 +74,7 @@ def examine() -> Iterator[Finding]:
     with connect() as connection, connection.cursor(row_factory=class_row(Finding)) as cursor:
         try:
             yield from _server(connection)
-            yield from cursor.execute(RIGHTS, {"raw": [f"raw_{domain}" for domain in DOMAINS]})
+            yield from cursor.execute(RIGHTS, {"raw": list(SCHEMAS)})
             if exists(connection, "finops.etl_runs"):
                 yield from cursor.execute(LOCK_HOLDERS, {"lock": LOCK})
         except psycopg.Error as error:

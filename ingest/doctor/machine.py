@@ -163,8 +163,8 @@ def _prices(prices: Rows, products: Rows) -> Iterator[Finding]:
     overlapping = {
         product for (product, _, end), (following, first, _) in pairwise(spans) if product == following and end > first
     }
-    # a bill brings its own costs
-    charged = {product["product_id"] for product in products if product["domain"] != "public_cloud"}
+    # a bill brings its own costs and units
+    charged = {product["product_id"] for product in products if product["unit"]}
     if overlapping:
         found = f"two are valid on a day for {_some(overlapping)}"
         yield Finding(BAD, "prices", found, "end one with valid_to in prices.csv")

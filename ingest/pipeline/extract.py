@@ -24,7 +24,7 @@ from finops.ingest.sources.documents import Record
 from finops.ingest.sources.focus.batches import ahead
 from finops.ingest.sources.focus.export import Export
 from finops.ingest.sources.focus.totals import control_totals
-from finops.ingest.sources.kinds import DOMAINS, ConfiguredSource, FocusSource, MongoSource, Window
+from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, MongoSource, Window
 from finops.ingest.telemetry.progress import Progress, SourceProgress
 
 ATTEMPTS_TO_LAND = 2
@@ -36,7 +36,7 @@ def extract_all(run: Run, settings: Settings, request: RunRequest, progress: Pro
     for source in SOURCES:
         if source.name not in configured and not request.sources:
             run.skip("extract", source.name, f"off: {source.switch} is not configured")
-    for found in sorted(settings.sources, key=lambda found: DOMAINS.index(found.source.domain)):
+    for found in settings.sources:
         if found.source.name in request.sources or not request.sources:
             _extract(run, found, settings.limits, request, progress)
 
@@ -110,7 +110,7 @@ class _SourceRun:
             self.line.skipped(what, why)
             self.run.skip("extract", source.name, f"skipped {what}: {why}")
         known, done = accepted(self.run.connection, source), done_windows(self.run, source)
-        unchanged = unchanged_bills(bill.totals, known, self.request)
+        unchanged = unchanged_bills(bill.totals, known, self.request, source.domain)
         for first in unchanged:
             self.run.skip(
                 "extract", source.name, f"unchanged: every line of the bill of {Period(first)} counts already"

@@ -31,6 +31,7 @@ class Accepted:
     window_end: date
     record_count: int
     control_totals: Totals
+    domain: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ class Outcome:
 def accepted(connection: Connection, source: Source) -> dict[date, Accepted]:
     """Return the windows of a source that count, by their first day."""
     cursor = connection.cursor(row_factory=class_row(Accepted))
-    query = "select window_date, window_end, record_count, control_totals from finops.etl_accepted where source = %s"
+    query = (
+        "select window_date, window_end, record_count, control_totals, domain from finops.etl_accepted"
+        " where source = %s"
+    )
     return {window.window_date: window for window in cursor.execute(query, (source.name,))}
 
 
@@ -88,7 +92,7 @@ def forget_rows(run: Run, source: Source, windows: Sequence[Window]) -> None:
     """Delete what this run has landed of these windows."""
     query = sql.SQL("delete from {} where run_id = %s and source = %s and window_date = any(%s)")
     run.connection.execute(
-        query.format(_raw_table(source)), (run.run_id, source.name, [window.start for window in windows])
+        query.format(sql.Identifier(*source.raw_table)), (run.run_id, source.name, [window.start for window in windows])
     )
 
 
@@ -98,15 +102,9 @@ def landed_rows(run: Run, source: Source, windows: Sequence[Window]) -> dict[dat
         "select window_date, count(*) from {} where run_id = %s and source = %s and window_date = any(%s)"
         " group by window_date"
     )
-    return dict(
-        run.connection.cursor(row_factory=tuple_row).execute(
-            query.format(_raw_table(source)), (run.run_id, source.name, [window.start for window in windows])
-        )
-    )
-
-
-def _raw_table(source: Source) -> sql.Identifier:
-    return sql.Identifier(f"raw_{source.domain}", source.table)
+    parameters = (run.run_id, source.name, [window.start for window in windows])
+    cursor = run.connection.cursor(row_factory=tuple_row)
+    return dict(cursor.execute(query.format(sql.Identifier(*source.raw_table)), parameters))
 
 
 def settle(run: Run, source: Source, outcomes: Sequence[Outcome], *, refusal: str | None, accepts_empty: bool) -> None:

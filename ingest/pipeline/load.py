@@ -62,12 +62,13 @@ def land(source: Source, run_id: str, batches: Batches, connection: Connection) 
     tables = (raw_table(source, run_id, windows, table) for windows, table in batches if table.num_rows)
     if (first := next(tables, None)) is None:
         return
+    schema, name = source.raw_table
     try:
         with dbapi.connect(OPTIONS) as loading, loading.cursor() as cursor:
             # a COPY each: Arrow would make a text of an exception, or of a signal, that arises inside a longer stream
             for table in itertools.chain([first], tables):
                 pieces = table.to_reader(max_chunksize=max(1, table.num_rows * PIECE_BYTES // table.nbytes))
-                cursor.adbc_ingest(source.table, pieces, mode="append", db_schema_name=f"raw_{source.domain}")
+                cursor.adbc_ingest(name, pieces, mode="append", db_schema_name=schema)
             try:
                 loading.commit()
             except dbapi.OperationalError:
@@ -77,9 +78,8 @@ def land(source: Source, run_id: str, batches: Batches, connection: Connection) 
 
 
 def _wait_for_other_loads(source: Source, connection: Connection) -> None:
-    table = sql.Identifier(f"raw_{source.domain}", source.table)
     with connection.transaction():
-        connection.execute(sql.SQL("lock table {} in share mode").format(table))
+        connection.execute(sql.SQL("lock table {} in share mode").format(sql.Identifier(*source.raw_table)))
 
 
 def _reason(error: dbapi.Error) -> str:

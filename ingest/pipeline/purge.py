@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from finops.ingest.pipeline.runs import Run
-from finops.ingest.sources.kinds import table_of
+from finops.ingest.sources.kinds import raw_table_of
 
 DELETE = "delete from {} where run_id = %(run_id)s and source = %(source)s and window_date = %(window_date)s"
 
@@ -18,7 +18,7 @@ def purge(run: Run, keep_days: int) -> int:
     ).fetchall()
     purged = 0
     for old in extractions:
-        table = sql.Identifier(f"raw_{old['domain']}", table_of(str(old["source"])))
+        table = sql.Identifier(*raw_table_of(str(old["source"]), str(old["domain"])))
         with run.connection.transaction():
             deleted = run.connection.execute(sql.SQL(DELETE).format(table), old)
             purged += deleted.rowcount

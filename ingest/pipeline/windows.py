@@ -72,12 +72,16 @@ def wanted_bills(totals: Totals, known: Mapping[date, Accepted], periods: Sequen
     return sorted(ordered | changed | touching)
 
 
-def unchanged_bills(totals: Totals, known: Mapping[date, Accepted], request: RunRequest) -> list[date]:
-    """The ordered billing periods that need not be landed again: each line of their bill is one that counts already."""
+def unchanged_bills(totals: Totals, known: Mapping[date, Accepted], request: RunRequest, domain: str) -> list[date]:
+    """The ordered billing periods that need not be landed again: each line counts already, in this domain."""
     if request.refetch or request.is_named:
         return []
-    ordered = (period.first for period in request.periods if period.first in known)
-    return sorted(first for first in ordered if known[first].control_totals == control_totals(totals.get(first, {})))
+    ordered = ((period.first, known.get(period.first)) for period in request.periods)
+    return sorted(
+        first
+        for first, before in ordered
+        if before and before.domain == domain and before.control_totals == control_totals(totals.get(first, {}))
+    )
 
 
 def _differs(known: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> bool:

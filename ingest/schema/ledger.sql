@@ -27,12 +27,18 @@ alter table finops.etl_extractions
 drop constraint if exists etl_extractions_measure_check,
 add constraint etl_extractions_measure_check check (measure in ('reference', 'inventory', 'metered', 'billed'));
 
--- The accepted version of each window.
+-- The accepted version of each window. A source has one domain: that of its latest window, also for what it landed before.
 create or replace view finops.etl_accepted as
-select distinct on (source, window_date)
+select
     extraction_id,
     run_id,
-    domain,
+    (
+        select latest.domain
+        from finops.etl_extractions as latest
+        where latest.source = accepted.source and latest.status = 'COMPLETE'
+        order by latest.window_date desc, latest.extraction_id desc
+        limit 1
+    ) as domain,
     source,
     measure,
     window_date,
@@ -42,6 +48,9 @@ select distinct on (source, window_date)
     periods,
     control_totals,
     purged_at
-from finops.etl_extractions
-where status = 'COMPLETE'
-order by source, window_date, extraction_id desc;
+from (
+    select distinct on (source, window_date) *
+    from finops.etl_extractions
+    where status = 'COMPLETE'
+    order by source, window_date, extraction_id desc
+) as accepted;

@@ -93,6 +93,7 @@ class Declaration(HttpService):
         data_selector: JSONPath of the records in an answer; `$[*]` where the answer is a list.
         paginator: how the pages follow each other, with dlt's types and parameters.
         record_id: format string over a record; without it, the content is the identity.
+        domain: whose cost it is: one of `domains` in finops.toml.
         measure: `metered` quantities are added up, `inventory` is a capacity on a day.
         window: what one answer covers; the quantity of a `month` is spread over its days.
         supports_past_days: whether the service can be asked for a past day.
@@ -112,7 +113,7 @@ class Declaration(HttpService):
     path: str
     data_selector: Annotated[str, AfterValidator(_selector)]
     record_id: str | None = None
-    domain: Literal["open_legacy", "private_cloud", "native"] = "native"
+    domain: str = "native"
     measure: Literal["metered", "inventory"] = "metered"
     window: Literal["day", "month"] = "day"
     supports_past_days: bool = True

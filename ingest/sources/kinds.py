@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal, get_args
+from typing import Literal
 
 from finops.ingest.config.services import Cmdb, FocusExport, HttpService
 
-# `reference` is not a domain of cost: who owns what has raw tables and a ledger like the others, and no relevé.
-Domain = Literal["reference", "open_legacy", "private_cloud", "public_cloud", "native"]
 Measure = Literal["reference", "inventory", "metered", "billed"]
 # A type of rest/paginators.py, alone or with its parameters: only data, since dlt, which makes it, is slow to import.
 Paging = str | Mapping[str, object]
 
-DOMAINS: tuple[Domain, ...] = get_args(Domain)
+# Of the raw tables. A domain that a company adds has none of its own.
+SCHEMAS = ("raw_reference", "raw_open_legacy", "raw_private_cloud", "raw_public_cloud", "raw_native")
+# What a company names itself, and lands as documents.
+DECLARED = frozenset(("http", "file", "sql", "fixed"))
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Source:
     Attributes:
         name: as it stands in `fact_releve.source`, e.g. `cmdb.vm`.
         service: the section of the configuration that turns it on, e.g. `cmdb` for `sources.cmdb`.
+        domain: one of the company's (`domains` in finops.toml); `reference` for who owns what, which has no relevé.
         measure: how a record becomes a quantity (DESIGN: inventory, metered or billed); `reference`: it does not.
         window: what one extraction covers. A meter that only knows months is read by the month, and its quantity is
             spread over the days that the window covers.
@@ -40,14 +42,14 @@ class Source:
 
     name: str
     service: str
-    domain: Domain
+    domain: str
     measure: Measure
     window: Literal["day", "month"] = field(default="day", kw_only=True)
 
     @property
-    def table(self) -> str:
-        """The raw table in the schema `raw_<domain>`."""
-        return table_of(self.name)
+    def raw_table(self) -> tuple[str, str]:
+        """The schema and the name of the table that it lands in."""
+        return raw_table_of(self.name, self.domain)
 
     @property
     def switch(self) -> str:
@@ -55,10 +57,17 @@ class Source:
         return f"sources.{self.service}"
 
 
-def table_of(source: str) -> str:
-    """The raw table of a source, by its name; those that a company names itself share one."""
+def raw_table_of(source: str, domain: str) -> tuple[str, str]:
+    """The schema and the name of a source's raw table, by its name and domain.
+
+    Bills share one, whatever their domain; declared sources share that of their domain, or raw_native.declared.
+    """
     kind = source.partition(".")[0]
-    return {"focus": "focus", "http": "declared"}.get(kind, source.replace(".", "_"))
+    if kind == "focus":
+        return "raw_public_cloud", "focus"
+    if kind not in DECLARED:
+        return f"raw_{domain}", source.replace(".", "_")
+    return (f"raw_{domain}" if domain in ("open_legacy", "private_cloud") else "raw_native"), "declared"
 
 
 @dataclass(frozen=True)
@@ -122,9 +131,9 @@ class FocusSource(Source):
     """The FOCUS exports of one provider or account; there are as many as are configured."""
 
 
-def focus_source(name: str) -> FocusSource:
+def focus_source(name: str, domain: str = "public_cloud") -> FocusSource:
     """The source of the exports configured as `sources.focus.<name>`."""
-    return FocusSource(f"focus.{name}", f"focus.{name}", "public_cloud", "billed")
+    return FocusSource(f"focus.{name}", f"focus.{name}", domain, "billed")
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def cursor_of(*content: object) -> str:
         ("/v1/costs?order=delta", "order", ["-cost", "cost", "key", "-key"]),
         ("/v1/costs?compare=last", "compare", ["none", "previous"]),
         ("/v1/history?granularity=week", "granularity", ["month", "quarter"]),
-        ("/v1/costs?domain=cloud", "domain", ["open_legacy", "private_cloud", "public_cloud", "native"]),
+        ("/v1/costs?domain=cloud", "domain", ["public_cloud"]),
         ("/v1/costs?family=Integrations", "family", ["Integration"]),
         ("/v1/history?product=queue", "product", ["nimbus.database", "nimbus.queue"]),
         ("/v1/costs?source=focus", "source", ["focus.nimbus"]),

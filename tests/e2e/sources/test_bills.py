@@ -416,6 +416,29 @@ def test_an_unchanged_bill_is_not_landed_again_and_one_that_changed_by_a_word_is
     assert (scalar(database, counted), total(database)) == ("disk-2", Decimal(5))
 
 
+def test_open_months_follow_the_domain_of_a_bill_and_earlier_ones_when_they_are_reprocessed(
+    folder: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def domains() -> dict[str, str]:
+        query = "select to_char(period, 'YYYY-MM'), domain from finops.mv_cost_domain_period"
+        return dict(database.execute(query).fetchall())
+
+    write(folder / "08.csv", line("10", BillingPeriodStart="2026-08-01", ChargePeriodStart="2026-08-03"))
+    write(folder / "09.csv", line("5"))
+    night = ("--as-of", "2026-09-20")
+    assert finops("nightly", *night, "--period", "2026-08..2026-09") == 0
+    assert domains() == {"2026-08": "public_cloud", "2026-09": "public_cloud"}
+    monkeypatch.setenv("FINOPS__DOMAINS", '["open_legacy", "private_cloud", "public_cloud", "native", "saas"]')
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__DOMAIN", "saas")
+    assert finops("nightly", *night) == 0
+    assert domains() == {"2026-08": "public_cloud", "2026-09": "saas"}
+    assert finops("reprocess", *night, "--period", "2026-08", "--reason", "it is a SaaS provider") == 0
+    assert domains() == {"2026-08": "saas", "2026-09": "saas"}
+    landed = database.execute("select distinct window_date::text from raw_public_cloud.focus").fetchall()
+    assert sorted(landed) == [("2026-08-01",), ("2026-09-01",)]
+    assert total(database) == Decimal(15)
+
+
 def test_a_correction_that_is_billed_later_changes_the_month_that_it_corrects(folder: Path, database: Database) -> None:
     write(folder / "08.csv", line("10", BillingPeriodStart="2026-08-01", ChargePeriodStart="2026-08-03"))
     write(folder / "09.csv", line("5"))

@@ -12,7 +12,7 @@ MODELS = ROOT / "dbt_project" / "models"
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 def test_a_source_s_table_and_models_are_named_after_it(source: MongoSource | HttpSource) -> None:
     product, records = source.name.split(".")
-    assert source.table == f"{product}_{records}"
+    assert source.raw_table == (f"raw_{source.domain}", f"{product}_{records}")
     assert (MODELS / "staging" / product / f"stg_{product}__{records}.sql").exists()
     if source.measure != "reference":
         assert (MODELS / "intermediate" / source.measure / f"int_{product}_{records}.sql").exists()

@@ -142,7 +142,50 @@ def test_focus_exports_are_found_by_their_names_in_the_environment() -> None:
 
 def test_focus_exports_are_bills_of_the_public_cloud() -> None:
     source = configured(SOURCES__FOCUS__AZURE__URL="/bills/azure")[0].source
-    assert (source.domain, source.measure, source.table) == ("public_cloud", "billed", "focus")
+    assert (source.domain, source.measure, source.raw_table) == (
+        "public_cloud",
+        "billed",
+        ("raw_public_cloud", "focus"),
+    )
+
+
+SAAS = {"FINOPS__DOMAINS": '["open_legacy", "private_cloud", "public_cloud", "native", "saas"]'}
+HELPDESK = '{"path": "x", "data_selector": "$[*]", "lines": [{"product": "p", "quantity": "q", "unit": "u"}], '
+
+
+def test_a_source_may_be_of_a_domain_that_the_company_added() -> None:
+    declared = f'{HELPDESK} "url": "https://x", "domain": "saas"}}'
+    bill = {"SOURCES__FOCUS__CHAT__URL": "/bills/chat", "SOURCES__FOCUS__CHAT__DOMAIN": "saas"}
+    found = configured(**SAAS, **bill, SOURCES__HTTP__HELPDESK=declared)
+    assert [(on.source.name, on.source.domain, on.source.raw_table) for on in found] == [
+        ("focus.chat", "saas", ("raw_public_cloud", "focus")),
+        ("http.helpdesk", "saas", ("raw_native", "declared")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("domain", "said"),
+    [
+        ("sass", "did you mean saas? Write one of open_legacy, private_cloud, public_cloud, native, saas, or"),
+        ("licences", "is not a domain: write one of open_legacy, private_cloud, public_cloud, native, saas, or"),
+    ],
+)
+def test_a_domain_that_the_company_does_not_have_is_refused(domain: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as failure:
+        configured(**SAAS, SOURCES__FOCUS__CHAT__URL="/bills/chat", SOURCES__FOCUS__CHAT__DOMAIN=domain)
+    assert f"sources.focus.chat.domain '{domain}' is not a domain: " in str(failure.value)
+    assert said in str(failure.value)
+    assert "domains in finops.toml" in str(failure.value)
+
+
+def test_a_domain_that_the_company_left_out_is_refused_for_a_source_that_is_of_it() -> None:
+    with pytest.raises(ConfigurationError, match=r"gitlab.storage 'native' is not a domain: write one of saas"):
+        configured(**GITLAB, FINOPS__DOMAINS='["saas"]')
+
+
+def test_a_domain_has_a_name_that_a_filter_can_hold() -> None:
+    with pytest.raises(ConfigurationError, match="'SaaS, tools' is not a domain's name: write lower-case letters"):
+        configured(**GITLAB, FINOPS__DOMAINS='["SaaS, tools"]')
 
 
 def test_files_configure_what_the_environment_does_not(folder: Path) -> None:

@@ -25,7 +25,7 @@ def outcome(records: int, day: date = SECOND, costs: Mapping[str, str] = NO_COST
 
 def ledger(records: int, day: date = SECOND, costs: Mapping[str, str] = NO_COSTS) -> dict[date, Accepted]:
     """A ledger in which a day counts."""
-    return {day: Accepted(day, day + timedelta(days=1), records, {"2026-09": costs})}
+    return {day: Accepted(day, day + timedelta(days=1), records, {"2026-09": costs}, "public_cloud")}
 
 
 @pytest.mark.parametrize(("records", "is_refused"), [(5, False), (4, True), (0, True), (50, False)])

@@ -45,7 +45,7 @@ def september(*days: int) -> list[date]:
 
 def accepted(days: Sequence[date]) -> dict[date, Accepted]:
     """A ledger in which these days count."""
-    return {day: Accepted(day, day + timedelta(days=1), 10, {}) for day in days}
+    return {day: Accepted(day, day + timedelta(days=1), 10, {}, "native") for day in days}
 
 
 def planned(
@@ -139,7 +139,7 @@ def months(known: Mapping[date, Accepted], order: RunRequest, lookback_days: int
 
 def read_up_to(day: int, month: int = 9) -> dict[date, Accepted]:
     """A ledger in which September was read up to, not including, this day."""
-    return {date(2026, 9, 1): Accepted(date(2026, 9, 1), date(2026, month, day), 10, {})}
+    return {date(2026, 9, 1): Accepted(date(2026, 9, 1), date(2026, month, day), 10, {}, "native")}
 
 
 def test_a_month_is_one_window_up_to_the_day_before_the_run() -> None:
@@ -266,7 +266,7 @@ def bill(cost: str, *months: Period) -> dict[date, dict[str, Decimal]]:
 def ledger(totals: Totals) -> dict[date, Accepted]:
     """A ledger in which these bills count."""
     return {
-        first: Accepted(first, Period.of(first).next.first, 1, control_totals(window))
+        first: Accepted(first, Period.of(first).next.first, 1, control_totals(window), "public_cloud")
         for first, window in totals.items()
     }
 
@@ -288,16 +288,17 @@ def test_an_ordered_bill_is_unchanged_if_all_that_was_counted_is_equal(name: str
         [SEPTEMBER, OCTOBER], date(2026, 10, 2), refetch=asked == "refetch", is_named=asked == "is_named"
     )
     expected = [] if asked else [SEPTEMBER.first]
-    assert unchanged_bills(before, ledger(before), request) == expected
-    assert unchanged_bills(now, ledger(before), request) == []
-    assert unchanged_bills({}, ledger(before), request) == []
+    assert unchanged_bills(before, ledger(before), request, "public_cloud") == expected
+    assert unchanged_bills(now, ledger(before), request, "public_cloud") == []
+    assert unchanged_bills({}, ledger(before), request, "public_cloud") == []
+    assert unchanged_bills(before, ledger(before), request, "saas") == []
 
 
 def test_a_bill_of_before_contents_were_kept_is_landed_once_more() -> None:
     before = {SEPTEMBER.first: bill("1.00", SEPTEMBER)}
     now = {SEPTEMBER.first: {SEPTEMBER.first: {**before[SEPTEMBER.first][SEPTEMBER.first], "content": Decimal(7)}}}
     request = RunRequest([SEPTEMBER], date(2026, 9, 2))
-    assert unchanged_bills(now, ledger(before), request) == []
+    assert unchanged_bills(now, ledger(before), request, "public_cloud") == []
 
 
 def test_another_bill_that_did_not_change_is_left_alone() -> None:

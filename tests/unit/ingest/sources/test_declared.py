@@ -38,11 +38,11 @@ def refusal(**keys: object) -> str:
 
 def test_a_short_declaration_is_a_native_meter() -> None:
     found = source()
-    assert (found.name, found.service, found.domain, found.table, found.measure, found.supports_past_days) == (
+    assert (found.name, found.service, found.domain, found.raw_table, found.measure, found.supports_past_days) == (
         "http.helpdesk",
         "http.helpdesk",
         "native",
-        "declared",
+        ("raw_native", "declared"),
         "metered",
         True,
     )
@@ -131,7 +131,6 @@ def test_a_field_is_a_path_and_a_key_with_a_dot_is_a_list() -> None:
             {"paginator": {"type": "cursor", "cursor_path": "a["}},
             "sources.http.helpdesk.paginator 'a[' is not a JSONPath",
         ),
-        ({"domain": "public_cloud"}, "sources.http.helpdesk.domain 'public_cloud' is not known: write one of "),
         ({"measure": "billed"}, "sources.http.helpdesk.measure 'billed' is not known: write one of metered, inventory"),
         ({"measure": "inventory", "date": "day"}, "an inventory is the state on the day that was asked for"),
         ({"measure": "inventory", "window": "month"}, "an inventory is the state on the day that was asked for"),
