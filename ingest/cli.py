@@ -67,6 +67,7 @@ for command in (
     reports.metrics_command,
     docs.docs_group,
     project_commands.init_command,
+    project_commands.config_command,
 ):
     cli.add_command(command)
 

@@ -23,3 +23,18 @@ def init_command(folder: Path) -> None:
 
     Console().print(create(folder), markup=False)
     click.echo(greeting.after_init(folder))
+
+
+@click.command("config")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead: settings and problems.")
+def config_command(*, as_json: bool) -> None:
+    """Show every setting: its value, and where it was found; exit 1 if one is unknown or makes no sense.
+
+    Secrets are stars. Sources of which nothing is set are off, and listed below.
+
+    Example: finops config
+    """
+    from finops.ingest.reports import settings
+
+    if not settings.show(as_json=as_json):
+        raise click.exceptions.Exit(1)

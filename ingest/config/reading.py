@@ -102,6 +102,15 @@ def subsections(name: str) -> dict[str, str]:
     return {key.partition("__")[0]: place for key, place in read(name, ()).places.items()}
 
 
+def misplaced() -> Iterator[tuple[str, str]]:
+    """The names at the top of the files in `.dlt`, and after FINOPS_ in the environment; with their places."""
+    for path in files():
+        yield from ((name, f"in {path.name}") for name in _parsed(path.read_bytes()))
+    for name in sorted(os.environ):
+        if name.startswith("FINOPS_") and not name.startswith("FINOPS__"):
+            yield name.removeprefix("FINOPS_").lower(), f"{name} in the environment"
+
+
 def unreadable() -> str | None:
     """What is wrong with `finops.toml` or a file in `.dlt`, if anything is: then nothing of any can be known."""
     for path in [*([RULES_FILE] if RULES_FILE.exists() else []), *files()]:

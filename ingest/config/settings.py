@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finops.ingest.config.checking import Model, domain_problem, nearest, unknown_keys, validated
-from finops.ingest.config.reading import DLT_SECTIONS, RULES, RawSection, read, subsections, unreadable
+from finops.ingest.config.reading import (
+    DLT_SECTIONS,
+    RULES,
+    RULES_FILE,
+    RawSection,
+    misplaced,
+    read,
+    subsections,
+    unreadable,
+)
 from finops.ingest.config.redaction import secrets_of
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
@@ -75,16 +84,13 @@ def sources() -> list[ConfiguredSource]:
     Raises:
         ConfigurationError: as load() does.
     """
-    sections = list(_sections())
-    strangers = [_stranger(section) for section, model in sections if model is None]
-    known = [(section, model) for section, model in sections if model is not None]
-    if refused := [*strangers, *(text for section, model in known for text in unknown_keys(section, model))]:
+    if refused := list(unknown()):
         raise ConfigurationError("; ".join(refused))
     domains = rules().domains
     return [
         _in_a_domain(configured, domains)
-        for section, model in known
-        if section.name.startswith("sources.") and _is_on(section)
+        for section, model in sections()
+        if model is not None and section.name.startswith("sources.") and is_on(section)
         for configured in _sources_of(section.name.removeprefix("sources."), validated(section, model))
     ]
 
@@ -95,6 +101,19 @@ def _in_a_domain(configured: ConfiguredSource, domains: Sequence[str]) -> Config
         key = f"sources.{source.service}.domain" if hasattr(configured.options, "domain") else source.name
         raise ConfigurationError(f"{key} {problem}")
     return configured
+
+
+def unknown() -> Iterator[str]:
+    """What to say of each key that is not a setting, or that is not read where it stands."""
+    ours = {name.partition(".")[0] for name in (*_OF_THE_LOADER, "sources.")} - {RULES}
+    for name, place in misplaced():
+        near = nearest(name, ours)
+        if name in Rules.model_fields:
+            yield f"{name} ({place}) is not read there: write it in {RULES_FILE}, or set FINOPS__{name.upper()}"
+        elif place.startswith("in ") and near and name not in ours:
+            yield f"{name} ({place}) is not a section: did you mean {near}?"
+    for section, model in sections():
+        yield from [_stranger(section)] if model is None else unknown_keys(section, model)
 
 
 def schedule() -> Schedule:
@@ -152,14 +171,14 @@ def known_secrets() -> tuple[str, ...]:
     """Every value that must never be printed, longest first, whether or not the configuration makes sense."""
     found = {os.environ.get("PGPASSWORD", "")}
     if not unreadable():
-        for section, model in _sections():
+        for section, model in sections():
             known = (model or HttpService).model_fields  # what is under a misspelt name may be a secret all the same
             meant = {nearest(key, known) or key: value for key, value in section.values.items()}
             found.update(secrets_of(section.values), secrets_of(meant))
     return tuple(sorted(found - {""}, key=len, reverse=True))
 
 
-def _sections() -> Iterator[tuple[RawSection, type[Section] | None]]:
+def sections() -> Iterator[tuple[RawSection, type[Section] | None]]:
     """Every section that is ours, with its type; no type: what stands below `sources` and is neither ours nor dlt's."""
     models: dict[str, type[Section] | None] = {**_OF_THE_LOADER}
     models |= {f"sources.{name}": model for name, model in SERVICES.items()}
@@ -183,7 +202,7 @@ def _checked(name: str, model: type[Model]) -> Model:
     return validated(read(name, model.model_fields), model)
 
 
-def _is_on(section: RawSection) -> bool:
+def is_on(section: RawSection) -> bool:
     """Whether a service has its address; what a company names itself is on, and needs one."""
     address = section.values.get("url") or section.values.get("uri")
     return bool(address or section.problem or section.name.count(".") > 1)

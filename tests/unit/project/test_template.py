@@ -14,6 +14,7 @@ from finops.ingest.cli import cli
 from finops.ingest.config import settings
 from finops.ingest.config.reading import RULES
 from finops.ingest.config.rules import Rules
+from finops.ingest.config.services import SERVICES
 from finops.ingest.project import create
 from tests.conftest import ROOT
 
@@ -39,7 +40,7 @@ def everything_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("everything_set")
 def test_every_key_of_the_template_is_a_setting_with_a_value_that_it_may_have() -> None:
     configured = {on.source.service for on in settings.load().sources}
-    assert configured == {*settings.SERVICES, "focus.aws", "http.helpdesk"} | configured
+    assert configured == {*SERVICES, "focus.aws", "http.helpdesk"} | configured
     settings.schedule()
     settings.exports()
 
@@ -56,7 +57,7 @@ def test_a_new_project_sets_nothing() -> None:
 
 def test_every_section_has_a_place_in_the_template() -> None:
     found = tomllib.loads(uncommented(CONFIG))
-    of_sources = {*settings.SERVICES, *settings._NAMED}  # noqa: SLF001 the kinds that a company names
+    of_sources = {*SERVICES, *settings._NAMED}  # noqa: SLF001 the kinds that a company names
     assert of_sources - found.pop("sources").keys() == set(), (
         "add the section to ingest/project/template/dlt/config.toml"
     )
