@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -66,6 +66,27 @@ def parse_range(text: str) -> list[Period]:
     while periods[-1] < last:
         periods.append(periods[-1].next)
     return periods
+
+
+def listed(periods: Iterable[Period]) -> str:
+    """Name months in order, those that follow each other as one range: `2024-09, 2025-01..2025-03`."""
+    spans: list[tuple[Period, Period]] = []
+    for period in sorted(set(periods)):
+        if spans and spans[-1][1].next == period:
+            spans[-1] = (spans[-1][0], period)
+        else:
+            spans.append((period, period))
+    return ", ".join(str(first) if first == last else f"{first}..{last}" for first, last in spans)
+
+
+def refuse_future(periods: Sequence[Period]) -> None:
+    """Refuse a month that has not begun.
+
+    Raises:
+        ConfigurationError: names the last of these months, and the latest that there can be.
+    """
+    if periods[-1].first > today():
+        raise ConfigurationError(f"{periods[-1]} is in the future: the latest month is {Period.of(today())} (UTC)")
 
 
 def open_periods(as_of: date) -> list[Period]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from finops.ingest.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from finops.ingest.config.settings import Settings
-    from finops.ingest.pipeline.runs import Run
+    from finops.ingest.pipeline.runs import Run, RunRequest
     from finops.ingest.telemetry.progress import Progress
 
 
@@ -26,6 +26,12 @@ def _shard(_: click.Context, __: click.Parameter, text: str | None) -> tuple[int
     if not parts or int(parts[1]) >= int(parts[2]):
         raise click.BadParameter(f"'{text}' is not K/N with K from 0 to N - 1, such as 0/3")
     return int(parts[1]), int(parts[2])
+
+
+def _reason(_: click.Context, __: click.Parameter, text: str) -> str:
+    if not text.strip():
+        raise click.BadParameter(f"'{text}' says nothing: write why, such as 'the price of nvme was missing'")
+    return text.strip()
 
 
 @click.command("nightly")
@@ -46,7 +52,7 @@ def nightly_command(*, no_extract: bool, **asked: Any) -> None:  # noqa: ANN401 
     request = requested(**asked)
     if no_extract and request.sources:
         raise click.UsageError("--no-extract extracts nothing: leave --source out")
-    settings = _settings_for(request.sources)
+    settings = _settings_for(request)
     _run(lambda progress: stages.nightly(settings, request, progress, extracts=not no_extract))
 
 
@@ -68,7 +74,7 @@ def extract_command(*, shard: tuple[int, int] | None, **asked: Any) -> None:  # 
     request = requested(**asked)
     if shard and request.sources:
         raise click.UsageError("--shard chooses among all sources, --source names them: drop one of the two")
-    settings = _settings_for(request.sources)
+    settings = _settings_for(request)
     first, step = shard or (0, 1)
     chosen = request.sources or tuple(configured.source.name for configured in settings.sources)[first::step]
     if not chosen:
@@ -83,7 +89,7 @@ def extract_command(*, shard: tuple[int, int] | None, **asked: Any) -> None:  # 
 @AS_OF
 @SOURCE
 @ACCEPT_SHRINK
-@click.option("--reason", required=True, help="Why; it is kept with the run.")
+@click.option("--reason", callback=_reason, required=True, help="Why; it is kept with the run.")
 @click.option("--refetch", is_flag=True, help="Extract again what the sources can give again, rather than use raw.")
 def reprocess_command(*, reason: str, refetch: bool, **asked: Any) -> None:  # noqa: ANN401 of click
     """Work out periods again, with today's prices, rates and rules; other periods are not touched.
@@ -93,7 +99,7 @@ def reprocess_command(*, reason: str, refetch: bool, **asked: Any) -> None:  # n
     from finops.ingest.pipeline import nightly as stages
 
     request = replace(requested(**asked), refetch=refetch)
-    settings = _settings_for(request.sources) if refetch else None
+    settings = _settings_for(request) if refetch else None
     _run(lambda progress: stages.reprocess(settings, request, reason, progress))
 
 
@@ -113,15 +119,20 @@ def serve_schedule_command() -> None:
     NightlyScheduler(configuration.schedule(), Progress(configuration.known_secrets())).serve()
 
 
-def _settings_for(names: Sequence[str]) -> Settings:
-    """Read the configuration; refuse names of sources that are not configured."""
+def _settings_for(request: RunRequest) -> Settings:
+    """Read the configuration for a run that extracts; refuse sources that are not configured, and months to come."""
+    from finops.ingest.config.checking import nearest
     from finops.ingest.config.settings import load
 
+    if (last := request.periods[-1]).first > request.as_of:
+        raise click.BadParameter(f"{last} begins after --as-of {request.as_of}", param_hint="'--period'")
     settings = load()
     known = [configured.source.name for configured in settings.sources]
-    for name in names:
+    for name in request.sources:
         if name not in known:
-            raise ConfigurationError(f"--source {name} is not configured; these are: {', '.join(known)}")
+            near = nearest(name, known)
+            remedy = f"did you mean {near}?" if near else f"these are: {', '.join(known)}"
+            raise ConfigurationError(f"--source '{name}' is not configured: {remedy}")
     return settings
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from finops.ingest.errors import ConfigurationError
-from finops.ingest.periods import Period, open_periods, parse_range, today
+from finops.ingest.periods import Period, open_periods, parse_range, refuse_future, today
 
 if TYPE_CHECKING:
     from finops.ingest.pipeline.runs import RunRequest
@@ -31,11 +31,15 @@ class CallersPath(click.Path):
 
 
 def to_periods(_: click.Context, __: click.Parameter, text: str | None) -> list[Period] | None:
-    """The months that an option names."""
+    """The months that an option names; none of them is in the future."""
+    if text is None:
+        return None
     try:
-        return None if text is None else parse_range(text)
+        periods = parse_range(text)
+        refuse_future(periods)
     except ConfigurationError as error:
         raise click.BadParameter(str(error)) from error
+    return periods
 
 
 def _day(_: click.Context, __: click.Parameter, value: datetime | None) -> date:

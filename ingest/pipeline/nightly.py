@@ -17,6 +17,7 @@ import psycopg
 from finops.ingest.config.settings import Settings, dbt_project, rules, run_id, sources
 from finops.ingest.database import connect, users
 from finops.ingest.errors import FinopsError
+from finops.ingest.periods import listed
 from finops.ingest.pipeline import configured, publications
 from finops.ingest.pipeline import dbt as transform
 from finops.ingest.pipeline.extract import extract_all
@@ -63,11 +64,10 @@ def reprocess(settings: Settings | None, request: RunRequest, reason: str, progr
             extract_all(run, settings, request, progress)
         _consolidate(run, project, progress)
         if not publications.has_scopes(run) and not run.failures:
-            months = f"{request.periods[0]} to {request.periods[-1]}"
             of_sources = f" of {', '.join(request.sources)}" if request.sources else ""
             run.failures.append(
-                f"nothing{of_sources} was ever landed for {months}: extract it with `finops nightly --period`, or see "
-                "`finops runs` for what there is"
+                f"nothing{of_sources} was ever landed for {listed(request.periods)}: extract it with `finops nightly "
+                "--period`, or see `finops runs` for what there is"
             )
     return run
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from finops.ingest.database import Connection, connect_ready, exists
 from finops.ingest.errors import FinopsError
-from finops.ingest.periods import Period
+from finops.ingest.periods import Period, listed
 from finops.ingest.reports.runs import notes
 from finops.ingest.reports.tables import table_of, wide_console
 
@@ -32,6 +32,7 @@ COVERAGE = """
     ) as sums
     order by total desc, source
 """
+PUBLISHED = "select min(period), max(period) from finops.fact_releve"
 # Days of one month as ranges of their numbers: 1–3, 7.
 RANGES = sql.SQL("""
     (select string_agg(concat_ws('–', extract(day from lower(days)),
@@ -73,12 +74,15 @@ def show(periods: Sequence[Period] | None, limit: int) -> None:
         FinopsError: when nothing was published.
     """
     with connect_ready() as connection:
-        months = [period.first for period in periods] if periods else _latest(connection)
-        title = "..".join(dict.fromkeys(str(Period(month)) for month in (months[0], months[-1])))
+        first, last = _published(connection)
+        wanted = periods or [last]
+        months, title = [period.first for period in wanted], listed(wanted)
         values: dict[str, object] = {"months": months, "limit": limit, **FORMATS}
         coverage = table_of(connection, COVERAGE, values, f"Coverage of {title}", left=("source",))
         if not coverage.row_count:
-            raise FinopsError(f"nothing was published for {title}: `finops runs` says why, `finops nightly` publishes")
+            there = "..".join(dict.fromkeys(map(str, (first, last))))
+            remedy = f"`finops nightly --period {title}` publishes it, `finops runs` says what was done"
+            raise FinopsError(f"nothing was published for {title} (there is {there}): {remedy}")
         days = table_of(connection, DAYS, values, "Days of each month")
         gaps = table_of(connection, GAPS, values, "What to mend first", left=("source", "why", "what"))
     if not gaps.row_count:
@@ -106,9 +110,11 @@ def caveats(connection: Connection, run_id: str) -> list[str]:
     return [*notes(run), *missing]
 
 
-def _latest(connection: Connection) -> list[date]:
-    latest = "select period from finops.fact_releve order by period desc limit 1"
-    row = connection.execute(latest).fetchone() if exists(connection, "finops.mv_source_month") else None
-    if row is None:
-        raise FinopsError("nothing was published yet: start with `make nightly`, or `make demo`")
-    return [date.fromisoformat(str(row["period"]))]
+def _published(connection: Connection) -> tuple[Period, Period]:
+    """Return the first and the last month that have relevés."""
+    if exists(connection, "finops.mv_source_month"):
+        months = connection.cursor(row_factory=tuple_row).execute(PUBLISHED).fetchall()
+        if months != [(None, None)]:
+            [(first, last)] = months
+            return Period(first), Period(last)
+    raise FinopsError("nothing was published yet: start with `finops doctor`, then `finops nightly`")

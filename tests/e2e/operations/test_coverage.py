@@ -37,10 +37,17 @@ def test_coverage_adds_up_to_what_was_published_and_says_what_to_mend_first(
     assert "70.00 (70.0%)" in shown
 
     assert finops("coverage", "--period", "2020-01") == 1
-    assert "nothing was published for 2020-01" in capfd.readouterr().err
+    assert "nothing was published for 2020-01 (there is 2026-10): `finops nightly --period 2020-01`" in (
+        capfd.readouterr().err
+    )
 
 
-@pytest.mark.usefixtures("database")
-def test_coverage_of_nothing_says_how_to_start(capfd: pytest.CaptureFixture[str]) -> None:
-    assert finops("coverage") == 1
-    assert "make nightly" in capfd.readouterr().err
+@pytest.mark.parametrize("of", [(), ("--period", "2026-09")])
+def test_coverage_of_nothing_says_how_to_start(
+    of: tuple[str, ...], database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert finops("coverage", *of) == 1
+        assert "finops nightly" in capfd.readouterr().err
+        # nor where dbt has built nothing yet
+        database.execute("drop schema finops cascade")

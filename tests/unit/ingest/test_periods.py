@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from finops.ingest.errors import ConfigurationError
-from finops.ingest.periods import Period, open_periods, parse_range, today
+from finops.ingest.periods import Period, listed, open_periods, parse_range, today
 
 
 def test_a_month_is_read_as_its_first_day() -> None:
@@ -68,6 +68,18 @@ def test_a_range_with_a_bad_end_is_refused(text: str) -> None:
 def test_a_range_without_its_end_is_refused() -> None:
     with pytest.raises(ConfigurationError):
         parse_range("2026-09..")
+
+
+@pytest.mark.parametrize(
+    ("months", "name"),
+    [
+        (["2024-09"], "2024-09"),
+        (["2024-10", "2024-09", "2024-10"], "2024-09..2024-10"),
+        (["2025-01", "2024-09", "2024-12", "2025-02"], "2024-09, 2024-12..2025-02"),
+    ],
+)
+def test_months_that_follow_each_other_are_named_as_a_range(months: list[str], name: str) -> None:
+    assert listed(map(Period.parse, months)) == name
 
 
 def test_the_previous_month_is_open_on_the_fifth() -> None:
