@@ -10,6 +10,11 @@ export UV_SYSTEM_CERTS ?= true
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
+PIP_INSTALL = $(BIN)/pip install -qq --disable-pip-version-check --no-deps
+# How a lock is written: by hash, without an address, for every system.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	--no-strip-extras --python-version 3.11
 # Without a configured database, commands use the demo's.
 ON_DEMO := $(if $(PGHOST),,$(BIN)/python -m finops.demo run --)
 # The docs need no database; with the configured one, or the demo's, they also show column types.
@@ -30,17 +35,17 @@ docs: $(READY) ## Write the documentation of every table and column as one HTML 
 docs-serve: $(READY) ## Serve that documentation (ARGS="--port 8080")
 	@$(DOCS) serve $(ARGS)
 
-test: $(READY) ## Run lint, types, unit, dbt and end-to-end tests
+test: $(TOOLS) ## Run lint, types, unit, dbt and end-to-end tests
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test-backstage: $(READY) ## Test Backstage's real page on this API: needs Node.js, npm and Chromium, installs npm packages
+test-backstage: $(TOOLS) ## Test Backstage's real page on this API: needs Node.js, npm and Chromium, installs npm packages
 	@$(BIN)/python -m pytest -m backstage tests/backstage
 
-test-docs: $(READY) ## Test the docs site in a browser: needs Chromium
+test-docs: $(TOOLS) ## Test the docs site in a browser: needs Chromium
 	@$(BIN)/python -m pytest -m browser tests/browser
 
-bench: $(READY) ## Measure speed against floors and goals, in a short form (ARGS="documents" for one)
+bench: $(TOOLS) ## Measure speed against floors and goals, in a short form (ARGS="documents" for one)
 	@$(BIN)/python -m bench --short $(ARGS)
 
 nightly: $(READY) ## Collect, reconcile and publish on the configured database (ARGS="--period 2026-09")
@@ -67,62 +72,66 @@ wheel: $(READY) ## Build the Python package, dbt project included: dist/finops_m
 image: ## Build the container image with Docker or buildah (IMAGE=finops:0.1.0, ARGS="--build-arg BASE=…")
 	@if docker info >/dev/null 2>&1; then docker build --tag $(IMAGE) $(ARGS) .; else buildah build --tag $(IMAGE) $(ARGS) .; fi
 
-test-image: $(READY) ## Build the image and test it read-only as uid 10001: needs root, buildah, and mmdebstrap or BASE=…
+test-image: $(TOOLS) ## Build the image and test it read-only as uid 10001: needs root, buildah, and mmdebstrap or BASE=…
 	@FINOPS_IMAGE_BASE="$(BASE)" $(BIN)/python -m pytest -m image tests/image
 
-check-deploy: $(READY) ## Check the rendered manifests of deploy/ with checkov: needs kubectl
+check-deploy: $(TOOLS) ## Check the rendered manifests of deploy/ with checkov: needs kubectl
 	@rendered=$$(mktemp -d) && trap 'rm -rf "$$rendered"' EXIT && for overlay in small production; do \
 		kubectl kustomize deploy/overlays/$$overlay > $$rendered/$$overlay.yaml || exit 1; done \
 	&& $(BIN)/uv tool run --quiet checkov@3.3.30 --config-file .checkov.yaml --directory "$$rendered"
 
-lint: $(READY)
+lint: $(TOOLS)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
 
-types: $(READY)
+types: $(TOOLS)
 	@$(BIN)/mypy
 
-torture: $(READY) ## Disturb nightlies, and check that one plain nightly repairs each (ARGS="--kills 500 --seed 3")
+torture: $(TOOLS) ## Disturb nightlies, and check that one plain nightly repairs each (ARGS="--kills 500 --seed 3")
 	@$(BIN)/python -m tests.torture $(ARGS)
 
-unit: $(READY) ## Run the tests that need no database
+unit: $(TOOLS) ## Run the tests that need no database
 	@$(BIN)/python -m pytest tests/unit
 
-format: $(READY) ## Format Python and SQL
+format: $(TOOLS) ## Format Python and SQL
 	@$(BIN)/ruff check --fix-only . ; $(BIN)/ruff format . ; $(BIN)/sqlfluff fix dbt_project/models dbt_project/tests
 
-lock: $(READY) ## Regenerate requirements.lock and the image's part of it from pyproject.toml (ARGS="--upgrade-package dlt")
-	@$(BIN)/uv pip compile --quiet --universal --extra dev --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --no-strip-extras --python-version 3.11 $(ARGS) -o requirements.lock pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --extra az --extra gs --extra otel --extra s3 --constraint requirements.lock \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras --python-version 3.11 \
-		-o requirements-image.lock pyproject.toml
+lock: $(TOOLS) ## Regenerate requirements.lock and its parts, the demo's and the image's (ARGS="--upgrade-package dlt")
+	@$(COMPILE) --extra dev $(ARGS) -o requirements.lock pyproject.toml
+	@$(COMPILE) --extra demo --constraint requirements.lock -o requirements-demo.lock pyproject.toml
+	@$(COMPILE) --extra az --extra gs --extra otel --extra s3 --constraint requirements.lock -o requirements-image.lock pyproject.toml
 
-sbom: $(READY) ## Write build/sbom.cdx.json, the packages of production as CycloneDX (needs a package index)
+sbom: $(TOOLS) ## Write build/sbom.cdx.json, the packages of production as CycloneDX (needs a package index)
 	@mkdir -p build
 	@$(BIN)/uv venv --quiet --clear build/runtime
 	@$(BIN)/uv pip sync --quiet --require-hashes --python build/runtime requirements-image.lock
 	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml \
 		--output-reproducible --output-format JSON --output-file build/sbom.cdx.json build/runtime
 
-audit: $(READY) ## Check requirements.lock for known vulnerabilities (needs a network)
+audit: $(TOOLS) ## Check requirements.lock for known vulnerabilities (needs a network)
 	@$(BIN)/uv tool run --quiet --from pip-audit==2.10.1 pip-audit --requirement requirements.lock \
 		--strict --no-deps --disable-pip --require-hashes --progress-spinner off
 
-secrets: $(READY) ## Scan tracked files for credentials and update .secrets.baseline: read its diff
+secrets: $(TOOLS) ## Scan tracked files for credentials and update .secrets.baseline: read its diff
 	@$(BIN)/detect-secrets scan --no-verify --baseline .secrets.baseline && git --no-pager diff --stat .secrets.baseline
 
-docs-configuration: $(READY) ## Regenerate docs/configuration.md from the code
+docs-configuration: $(TOOLS) ## Regenerate docs/configuration.md from the code
 	@$(BIN)/python -m docs.configuration
 
-pictures: $(READY) ## Regenerate the README's pictures from the demo's output (docs/images)
+pictures: $(TOOLS) ## Regenerate the README's pictures from the demo's output (docs/images)
 	@$(BIN)/python -m docs.pictures
 
 clean: ## Remove the virtual environment and what the demo built
 	rm -rf $(VENV) .finops
 
-$(READY): requirements.lock pyproject.toml
-	@echo "Preparing $(VENV): a minute or two, once"
+$(READY): requirements-demo.lock pyproject.toml
+	@echo "Preparing $(VENV): a minute, once"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP_INSTALL) --require-hashes -r requirements-demo.lock
+	@$(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+# The demo's packages stay; what tests, lint and locks need comes beside them.
+$(TOOLS): requirements.lock $(READY)
+	@echo "Adding the tools of developers to $(VENV): a minute or two, once"
+	@$(PIP_INSTALL) --require-hashes -r requirements.lock
 	@touch $@
