@@ -16,7 +16,7 @@ import sysconfig
 import tarfile
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from zipfile import ZipFile
@@ -45,13 +45,13 @@ STRANGERS = (
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment that has the wheel, and a folder of a company beside it."""
+    """An environment that has the wheel, and where its programs are started: outside any checkout."""
 
     environment: Path
     folder: Path
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a program of the environment in the company's folder, with libpq's variables and nothing else."""
+        """Start a program of the environment, with libpq's variables and nothing else."""
         program = str(self.environment / "bin" / command[0])
         variables = {name: value for name, value in os.environ.items() if name.startswith("PG")}
         return subprocess.Popen(
@@ -112,7 +112,7 @@ def contents(wheel: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """The wheel in an environment that can only be read."""
-    environment, folder = tmp_path_factory.mktemp("environment") / "venv", tmp_path_factory.mktemp("company")
+    environment, folder = tmp_path_factory.mktemp("environment") / "venv", tmp_path_factory.mktemp("user")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = environment / "bin" / "python"
     bare = {"PATH": os.defpath, "HOME": str(folder)}  # pip would find a checkout on PYTHONPATH installed already
@@ -164,22 +164,26 @@ def empty(server: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databas
 
 def test_a_company_s_first_night_needs_nothing_but_it(installed: Installed, empty: Database) -> None:
     before = installed.files()
-    configure(installed.folder)
-    said = installed.run("finops", "nightly", "--period", "2026-10", "--as-of", "2026-11-20")
+    assert "finops init FOLDER" in installed.run("finops")
+    assert "finops.toml" in installed.run("finops", "init", "costs")
+    company = replace(installed, folder=installed.folder / "costs")
+    configure(company.folder)
+    said = company.run("finops", "nightly", "--period", "2026-10", "--as-of", "2026-11-20")
     assert "Cost changed: 2026-10 by +10.00" in said
     assert total(empty) == Decimal(10)
-    assert f"{packages(installed)}/finops/dbt_project with the example profile" in installed.run("finops", "doctor")
-    assert installed.run("finops", "docs", "build") == "Written: finops-docs.html\n"
-    assert "fact_releve" in (installed.folder / "finops-docs.html").read_text(encoding="utf-8")
-    assert cost_over_http(installed, "2026-10") == Decimal(10)
+    assert f"{packages(installed)}/finops/dbt_project with the example profile" in company.run("finops", "doctor")
+    assert company.run("finops", "docs", "build") == "Written: finops-docs.html\n"
+    assert "fact_releve" in (company.folder / "finops-docs.html").read_text(encoding="utf-8")
+    assert cost_over_http(company, "2026-10") == Decimal(10)
     assert installed.files() == before
+    assert (company.folder / ".finops" / "dbt" / "partial_parse.msgpack").exists()
 
 
 def configure(folder: Path) -> None:
-    """What a company writes: where its bill is."""
+    """What a company adds to its new project: where its bill is."""
     write_bill(folder / "bills", "10.csv", [charge("4.40", "2026-10-02"), charge("5.60", "2026-10-03")])
-    (folder / ".dlt").mkdir()
-    (folder / ".dlt" / "config.toml").write_text('[sources.focus.nimbus]\nurl = "bills"\n', encoding="utf-8")
+    with (folder / ".dlt" / "config.toml").open("a", encoding="utf-8") as config:
+        config.write('\n[sources.focus.nimbus]\nurl = "bills"\n')
 
 
 def packages(installed: Installed) -> Path:
