@@ -68,6 +68,7 @@ for command in (
     docs.docs_group,
     project_commands.init_command,
     project_commands.config_command,
+    project_commands.dbt_command,
 ):
     cli.add_command(command)
 

@@ -38,3 +38,20 @@ def config_command(*, as_json: bool) -> None:
 
     if not settings.show(as_json=as_json):
         raise click.exceptions.Exit(1)
+
+
+@click.command("dbt", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def dbt_command(context: click.Context, arguments: tuple[str, ...]) -> None:
+    """Run dbt with the product's project and its profile, in the company's project; exits as dbt does.
+
+    The settings are those that the last run stored, unless --vars says otherwise. dbt's own options: finops dbt build
+    --help
+
+    Example: finops dbt build --select fact_releve --vars 'period: 2026-09'
+    """
+    from finops.ingest.config.settings import dbt_project
+    from finops.ingest.pipeline import dbt
+
+    context.exit(dbt.run(dbt_project(), arguments))

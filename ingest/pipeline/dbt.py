@@ -129,6 +129,22 @@ def parse(project: Path) -> None:
     _invoke(project, ["parse", NO_JSON])
 
 
+def run(project: Path, arguments: Sequence[str]) -> int:
+    """Run dbt's own command line on the project, with its profile and dbt's files as for a nightly; its exit code.
+
+    Raises:
+        click.ClickException: dbt's, with the exit code that dbt has for it.
+    """
+    from dbt.cli.main import cli  # noqa: PLC0415 dbt takes seconds
+
+    _, target, _, log = _kept_in(())
+    with _profiles_directory(project) as profiles:
+        folders = {"PROJECT_DIR": str(project), "PROFILES_DIR": profiles, "TARGET_PATH": target, "LOG_PATH": log}
+        with _environment({f"DBT_{name}": folder for name, folder in folders.items()}):
+            code = cli.main(list(arguments), prog_name="finops dbt", standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
 def _invoke(
     project: Path,
     arguments: Sequence[str],
@@ -201,9 +217,12 @@ def _profiles_directory(project: Path) -> Iterator[str]:
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set variables that dbt reads while the block runs."""
+    before = {name: os.environ.pop(name, None) for name in values}
     os.environ.update(values)
     try:
         yield
     finally:
-        for name in values:
+        for name, value in before.items():
             del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
