@@ -13,10 +13,16 @@ def find(named: str | None, start: Path) -> Path | None:
     """Return the project's folder; None if none is named and no folder from `start` upwards is one.
 
     Raises:
-        ConfigurationError: when the folder that is named is not a project.
+        ConfigurationError: when the folder that is named is not a project, or the one that was found above is somebody
+            else's: whoever may write to a folder above could name the services that get this user's tokens.
     """
     if named is None:
-        return next((folder for folder in (start, *start.parents) if is_project(folder)), None)
+        found = next((folder for folder in (start, *start.parents) if is_project(folder)), None)
+        if found and found != start and (found / RULES_FILE).stat().st_uid not in (0, os.getuid()):
+            raise ConfigurationError(
+                f"{found / RULES_FILE} belongs to another user: if it is meant, name it with `finops --project {found}`"
+            )
+        return found
     folder = (start / Path(named).expanduser()).resolve()
     if not is_project(folder):
         raise ConfigurationError(

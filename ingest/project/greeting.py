@@ -17,7 +17,7 @@ LAST_RUN = """
     from finops.etl_runs order by start_time desc limit 1
 """
 _INIT = "finops init FOLDER   write a project: configuration, and how to run it"
-_FILL = "its README.md        name the database and configure one source"
+_FILL = "its README.md        how to name the database, write your prices and configure one source"
 _DOCTOR = "finops doctor        check every connection, right and source, with remedies"
 _NIGHTLY = "finops nightly       collect, reconcile and publish"
 _COVERAGE = "finops coverage      see how far to trust a month, and what to fix first"

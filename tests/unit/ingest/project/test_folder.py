@@ -90,6 +90,24 @@ def test_a_folder_above_that_may_not_be_read_is_not_a_project(monkeypatch: pytes
     assert finops() == 0
 
 
+def test_a_project_of_another_user_is_used_only_where_it_is_named(
+    project: Path, works_in: Sequence[Path], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "reference").mkdir(exist_ok=True)
+    monkeypatch.chdir(project / "reference")
+    if os.getuid() == 0:  # whose files everybody trusts
+        os.chown(project / "finops.toml", 12345, -1)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert finops("where", ".") == 2
+    remedy = f"if it is meant, name it with `finops --project {project}`"
+    assert error(capfd) == f"Error: {project / 'finops.toml'} belongs to another user: {remedy}"
+    assert finops("--project", str(project), "where", ".") == 0
+    monkeypatch.chdir(project)
+    assert finops("where", ".") == 0
+    assert list(works_in)[::2] == [project, project]
+
+
 def test_init_writes_where_the_environment_says_that_the_project_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
