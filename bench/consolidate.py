@@ -60,29 +60,20 @@ LANDED = f"""
 
     analyze raw_public_cloud.focus;
 """
-# As loaded from the files: a run would load them again.
-NOTED = "update finops.etl_seeds set content = finops.table_digest(('finops_reference.' || seed)::regclass);"
-APPLICATIONS = f"""
-    delete from finops_reference.application_rules;
-    insert into finops_reference.applications (application_id, application_name, group_id)
-    select 'APP-' || number, 'Application ' || number, (select min(group_id) from finops_reference.groups)
-    from generate_series(0, 4999) as number;
-    {NOTED}
+APPLICATIONS = """
+    select 'APP-' || number as application_id, 'Application ' || number as application_name, 'unallocated' as group_id
+    from generate_series(0, 4999) as number
 """
-RULES = f"""
-    insert into finops_reference.application_rules (
-        rule_id, source, field, match_type, pattern, application_id, priority, valid_from
-    )
-    select kind.match_type || number, kind.source, kind.field, kind.match_type, kind.pattern, 'APP-' || number,
-        kind.priority, date '2024-01-01'
+RULES = """
+    select kind.match_type || number as rule_id, kind.source, kind.field, kind.match_type, kind.pattern,
+        'APP-' || number as application_id, kind.priority, date '2024-01-01' as valid_from
     from generate_series(0, 139) as number
     cross join lateral (
         values
         (null, 'sub_account_id', 'exact', 'account-' || number, 90),
         ('focus', 'resource_id', 'prefix', 'resource-' || number || '7', 50),
         ('focus.bench', 'resource_name', 'regex', '^name-[0-9]*' || number || '$', 10)
-    ) as kind (source, field, match_type, pattern, priority);
-    {NOTED}
+    ) as kind (source, field, match_type, pattern, priority)
 """
 
 
@@ -92,24 +83,21 @@ def run(short: bool) -> Iterator[Result]:  # noqa: FBT001 as every bench
     with database("fsync = off", "full_page_writes = off", "max_wal_size = '8GB'"), TemporaryDirectory() as log:
         with psycopg.connect(autocommit=True, row_factory=dict_row) as connection:
             prepare(connection)
-        _execute(LANDED.format(lines=lines))
+        with psycopg.connect(autocommit=True) as connection:
+            connection.execute(LANDED.format(lines=lines).encode())
+        os.environ["REFERENCE__APPLICATIONS__QUERY"] = APPLICATIONS
         command(REPROCESS)  # makes the views, and loads the reference data
-        _execute(APPLICATIONS)
         floor, without = measured(Path(log))
         goal = Goal("wall ÷ SQL", without.wall / floor.wall, 1.2)
         yield Result(f"consolidate {lines:,} lines", floor, without, [goal])
-        _execute(RULES)
+        os.environ["REFERENCE__APPLICATION_RULES__QUERY"] = RULES
+        command(REPROCESS)  # loads them
         floor, ruled = measured(Path(log))
         goals = (
             Goal("wall ÷ SQL", ruled.wall / floor.wall, 1.2),
             Goal("÷ no rules", ruled.wall / without.wall, 1.1),
         )
         yield Result(f"consolidate {lines:,} lines, 420 rules", floor, ruled, goals)
-
-
-def _execute(statements: str) -> None:
-    with psycopg.connect(autocommit=True) as connection:
-        connection.execute(statements.encode())
 
 
 def measured(log: Path) -> tuple[Cost, Cost]:

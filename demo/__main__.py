@@ -35,7 +35,8 @@ def main(context: click.Context, as_of: datetime | None) -> None:
     Example: python -m finops.demo --as-of 2026-11-22
     """
     signal.signal(signal.SIGTERM, _exit_on_terminate)
-    _forget_variables("PG", "SOURCES__")
+    _forget_variables("PG", "SOURCES__", "REFERENCE__")
+    os.environ.update(settings.reference())
     if context.invoked_subcommand is None:
         context.exit(_demonstrate(as_of.date() if as_of else None))
 

@@ -1,8 +1,8 @@
 """The company's own estate: the contents of its CMDB, private cloud and tools.
 
 Codes and figures are as the company's systems record them. Errors are deliberate and commented: each shows one rule of
-the pipeline. The matching reference data (applications, aliases, rules, prices) is in dbt_project/seeds; the public
-clouds are in cloud.py.
+the pipeline. The matching reference data (applications, aliases, rules, prices) is in demo/project/reference; the
+public clouds are in cloud.py.
 """
 
 from dataclasses import dataclass

@@ -12,8 +12,14 @@ from finops.demo.company import CI_GROUPS
 from finops.demo.services import server as services
 from finops.demo.services.meters import DIMENSION, MEASURE, TIME
 
+REFERENCE = Path(__file__).with_name("project") / "reference"
 DECLARED = Path(__file__).with_name("declared.toml")
 AT_THE_DAY = json.dumps({"at": "{day}"})
+
+
+def reference() -> dict[str, str]:
+    """Return the configuration of the reference data, by environment variable."""
+    return {f"REFERENCE__{file.stem.upper()}__URL": str(file) for file in REFERENCE.glob("*.csv")}
 
 
 def pipeline(mongo_uri: str, services_url: str, bills: Path) -> dict[str, str]:

@@ -5,23 +5,22 @@ A test fails while that page is not what this makes of the code, so that no sett
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import Secret
 from pydantic.fields import FieldInfo
 
 from finops.api.settings import Issuer
 from finops.api.settings import Settings as ApiSettings
+from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
 from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpService
 from finops.ingest.config.values import Section
+from finops.ingest.reference.tables import TABLES
 from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
 from finops.ingest.sources.kinds import HttpSource, Source, focus_source
 
@@ -69,8 +68,8 @@ Everything that can be set, from the code that reads it. [Your sources](sources.
 Settings of the loader are [dlt's configuration](https://dlthub.com/docs/general-usage/credentials/): a variable of the
 environment, or else `.dlt/secrets.toml`, or else `.dlt/config.toml`, in the folder where `finops` is started. A table
 or a list is JSON in the environment and TOML in a file. A secret belongs in the environment or in `secrets.toml`. A key
-of `finops.toml`, or of the sections `sources`, `ingest`, `metrics` and `schedule`, that is not here is refused; other
-sections are dlt's."""
+of `finops.toml`, or of the sections `sources`, `reference`, `ingest`, `metrics` and `schedule`, that is not here is
+refused; other sections are dlt's."""
 RULES_OPENING = """\
 Keys of `finops.toml`, written there without `finops.`. A change takes effect in open months with the next nightly, in
 earlier ones with `finops reprocess`. A dbt command uses what the last run stored, or its `--vars`."""
@@ -80,14 +79,17 @@ A source is off until the section of the configuration that turns it on has its 
 POSTGRESQL_OPENING = (
     "libpq's variables, the same ones for the loader, dbt's profile (`profiles.yml.example`) and the API."
 )
-SEEDS_OPENING = """\
-In `dbt_project/seeds/`, or in the seeds of a copy of the project that `ingest.dbt_project` names. What is there is the
-made-up company's. Their data tests run before anything is published."""
+REFERENCE_OPENING = """\
+Who owns what, what a product is, and what it costs. Each table is read from `reference/<table>.csv` in the folder where
+`finops` is started, or from where `[reference.<table>]` says, at the beginning of each run; a file that does not exist
+is an empty table. A CSV file is UTF-8 with commas or semicolons. A number has a decimal point, and a day is written as
+2026-09-30. Columns in brackets may be left out; `changed_by`, `changed_at` and `comment` may be added anywhere. The
+application `UNALLOCATED` and its group `unallocated` are built in."""
 
 
 def text() -> str:
     """The whole page."""
-    sections = [*_settings(), _known_sources(), _postgresql(), _api(), _seeds()]
+    sections = [*_settings(), _known_sources(), _postgresql(), _api(), _reference()]
     return "\n\n".join([OPENING, *sections]) + "\n"
 
 
@@ -168,18 +170,22 @@ def _default(field: FieldInfo) -> str:
             return _code(default)
 
 
-def _seeds() -> str:
-    described = yaml.safe_load((DBT_PROJECT / "seeds" / "_seeds.yml").read_text(encoding="utf-8"))["seeds"]
-    rows = []
-    for seed in described:
-        columns = ", ".join(f"`{name}`" for name in _header(seed))
-        rows.append((f"`{seed['name']}.csv`", " ".join(seed["description"].split()), columns))
-    return f"## Reference data\n\n{SEEDS_OPENING}\n\n{_table(('file', 'what it holds', 'columns'), rows)}"
-
-
-def _header(seed: Mapping[str, Any]) -> list[str]:
-    with (DBT_PROJECT / "seeds" / f"{seed['name']}.csv").open(encoding="utf-8", newline="") as file:
-        return next(csv.reader(file))
+def _reference() -> str:
+    rows = [
+        (
+            f"`{table}`",
+            str(model.__doc__),
+            ", ".join(
+                f"`{name}`" if column.is_required() else f"(`{name}`)" for name, column in model.model_fields.items()
+            ),
+        )
+        for table, model in TABLES.items()
+    ]
+    tables = _table(("table", "what it holds", "columns"), rows)
+    places = _table(
+        ("setting", "in the environment", "what it is", "default"), list(_keys("reference.<table>", ReferencePlace))
+    )
+    return f"## Reference data\n\n{REFERENCE_OPENING}\n\n{tables}\n\n{places}"
 
 
 def _code(value: object) -> str:

@@ -26,6 +26,7 @@ SCHEMA_PARTS = (
     "raw",
     "values",
     "functions",
+    "reference",
     "run_functions",
     "aggregates",
     "replace",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,14 +22,16 @@ from finops.ingest.config.rules import Rules
 from finops.ingest.database import prepare
 from finops.ingest.pipeline import configured
 from finops.ingest.pipeline.dbt import note_build
+from finops.ingest.reference import load as reference
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
+REFERENCE = ROOT / "demo" / "project" / "reference"
 TEMPLATE = "finops_template"
 NAME = "finops_test"  # the same for all: dbt reads its whole project again when the database has another name
 # What a crash of the machine would need, and no test does.
 UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
-OWN_VARIABLES = ("PG", "SOURCES__", "INGEST__", "METRICS__", "SCHEDULE__", "FINOPS_", "OTEL_")
+OWN_VARIABLES = ("PG", "SOURCES__", "INGEST__", "METRICS__", "SCHEDULE__", "FINOPS_", "OTEL_", "REFERENCE__")
 
 # dbt asks for the caller's source code seven times a run, and throws the answer away: a tenth of a nightly's time.
 BehaviorFlagRendered._default_source = staticmethod(lambda: "")  # type: ignore[method-assign] # noqa: SLF001
@@ -85,11 +88,14 @@ def _configure_nothing(folder: Path, patch: pytest.MonkeyPatch) -> None:
 def made_as(server: Embedded, name: str, template: str = "template1") -> Iterator[pytest.MonkeyPatch]:
     """Libpq's variables name a new database, a copy of the template; it has its own name once the block is over.
 
+    In the folder of the block is the demo's reference data.
+
     Meanwhile it has the name of every test's database: dbt reads its whole project again for one of another name.
     """
     copy_database(server, template, NAME)
     with tempfile.TemporaryDirectory() as empty, pytest.MonkeyPatch.context() as patch:
         _configure_nothing(Path(empty), patch)
+        shutil.copytree(REFERENCE, "reference")
         for variable, value in {**server.environment(), "PGDATABASE": NAME}.items():
             patch.setenv(variable, value)
         yield patch
@@ -110,6 +116,7 @@ def build_template(server: Embedded, folder: Path) -> str:
     with made_as(server, TEMPLATE), psycopg.connect(autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
         prepare(connection)
         configured.store(connection, [], Rules())
+        reference.store(connection, str(uuid.UUID(int=0)), reference.read({}, connection))
         shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")
         where = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(folder)]
         only = ["--exclude-resource-type", "unit_test", "test"]
@@ -124,8 +131,10 @@ def build_template(server: Embedded, folder: Path) -> str:
 def database(
     server: Embedded, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """A fresh database under libpq's variables; the connection is for looking."""
+    """A fresh database under libpq's variables, with the demo's reference data; the connection is for looking."""
     copy_database(server, template, NAME)
+    if not Path("reference").exists():
+        shutil.copytree(REFERENCE, "reference")
     for variable, value in {**server.environment(), "PGDATABASE": NAME}.items():
         monkeypatch.setenv(variable, value)
     with psycopg.connect(autocommit=True) as connection:

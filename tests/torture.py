@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,7 +34,7 @@ from pymongo.database import Database as MongoDatabase
 
 from finops.demo import cmdb, postgres
 from finops.demo.postgres import Embedded
-from tests.conftest import build_template
+from tests.conftest import REFERENCE, build_template
 from tests.e2e.finops import FINOPS, charge, serving, write_bill
 from tests.e2e.proxy import LOST, Wire, wire
 from tests.e2e.readers import Readers
@@ -180,6 +181,7 @@ class Torture:
             "INGEST__LOOKBACK_DAYS": "8",
         }
         (company.folder / ".dlt").mkdir()
+        shutil.copytree(REFERENCE, company.folder / "reference")
         declared = [
             SOURCES.format(name="seats", measure="inventory", product="disk.ssd_gib", unit="GiB-month"),
             SOURCES.format(name="queries", measure="metered", product="cube.query", unit="query"),

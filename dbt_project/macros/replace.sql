@@ -62,8 +62,3 @@ commit does not see the new rows, and would read none at all.
         '{ {{- own | join(",") -}} }', {{ dbt.string_literal(dbt.escape_single_quotes(sql)) if sql else 'null' }}
     )
 {% endmacro %}
-
-{#- A file of reference data is loaded in one transaction: `truncate` would keep its readers waiting for the end of it. -#}
-{% macro postgres__truncate_relation(relation) %}
-    {%- call statement('truncate_relation') -%}delete from {{ relation }}{%- endcall -%}
-{% endmacro %}

@@ -13,7 +13,7 @@ it would read again, in each run, what asked for a variable that has changed.
     {%- endif -%}
 {%- endmacro %}
 
-{#- Only an invocation that builds the fact is a run: not a test, a docs build or a seed alone. -#}
+{#- Only an invocation that builds the fact is a run: not a test or a docs build. -#}
 {% macro writes_fact() %}
     {{ return(execute and flags.WHICH in ('build', 'run') and 'model.finops.fact_releve' in selected_resources) }}
 {% endmacro %}
@@ -28,7 +28,6 @@ it would read again, in each run, what asked for a variable that has changed.
     {%- endif -%}
     {%- do prepare_fact() -%}
     {%- if current_run_id() != invocation_id -%}{{ return('') }}{%- endif -%}
-    {%- do refuse_stale_seeds() -%}
     begin;
     select finops.open_dbt_run(
         '{{ invocation_id }}', {{ dbt.string_literal(dbt.escape_single_quotes(var('period') | string)) }}, 'dbt {{ flags.WHICH }}'

@@ -70,7 +70,7 @@ distinct text that a rule looks at, and rule by rule: PostgreSQL keeps only the 
 
     matches as materialized (
         select matched.*, rules.application_id, rules.priority, rules.rule_id, rules.valid_from, rules.valid_to
-        from {{ api.Relation.create(target.database, generate_schema_name('reference'), 'application_rules') }} as rules
+        from {{ source('reference', 'application_rules') }} as rules
         cross join lateral (
             select source, field, value
             from texts

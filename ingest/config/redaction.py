@@ -13,6 +13,8 @@ from finops.ingest.config.values import from_json
 _PASSWORD = re.compile(r"://[^:/?#@]*:(.+)@")
 # What else a MongoDB URI may hold, which no one has to know.
 _PASSPHRASE = re.compile(r"[?&](?:tlsCertificateKeyFilePassword|proxyPassword)=([^&]+)", re.IGNORECASE)
+# In a libpq connection string: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
+_IN_CONNECTION = re.compile(r"(?:ssl)?password\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
 
 
 def redact(text: str, secrets: Sequence[str]) -> str:
@@ -28,9 +30,10 @@ def secrets_of(values: Mapping[str, object]) -> Iterator[str]:
     yield from (texts[key] for key in ("token", "password", "client_secret") if key in texts)
     if "username" in texts and "password" in texts:  # as a service may repeat it
         yield b64encode(f"{texts['username']}:{texts['password']}".encode()).decode()
-    for key in ("uri", "url", "token_url", "pushgateway"):
+    for key in ("uri", "url", "token_url", "pushgateway", "connection"):
         if password := _PASSWORD.search(texts.get(key, "")):
             yield from (password[1], unquote(password[1]))
+    yield from (found[1].strip("'") for found in _IN_CONNECTION.finditer(texts.get("connection", "")))
     for passphrase in _PASSPHRASE.findall(texts.get("uri", "")):
         yield from (passphrase, unquote(passphrase))
     try:

@@ -24,11 +24,13 @@ from finops.ingest.config.reading import (
     unreadable,
 )
 from finops.ingest.config.redaction import secrets_of
+from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
 from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpService
 from finops.ingest.config.values import Section
 from finops.ingest.errors import ConfigurationError
+from finops.ingest.reference.tables import TABLES
 from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
 from finops.ingest.sources.declared import Declaration, declared_source
 from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, focus_source
@@ -41,6 +43,7 @@ _OF_THE_LOADER: Mapping[str, type[Section]] = {
     "metrics": Exports,
     "schedule": Schedule,
 }
+_REFERENCE = "reference"
 _NAMED: Mapping[str, type[Section]] = {"focus": FocusExport, "http": Declaration}  # by a company, under sources
 
 
@@ -105,7 +108,7 @@ def _in_a_domain(configured: ConfiguredSource, domains: Sequence[str]) -> Config
 
 def unknown() -> Iterator[str]:
     """What to say of each key that is not a setting, or that is not read where it stands."""
-    ours = {name.partition(".")[0] for name in (*_OF_THE_LOADER, "sources.")} - {RULES}
+    ours = {name.partition(".")[0] for name in (*_OF_THE_LOADER, "sources", _REFERENCE)} - {RULES}
     for name, place in misplaced():
         near = nearest(name, ours)
         if name in Rules.model_fields:
@@ -141,6 +144,30 @@ def rules() -> Rules:
         ConfigurationError: as schedule() does.
     """
     return _checked(RULES, Rules)
+
+
+def extraction() -> ExtractionSettings:
+    """What holds for every run and every source.
+
+    Raises:
+        ConfigurationError: as schedule() does.
+    """
+    return _checked("ingest", ExtractionSettings)
+
+
+def reference() -> dict[str, ReferencePlace]:
+    """The place of each table of reference data that is not in the folder `reference`.
+
+    Raises:
+        ConfigurationError: as schedule() does; for what is not a table of reference data.
+    """
+    places = {}
+    for section, model in sections():
+        if section.name.startswith(f"{_REFERENCE}."):
+            if model is None:
+                raise ConfigurationError(_stranger(section))
+            places[section.name.partition(".")[2]] = validated(section, ReferencePlace)
+    return places
 
 
 def dbt_project() -> Path:
@@ -179,11 +206,13 @@ def known_secrets() -> tuple[str, ...]:
 
 
 def sections() -> Iterator[tuple[RawSection, type[Section] | None]]:
-    """Every section that is ours, with its type; no type: what stands below `sources` and is neither ours nor dlt's."""
+    """Every section that is ours, with its type; no type: what is below `sources` or `reference` and is not known."""
     models: dict[str, type[Section] | None] = {**_OF_THE_LOADER}
     models |= {f"sources.{name}": model for name, model in SERVICES.items()}
     for kind, model in _NAMED.items():
         models |= {f"sources.{kind}.{name}": model for name in sorted(subsections(f"sources.{kind}"))}
+    for name in sorted(subsections(_REFERENCE)):
+        models[f"{_REFERENCE}.{name}"] = ReferencePlace if name in TABLES else None
     strangers = subsections("sources").keys() - SERVICES.keys() - _NAMED.keys() - DLT_SECTIONS
     models |= {f"sources.{name}": None for name in sorted(strangers)}
     for name, of_section in models.items():
@@ -191,11 +220,14 @@ def sections() -> Iterator[tuple[RawSection, type[Section] | None]]:
 
 
 def _stranger(section: RawSection) -> str:
-    name = section.name.removeprefix("sources.")
-    near = nearest(name, [*SERVICES, *_NAMED])
-    own = "a service of your own is sources.http.<name> (docs/declared-sources.md)"
     place = next(iter(section.places.values()), section.problem)
-    return f"{section.name} ({place}) is not a source: {f'did you mean sources.{near}?' if near else own}"
+    above, _, name = section.name.partition(".")
+    if above == _REFERENCE:
+        near, what, own = nearest(name, TABLES), "a table of reference data", f"the tables are {', '.join(TABLES)}"
+    else:
+        near, what = nearest(name, [*SERVICES, *_NAMED]), "a source"
+        own = "a service of your own is sources.http.<name> (docs/declared-sources.md)"
+    return f"{section.name} ({place}) is not {what}: {f'did you mean {above}.{near}?' if near else own}"
 
 
 def _checked(name: str, model: type[Model]) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import platform
 import shutil
@@ -13,8 +12,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
-from itertools import pairwise
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
@@ -24,15 +21,14 @@ from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding
 from finops.ingest.errors import FinopsError, install_extra
 from finops.ingest.periods import today
 from finops.ingest.pipeline import dbt as transform
+from finops.ingest.reference import load as reference
+from finops.ingest.reference.tables import Product
 from finops.ingest.scheduler.nights import trigger
 from finops.ingest.telemetry import traces as traces_export
 
 GIB = 1 << 30
 LEAST_FREE, ENOUGH_FREE = 0.25, 2  # GiB: dbt writes what it compiles
 MAX_LISTED = 5  # names of a list
-DAY_OF_NO_END = "9999-12-31"
-
-Rows = list[dict[str, str]]
 
 
 def packages() -> Iterator[Finding]:
@@ -125,15 +121,8 @@ def _reached(what: str, address: str, setting: str) -> Finding:
 
 
 def project() -> Iterator[Finding]:
-    """Check the prices in the project's seeds, and that dbt can parse the project."""
+    """Check that dbt can parse the project."""
     folder = settings.dbt_project()
-    try:
-        yield from _prices(_rows(folder, "prices"), _rows(folder, "products"))
-    except OSError as error:
-        found = f"{error.filename} can't be read ({error.strerror})"
-        yield Finding(BAD, "reference data", found, "check ingest.dbt_project")
-    except KeyError as error:
-        yield Finding(BAD, "reference data", f"a seed of {folder} has no column {error}", "see its _seeds.yml")
     if not os.environ.get("PGUSER"):
         return  # dbt cannot read its profile without it
     own = (folder / "profiles.yml").exists()
@@ -147,32 +136,27 @@ def project() -> Iterator[Finding]:
         yield Finding(GOOD, "dbt project", found)
 
 
-def _rows(folder: Path, seed: str) -> Rows:
-    with (folder / "seeds" / f"{seed}.csv").open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _prices(prices: Rows, products: Rows) -> Iterator[Finding]:
-    """Report products with two prices on one day, and products without a price today.
-
-    ISO 8601 dates are compared as text.
-    """
-    day = today().isoformat()
-    spans = sorted((row["product_id"], row["valid_from"], row["valid_to"] or DAY_OF_NO_END) for row in prices)
-    priced = {product for product, first, end in spans if first <= day < end}
-    overlapping = {
-        product for (product, _, end), (following, first, _) in pairwise(spans) if product == following and end > first
+def reference_data() -> Iterator[Finding]:
+    """Check the reference data as a run does, but without a database, and that each product has a price today."""
+    tables = {table.name: table for table in reference.read(settings.reference(), None)}
+    missing = {table.content.place for table in tables.values() if table.content.is_missing}
+    shown = ", ".join(f"{len(table.entries)} {name}" for name, table in tables.items() if table.content.lines)
+    yield Finding(GOOD, "reference data", shown or "none")
+    if missing:
+        remedy = "an empty table; write it where the company has such data"
+        yield Finding(DOUBT, "reference data", f"{_some(missing)} not there", remedy)
+    priced = {
+        entry.row.code() for entry in tables["prices"].entries if entry.validity[0] <= today() < entry.validity[1]
     }
     # a bill brings its own costs and units
-    charged = {product["product_id"] for product in products if product["unit"]}
-    if overlapping:
-        found = f"two are valid on a day for {_some(overlapping)}"
-        yield Finding(BAD, "prices", found, "end one with valid_to in prices.csv")
+    charged = {
+        entry.row.code() for entry in tables["products"].entries if isinstance(entry.row, Product) and entry.row.unit
+    }
     if without := charged - priced:
-        found = f"none is valid today for {_some(without)}"
-        yield Finding(DOUBT, "prices", found, "add them to prices.csv: their usage is rejected")
-    if not overlapping and not without:
-        yield Finding(GOOD, "prices", f"{len(prices)} prices, each product has one today")
+        remedy = "add them to the reference table prices: their usage is rejected"
+        yield Finding(DOUBT, "prices", f"none is valid today for {_some(without)}", remedy)
+    elif charged:
+        yield Finding(GOOD, "prices", f"{len(tables['prices'].entries)} prices, each product has one today")
 
 
 def _some(names: set[str]) -> str:

@@ -25,6 +25,7 @@ CHECKS: dict[str, Callable[[], Iterable[Finding]]] = {
     "schedule": machine.schedule,
     "metrics": machine.metrics,
     "traces": machine.traces,
+    "reference data": machine.reference_data,
     "dbt project": machine.project,
     "PostgreSQL": database.examine,
     "sources": sources.examine,

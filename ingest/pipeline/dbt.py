@@ -26,10 +26,6 @@ FACT = ("--select", "fact_releve+,config.materialized:incremental")
 REFERENCE = ("--select", "config.materialized:incremental", "resource_type:test")
 # dbt would write two copies of its manifest, 12 MB of JSON, after each run; nothing here reads them.
 NO_JSON = "--no-write-json"
-SEEDS = """
-    select seed, checksum from finops.etl_seeds
-    where content = finops.table_digest(to_regclass('finops_reference.' || seed))
-"""
 
 
 def build(
@@ -40,7 +36,7 @@ def build(
     *,
     only_if_due: bool = False,
 ) -> bool:
-    """Build reference data, views, the fact and the aggregates for a run that is open, with their data tests.
+    """Build views, the fact and the aggregates for a run that is open, with their data tests.
 
     Returns False, without having started dbt, if only what is due was asked for and nothing is.
 
@@ -77,22 +73,11 @@ def _selected(connection: Connection, project: Path) -> Sequence[str]:
     ).fetchone()
     if known is None:
         return ()
-    seeds = _changed_seeds(connection, project)
-    return FACT if known["is_same"] and not seeds else (*REFERENCE, *seeds)
-
-
-def _changed_seeds(connection: Connection, project: Path) -> list[str]:
-    """Select the files of reference data that changed since they were loaded; dbt hashes the stripped text."""
-    loaded = {row["seed"]: row["checksum"] for row in connection.execute(SEEDS)}
-    return [
-        f"resource_type:seed,{path.stem}"
-        for path in sorted((project / "seeds").glob("*.csv"))
-        if loaded.get(path.stem) != hashlib.sha256(path.read_text(encoding="utf-8").strip().encode()).hexdigest()
-    ]
+    return FACT if known["is_same"] else REFERENCE
 
 
 def _code(project: Path) -> str:
-    """Hash everything that determines a view of the project, which excludes the reference data."""
+    """Hash everything that determines a view of the project."""
     digest = hashlib.sha256()
     folders = [project / name for name in ("models", "macros", "tests")]
     for path in sorted([*project.glob("*.yml"), *(path for folder in folders for path in folder.rglob("*.*"))]):

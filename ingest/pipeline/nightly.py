@@ -23,6 +23,7 @@ from finops.ingest.pipeline import dbt as transform
 from finops.ingest.pipeline.extract import extract_all
 from finops.ingest.pipeline.purge import purge
 from finops.ingest.pipeline.runs import Kind, Run, RunRequest, open_run
+from finops.ingest.reference import load as reference
 from finops.ingest.reports import coverage
 from finops.ingest.telemetry.export import exporting_telemetry
 from finops.ingest.telemetry.progress import Progress
@@ -31,11 +32,18 @@ NOTHING_IS_DUE = "nothing is due: no figure, no reference data and no code has c
 
 
 def nightly(settings: Settings, request: RunRequest, progress: Progress, *, extracts: bool = True) -> Run:
-    """Extract what is missing or recent, and publish whatever is extracted and not published yet."""
+    """Extract what is missing or recent, and publish whatever is extracted and not published yet.
+
+    With the reference data as it was accepted last, where the company's is refused; nothing, where it never was.
+    """
     project = dbt_project()
     with _opened("nightly", request, progress, None, run_id()) as run:
+        reference.load(run, request, progress)
         if extracts:
             extract_all(run, settings, request, progress)
+        if not reference.was_accepted(run.connection):
+            progress.event("skipped", stage="consolidate", why="no reference data was ever accepted")
+            return run
         _consolidate(run, project, progress, only_if_due=True)
         with run.step("purge") as step:
             step.rows = purge(run, settings.limits.keep_superseded_days)
@@ -57,9 +65,14 @@ def extract(settings: Settings, request: RunRequest, shard: str | None, progress
 
 
 def reprocess(settings: Settings | None, request: RunRequest, reason: str, progress: Progress) -> Run:
-    """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`)."""
+    """Publish these periods again: from raw, or extracted again when `settings` are given (`--refetch`).
+
+    Nothing, where the company's reference data is refused: the new figures would not be what it says.
+    """
     project = dbt_project()
     with _opened("reprocess", request, progress, reason, run_id()) as run:
+        if not reference.load(run, request, progress):
+            return run
         if settings:
             extract_all(run, settings, request, progress)
         _consolidate(run, project, progress)

@@ -90,8 +90,8 @@ def show(periods: Sequence[Period] | None, limit: int) -> None:
     console = wide_console()
     console.print(coverage, days, gaps, sep="\n")
     console.print(
-        "Mend a code with application_aliases.csv or application_rules.csv, a reject as it says, in the dbt project's "
-        f'seeds; then: finops reprocess --period {title} --reason "…"',
+        "Mend a code in the reference table application_aliases or application_rules, a reject as it says; then: "
+        f'finops reprocess --period {title} --reason "…"',
         markup=False,
     )
 

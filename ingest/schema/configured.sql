@@ -9,9 +9,6 @@ create table if not exists finops.etl_tax_apart (source text primary key);
 create table if not exists finops.etl_project (code text not null, relations text not null);
 alter table finops.etl_project add column if not exists reference text;
 
--- The reference data as dbt last loaded it: a checksum of each seed file and a digest of its table.
-create table if not exists finops.etl_seeds (seed text primary key, checksum text not null, content text not null);
-
 -- How a record of a declared source becomes usage lines; written by each run (sources/declared.py).
 create table if not exists finops.etl_declared_lines (
     source text not null,

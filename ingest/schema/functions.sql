@@ -96,7 +96,8 @@ end;
 -- - is superseded, and no publication of the last `keep_days` days stands on it; nor of a source whose publications do not
 --   say what they stand on;
 -- - or is a snapshot of reference data with a later one: what it changed is kept, a row a change, in int_catalog_history.
--- None where the run has not consolidated: what it could not publish may still need them.
+-- None where the run has not consolidated: what it could not publish may still need them; none of the company's own reference
+-- data, which is small, and which nobody else keeps as it was.
 create or replace function finops.purgeable(of_run uuid, keep_days int) returns setof finops.etl_extractions
 language sql stable as $$
     with publications as (
@@ -116,6 +117,7 @@ language sql stable as $$
     from finops.etl_extractions as old
     where
         purged_at is null
+        and source <> 'reference.tables'
         and ended_at < now() - make_interval(days => keep_days)
         and exists (select from finops.etl_steps where run_id = of_run and step = 'consolidate' and status in ('SUCCESS', 'SKIPPED'))
         and (

@@ -58,7 +58,7 @@ begin
         'raw_native.gitlab_storage', 'raw_native.gitlab_ci_minutes', 'raw_native.artifactory_storage',
         'raw_native.cube_usage',
         'raw_open_legacy.declared', 'raw_private_cloud.declared', 'raw_native.declared',
-        'raw_reference.backstage_catalog',
+        'raw_reference.backstage_catalog', 'raw_reference.reference_tables',
         'raw_public_cloud.focus' -- is there
     ]
     loop

@@ -107,11 +107,11 @@ create or replace function finops.project_state() returns table (relations text,
         ),
         (
             select concat_ws(
-                ' ', version, finops.table_digest('finops.etl_seeds'),
+                ' ', version, finops.reference_digest(),
                 (
                     select max(extraction_id)
                     from finops.etl_extractions
-                    where measure = 'reference' and status = 'COMPLETE'
+                    where measure = 'reference' and source <> 'reference.tables' and status = 'COMPLETE'
                 )
             )
             from finops.etl_schema

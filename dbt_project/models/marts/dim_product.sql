@@ -9,7 +9,7 @@
 
 with products as (
 
-    select * from {{ ref('products') }}
+    select * from {{ source('reference', 'products') }}
 
 ),
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -17,6 +18,7 @@ import psycopg
 import pytest
 
 from finops.ingest.doctor.finding import clock
+from tests.conftest import REFERENCE
 from tests.e2e.dbt import project_copy
 from tests.e2e.finops import FINOPS, Database, charge, finops, scalar, write_bill
 
@@ -32,9 +34,11 @@ def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A company's own copy of the dbt project, in which every product has a price."""
+    """A company's own copy of the dbt project, and reference data in which every product has a price."""
     copy = project_copy(tmp_path)
-    with (copy / "seeds" / "prices.csv").open("a") as prices:
+    if not Path("reference").exists():
+        shutil.copytree(REFERENCE, "reference")
+    with Path("reference", "prices.csv").open("a") as prices:
         prices.write("disk.nvme_gib,0.30,EUR,2024-01-01,\n")
     monkeypatch.setenv("INGEST__DBT_PROJECT", str(copy))
     return copy
@@ -187,18 +191,15 @@ def test_a_cmdb_that_does_not_answer_is_told_without_its_password(
     assert "s3cret" not in str(found)
 
 
-def test_prices_that_overlap_and_products_without_one_are_named(
-    project: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with (project / "seeds" / "prices.csv").open("a") as prices:
-        prices.write("vm.ram_gib,2.20,EUR,2026-01-01,\n")
-    with (project / "seeds" / "products.csv").open("a") as products:
+@pytest.mark.usefixtures("project")
+def test_prices_that_overlap_and_products_without_one_are_named(capfd: pytest.CaptureFixture[str]) -> None:
+    with Path("reference", "products.csv").open("a") as products:
         products.write("tape.gib,Tape,Storage,open_legacy,GiB-month\n")
-    found = findings(capfd)
-    assert (
-        found["✗ prices"].startswith("two are valid on a day for vm.ram_gib ") or "vm.ram_gib    →" in found["✗ prices"]
-    )
-    assert "none is valid today for tape.gib" in found["! prices"]
+    assert "none is valid today for tape.gib" in findings(capfd)["! prices"]
+    with Path("reference", "prices.csv").open("a") as prices:
+        prices.write("vm.ram_gib,2.20,EUR,2026-01-01,\n")
+    found = findings(capfd)["✗ reference data"]
+    assert "valid_from '2026-01-01' of vm.ram_gib is within the validity of line 4" in found
 
 
 @pytest.mark.usefixtures("database")

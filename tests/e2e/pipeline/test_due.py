@@ -57,7 +57,9 @@ def test_a_night_with_nothing_to_do_does_not_start_dbt_and_says_so(published: Da
     ).fetchall()
     why = "nothing is due: no figure, no reference data and no code has changed since the last build"
     consolidate = ("consolidate", "SKIPPED", 0, why)
-    assert sorted(steps) == [consolidate, ("purge", "SUCCESS", 0, None), ("refresh", "SUCCESS", None, None)]
+    reference = ("reference", "SUCCESS", scalar(published, "select sum(row_count) from finops.etl_reference"), None)
+    purge, refresh = ("purge", "SUCCESS", 0, None), ("refresh", "SUCCESS", None, None)
+    assert sorted(steps) == [consolidate, purge, reference, refresh]
     assert (last_run(published)["status"], total(published)) == ("SUCCESS", Decimal(10))
 
 
@@ -99,14 +101,12 @@ def test_a_choice_about_tax_is_due_in_an_open_month_and_waits_in_another(
     [
         "drop view finops.spread_days",
         "create or replace view finops.spread_days as select null::date as day",
-        "update finops_reference.applications set group_id = 'nobody' where application_id = 'ERP'",
         "revoke select on finops_api.visible_products from finops_api",
     ],
 )
 def test_what_somebody_changed_by_hand_is_mended(published: Database, change: str) -> None:
     state = (
         "select coalesce(string_agg(concat(relname, relacl, pg_get_viewdef(oid)), '' order by oid::regclass::text), '')"
-        " || (select string_agg(held::text, '' order by held::text) from finops_reference.applications as held)"
         " from pg_class where oid in ('finops.spread_days'::regclass, 'finops_api.visible_products'::regclass)"
     )
     before = scalar(published, state)
@@ -140,19 +140,19 @@ def test_a_build_by_hand_leaves_the_next_night_to_see_that_all_stands(published:
 def test_every_change_of_a_project_is_due(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = project_copy(tmp_path)
     monkeypatch.setenv("INGEST__DBT_PROJECT", str(project))
-    seeds = project / "seeds"
+    reference = Path("reference")
     name = "select application_name from finops.dim_application where application_id = 'ERP'"
     assert finops("nightly", *NOVEMBER) == 0
     assert night(database) == "SKIPPED"
 
-    edit(seeds / "applications.csv", "ERP,", "ERP,The ")
+    edit(reference / "applications.csv", "ERP,", "ERP,The ")
     assert [night(database), night(database)] == ["SUCCESS", "SKIPPED"]
     assert scalar(database, name).startswith("The ")
 
-    edit(seeds / "applications.csv", "ERP,The ", "ERP,Our ")
-    assert dbt("seed", "--select", "applications", project=project).success
-    assert [night(database), night(database)] == ["SUCCESS", "SKIPPED"]
-    assert scalar(database, name).startswith("Our ")
+    # what somebody changed by hand is replaced before anything is published
+    database.execute("update finops_reference.applications set application_name = 'Ours' where application_id = 'ERP'")
+    assert night(database) == "SKIPPED"
+    assert scalar(database, name).startswith("The ")
 
     monkeypatch.setenv("FINOPS__FOCUS_COST_COLUMN", "list_cost")
     assert [night(database), night(database)] == ["SUCCESS", "SKIPPED"]
@@ -161,9 +161,3 @@ def test_every_change_of_a_project_is_due(database: Database, tmp_path: Path, mo
     edit(project / "models" / "reports" / "spread_days.sql", "select * from spread", "select *, 1 as one from spread")
     assert [night(database), night(database)] == ["SUCCESS", "SKIPPED"]
     assert scalar(database, "select count(one) from finops.spread_days") == 0
-
-    # until it is mended, each night fails again
-    edit(seeds / "application_aliases.csv", "alias,application_id\n", "alias,application_id\nERP,ERP\n")
-    assert [night(database), night(database)] == ["FAILED", "FAILED"]
-    edit(seeds / "application_aliases.csv", "ERP,ERP\n", "")
-    assert [night(database), night(database)] == ["SUCCESS", "SKIPPED"]

@@ -10,7 +10,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.e2e.dbt import project_copy
 from tests.e2e.finops import (
     FINOPS,
     Database,
@@ -91,34 +90,11 @@ def test_what_a_failed_consolidation_left_is_published_by_the_next_run(
     assert total(database) == Decimal(20)
 
 
-def test_prices_that_overlap_stop_the_run_before_it_publishes(
-    bills: Path, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    nightly()
-    write_bill(bills / "nimbus", "10.csv", [charge("7", "2026-10-02")] * 4)
-    project = own_project(tmp_path, monkeypatch)
-    with (project / "seeds" / "prices.csv").open("a") as prices:
-        prices.write("vm.vcpu,99,EUR,2026-01-01,\n")
-    assert nightly() == 1
-    assert total(database) == Decimal(20)
-    assert "prices_do_not_overlap" in error_line(capfd)
-
-
-def own_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A company's copy of the dbt project, with reference data of its own."""
-    project = project_copy(tmp_path)
-    monkeypatch.setenv("INGEST__DBT_PROJECT", str(project))
-    return project
-
-
-def test_adding_the_missing_rate_and_reprocessing_clears_the_rejects(
-    bills: Path, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_adding_the_missing_rate_and_reprocessing_clears_the_rejects(bills: Path, database: Database) -> None:
     write_bill(bills / "nimbus", "10.csv", [charge("10", "2026-10-02", currency="XXX")])
     nightly()
     assert scalar(database, "select count(*) from finops.rejected_usage") == 1
-    project = own_project(tmp_path, monkeypatch)
-    with (project / "seeds" / "fx_rates.csv").open("a") as rates:
+    with Path("reference", "fx_rates.csv").open("a") as rates:
         rates.write("2026-10-01,XXX,EUR,0.5\n")
     assert finops("reprocess", "--period", "2026-10", "--reason", "the rate of XXX came") == 0
     assert scalar(database, "select count(*) from finops.rejected_usage") == 0

@@ -115,7 +115,13 @@ def test_each_line_of_a_bill_counts_or_is_rejected_to_the_letter(bills: Path, da
         "select record_id, reason, amount, currency, detail from finops.rejected_usage order by record_id"
     ).fetchall()
     assert rejected == [
-        ("10.csv#4", "NO_FX_RATE", Decimal("100.5"), "XXX", "add the rate of XXX for 2026-10 to fx_rates.csv"),
+        (
+            "10.csv#4",
+            "NO_FX_RATE",
+            Decimal("100.5"),
+            "XXX",
+            "add the rate of XXX for 2026-10 to the reference table fx_rates",
+        ),
         ("10.csv#5", "UNPARSABLE", None, "EUR", "effective_cost '1.234,5'"),
     ]
 

@@ -193,7 +193,7 @@ def test_several_currencies_of_one_file_are_each_converted_at_their_rate(publish
     # 10 EUR, 10 USD at 0.885550 and 10 GBP at 1.145769, of September 2026
     assert published.total("currencies") == Decimal("30.31319000")
     assert published.rows("reason, amount, detail", "finops.rejected_usage", "currencies") == [
-        ("NO_FX_RATE", Decimal(10), "add the rate of XTS for 2026-09 to fx_rates.csv")
+        ("NO_FX_RATE", Decimal(10), "add the rate of XTS for 2026-09 to the reference table fx_rates")
     ]
     assert published.reconciled("currencies") == [("PUBLISHED", 4, 3, 1)]
 

@@ -191,8 +191,8 @@ def test_what_cannot_be_valued_is_kept_with_its_reason(cmdb: MongoDatabase[Any],
     assert nightly("2026-09-01") == 0
     reasons = database.execute("select reason, detail from finops.rejected_usage order by 1, 2").fetchall()
     assert reasons == [
-        ("NO_PRICE", "add a price of disk.nvme_gib valid on 2026-09-01 to prices.csv"),
-        ("NO_PRODUCT", "add disk.floppy_gib to products.csv"),
+        ("NO_PRICE", "add a price of disk.nvme_gib valid on 2026-09-01 to the reference table prices"),
+        ("NO_PRODUCT", "add disk.floppy_gib to the reference table products"),
         ("UNPARSABLE", "capacity 'NaN'"),
         ("UNPARSABLE", "capacity 'n/a'"),
     ]

@@ -12,7 +12,6 @@ from tests.conftest import ROOT
 INGEST = sorted((ROOT / "ingest").rglob("*.py"))
 API = sorted((ROOT / "api").rglob("*.py"))
 MODELS = ROOT / "dbt_project" / "models"
-SEEDS = {path.stem for path in (ROOT / "dbt_project" / "seeds").glob("*.csv")}
 
 # Refuses connections and name look-ups, then imports every module that is named.
 IMPORT_ALL = """
@@ -70,7 +69,7 @@ def models(folder: str) -> list[Path]:
 
 
 def refs(model: Path) -> set[str]:
-    """The models and seeds that a model reads."""
+    """The models that a model reads."""
     return {arguments[-1] for arguments in read_by(model, "ref")}
 
 
@@ -175,28 +174,28 @@ def test_staging_reads_raw_tables_only(model: Path) -> None:
 
 @each_model("intermediate")
 def test_intermediate_reads_no_raw_table(model: Path) -> None:
-    assert {arguments[0] for arguments in read_by(model, "source")} <= {"finops"}
+    assert {arguments[0] for arguments in read_by(model, "source")} <= {"finops", "reference"}
 
 
 @each_model("intermediate")
-def test_intermediate_reads_staging_intermediate_and_reference_data(model: Path) -> None:
-    assert refs(model) <= of_layers("staging", "intermediate") | SEEDS
+def test_intermediate_reads_staging_and_intermediate_models(model: Path) -> None:
+    assert refs(model) <= of_layers("staging", "intermediate")
 
 
 @each_model("marts")
-def test_a_mart_reads_no_source(model: Path) -> None:
-    assert read_by(model, "source") == set()
+def test_a_mart_reads_no_source_but_reference_data(model: Path) -> None:
+    assert {arguments[0] for arguments in read_by(model, "source")} <= {"reference"}
 
 
 @each_model("marts")
-def test_a_mart_reads_intermediate_models_and_reference_data(model: Path) -> None:
-    assert refs(model) <= of_layers("intermediate") | SEEDS
+def test_a_mart_reads_intermediate_models(model: Path) -> None:
+    assert refs(model) <= of_layers("intermediate")
 
 
 @each_model("reports")
-def test_a_report_reads_marts_aggregates_the_loaders_tables_and_reference_data(model: Path) -> None:
+def test_a_report_reads_marts_aggregates_and_the_loaders_tables(model: Path) -> None:
     assert {arguments[0] for arguments in read_by(model, "source")} <= {"finops"}
-    assert refs(model) <= of_layers("marts", "aggregates") | SEEDS
+    assert refs(model) <= of_layers("marts", "aggregates")
 
 
 @each_model("aggregates")

@@ -16,25 +16,25 @@ applications as (
 
 aliases as (
 
-    select * from {{ ref('application_aliases') }}
+    select * from {{ source('reference', 'application_aliases') }}
 
 ),
 
 products as (
 
-    select * from {{ ref('products') }}
+    select * from {{ source('reference', 'products') }}
 
 ),
 
 product_mappings as (
 
-    select * from {{ ref('product_mappings') }}
+    select * from {{ source('reference', 'product_mappings') }}
 
 ),
 
 prices as (
 
-    select * from {{ ref('prices') }}
+    select * from {{ source('reference', 'prices') }}
 
 ),
 

@@ -17,7 +17,7 @@ with published as (
 
 application_rules as (
 
-    select * from {{ ref('application_rules') }}
+    select * from {{ source('reference', 'application_rules') }}
 
 ),
 

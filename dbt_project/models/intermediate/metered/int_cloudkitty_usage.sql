@@ -6,7 +6,7 @@ with windows as (
 
 products as (
 
-    select * from {{ ref('products') }}
+    select * from {{ source('reference', 'products') }}
 
 ),
 

@@ -15,13 +15,13 @@ applications as (
 
 reference as (
 
-    select * from {{ ref('applications') }}
+    select * from {{ source('reference', 'applications') }}
 
 ),
 
 reference_owners as (
 
-    select * from {{ ref('application_owners') }}
+    select * from {{ source('reference', 'application_owners') }}
 
 ),
 

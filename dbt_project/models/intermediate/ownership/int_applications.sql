@@ -7,7 +7,7 @@ with catalog as (
 
 reference as (
 
-    select * from {{ ref('applications') }}
+    select * from {{ source('reference', 'applications') }}
 
 ),
 

@@ -13,7 +13,7 @@ catalog_applications as (
 
 reference as (
 
-    select * from {{ ref('groups') }}
+    select * from {{ source('reference', 'groups') }}
 
 ),
 

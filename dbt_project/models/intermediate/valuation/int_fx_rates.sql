@@ -2,7 +2,7 @@
 -- month without a rate takes the last one before it, up to ten years back.
 with fx_rates as (
 
-    select * from {{ ref('fx_rates') }}
+    select * from {{ source('reference', 'fx_rates') }}
     where to_currency = '{{ setting("reporting_currency") }}'
 
 ),

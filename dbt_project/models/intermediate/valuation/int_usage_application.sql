@@ -14,13 +14,13 @@ applications as (
 
 aliases as (
 
-    select * from {{ ref('application_aliases') }}
+    select * from {{ source('reference', 'application_aliases') }}
 
 ),
 
 application_rules as (
 
-    select * from {{ ref('application_rules') }}
+    select * from {{ source('reference', 'application_rules') }}
 
 ),
 

@@ -7,7 +7,7 @@ with usage_lines as (
 
 prices as (
 
-    select * from {{ ref('prices') }}
+    select * from {{ source('reference', 'prices') }}
 
 ),
 
@@ -28,7 +28,7 @@ priced as (
             when not usage_lines.is_billed and prices.unit_price is null
                 then
                     'add a price of ' || usage_lines.product_id || ' valid on ' || usage_lines.usage_date
-                    || ' to prices.csv'
+                    || ' to the reference table prices'
         end as price_defect_detail
     from usage_lines
     left join prices

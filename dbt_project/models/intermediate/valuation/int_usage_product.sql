@@ -8,13 +8,13 @@ with usage_lines as (
 
 products as (
 
-    select * from {{ ref('products') }}
+    select * from {{ source('reference', 'products') }}
 
 ),
 
 product_mappings as (
 
-    select * from {{ ref('product_mappings') }}
+    select * from {{ source('reference', 'product_mappings') }}
 
 ),
 
@@ -59,7 +59,7 @@ catalogued as (
         case
             when mapped.is_billed then null
             when products.product_id is null
-                then 'add ' || coalesce(mapped.product_ref, 'this product') || ' to products.csv'
+                then 'add ' || coalesce(mapped.product_ref, 'this product') || ' to the reference table products'
             when coalesce(mapped.unit, '') <> coalesce(products.unit, '')
                 then
                     'usage in ' || coalesce(mapped.unit, 'no unit') || ', catalogue in '
