@@ -23,8 +23,8 @@ DOCS := $(if $(PGHOST),$(BIN)/finops,$(if $(wildcard .finops/postgres),$(BIN)/py
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(READY) ## Run the nightly on a made-up company, in an embedded PostgreSQL (AS_OF=2026-11-22 sets its last day)
-	@$(BIN)/python -m finops.demo $(if $(AS_OF),--as-of $(AS_OF))
+demo: $(READY) ## Run the nightly on a made-up company, in an embedded PostgreSQL (AS_OF=2026-11-22, ARGS="--months 3")
+	@$(BIN)/python -m finops.demo $(if $(AS_OF),--as-of $(AS_OF)) $(ARGS)
 
 api: $(READY) ## Serve the HTTP API on the configured database, else on the demo's for this machine only (ARGS="--port 8000")
 	@$(ON_DEMO) $(if $(ON_DEMO),finops-api serve --insecure-local,$(BIN)/finops-api serve) $(ARGS)
@@ -60,8 +60,8 @@ runs: $(READY) ## List the last runs, or show one in full (RUN=4f0c)
 coverage: $(READY) ## Show allocated, estimated and rejected cost, and what to fix first (ARGS="--period 2026-09")
 	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) coverage $(ARGS)
 
-doctor: $(READY) ## Check the configured installation and print remedies
-	@$(BIN)/finops doctor
+doctor: $(READY) ## Check the configured installation, else the demo, and print remedies
+	@$(ON_DEMO) $(if $(ON_DEMO),finops,$(BIN)/finops) doctor
 
 psql: $(READY) ## Open psql on the demo's database (ARGS="-Atc 'select 1'")
 	@$(BIN)/python -m finops.demo psql -- $(ARGS)

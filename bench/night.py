@@ -25,7 +25,7 @@ def run(short: bool) -> Iterator[Result]:  # noqa: FBT001 every bench has it
         bills = Path(folder) / "bills"
         bills.mkdir()
         home = {"FINOPS_HOME": folder, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-        command([*DEMO, "--as-of", "2026-11-22"], home)
+        command([*DEMO, "--as-of", "2026-11-22", "--months", "3"], home)
         night = [*MODULE, "nightly", "--no-extract", "--as-of", "2026-11-22"]
         on_demo = [*DEMO, "run", "--", "env", f"SOURCES__FOCUS__NONE__URL={bills}"]
         server = middle([command([*on_demo, "true"], home) for _ in range(times)])

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -16,18 +15,23 @@ import click
 import psycopg
 from rich.console import Console
 
-from finops.demo import anchor, bills, cmdb, period, postgres, report, settings
+from finops.demo import anchor, bills, cmdb, postgres, report, settings
 from finops.demo.services import server as services
+from finops.demo.story import MONTHS, Story
 
 ROOT = Path(__file__).resolve().parents[1]
+BILLS, CMDB = "bills", "cmdb"
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
 @click.group(invoke_without_command=True)
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Last day shown; today at the first run.")
+@click.option("--months", type=click.IntRange(min=2), help=f"Months shown; {MONTHS} at the first run.")
 @click.pass_context
-def main(context: click.Context, as_of: datetime | None) -> None:
-    """Collect three months of a made-up company's consumption and print what it cost.
+def main(context: click.Context, as_of: datetime | None, months: int | None) -> None:
+    """Collect a year of a made-up company's consumption and print what it cost.
+
+    The year is thirteen whole months and the current one, so that a month has one a year before.
 
     The data stays in .finops, in FINOPS_HOME or the project's folder, so that a second run gives the same totals.
     Delete .finops to start again.
@@ -38,7 +42,7 @@ def main(context: click.Context, as_of: datetime | None) -> None:
     _forget_variables("PG", "SOURCES__", "REFERENCE__")
     os.environ.update(settings.reference())
     if context.invoked_subcommand is None:
-        context.exit(_demonstrate(as_of.date() if as_of else None))
+        context.exit(_demonstrate(as_of.date() if as_of else None, months))
 
 
 @main.command(context_settings=PASSED_ON)
@@ -56,11 +60,15 @@ def psql(arguments: tuple[str, ...]) -> None:
 @main.command(context_settings=PASSED_ON)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 def run(command: tuple[str, ...]) -> None:
-    """Run a command on the demo's database.
+    """Run a command on the demo's database and sources.
 
-    Example: python -m finops.demo run -- finops runs
+    Example: python -m finops.demo run -- finops doctor
     """
-    sys.exit(_run(command))
+    folder = _folder()
+    if not (folder / CMDB).exists():
+        raise click.ClickException("there is nothing to run it on yet: run `make demo` first.")
+    with _company(folder, _story(folder)):
+        sys.exit(_run(command))
 
 
 def _folder() -> Path:
@@ -78,22 +86,26 @@ def _forget_variables(*prefixes: str) -> None:
         del os.environ[name]
 
 
-def _demonstrate(asked: date | None) -> int:
+def _demonstrate(as_of: date | None, months: int | None) -> int:
     """Run the pipeline and report; returns the pipeline's exit code."""
     folder = _folder()
-    try:
-        as_of = anchor.settle(folder, asked)
-    except anchor.AnchorError as error:
-        raise click.UsageError(str(error)) from error
+    story = _story(folder, as_of, months)
     console = Console(width=None if sys.stdout.isatty() else 100)
-    first = period.days(as_of)[0]
-    console.print(f"A made-up company from {first} to {as_of}, kept in {folder}", soft_wrap=True)
-    with _database(folder), _company(folder, as_of) as configuration:
-        os.environ.update(configuration)
+    console.print(f"A made-up company from {story.first} to {story.as_of}, kept in {folder}", soft_wrap=True)
+    bills.write(folder / BILLS, story)
+    cmdb.fill(folder / CMDB, story)
+    with _database(folder), _company(folder, story):
         earlier = _latest_run()
-        code = _nightly(as_of)
+        code = _nightly(story)
         _report(earlier, console)
     return code
+
+
+def _story(folder: Path, as_of: date | None = None, months: int | None = None) -> Story:
+    try:
+        return anchor.settle(folder, as_of, months)
+    except anchor.AnchorError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @contextmanager
@@ -108,24 +120,18 @@ def _database(folder: Path) -> Iterator[postgres.Embedded]:
 
 
 @contextmanager
-def _company(folder: Path, as_of: date) -> Iterator[dict[str, str]]:
-    """Start the company's systems; yields the pipeline's configuration for them."""
-    shown = period.days(as_of)
-    bills.write(folder / "bills", shown)
-    with (
-        tempfile.TemporaryDirectory(prefix="finops-cmdb-") as directory,
-        cmdb.serve(Path(directory)) as mongo_uri,
-        services.serve(as_of) as services_url,
-    ):
-        cmdb.fill(mongo_uri, shown)
-        yield settings.pipeline(mongo_uri, services_url, folder / "bills")
+def _company(folder: Path, story: Story) -> Iterator[None]:
+    """Start the company's systems and set the pipeline's variables to them."""
+    with cmdb.serve(folder / CMDB) as mongo_uri, services.serve(story) as services_url:
+        os.environ.update(settings.pipeline(mongo_uri, services_url, folder / BILLS))
+        yield
 
 
-def _nightly(as_of: date) -> int:
+def _nightly(story: Story) -> int:
     """Run the pipeline as `finops nightly` does; returns its exit code."""
     from finops.ingest.cli import cli  # noqa: PLC0415 - it takes a second to import; psql and run do not need it
 
-    arguments = ["nightly", "--period", period.period_range(as_of), "--as-of", as_of.isoformat()]
+    arguments = ["nightly", "--period", story.period_range(), "--as-of", story.as_of.isoformat()]
     try:
         code = cli.main(arguments, standalone_mode=False)
     except click.ClickException as error:

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finops.demo.cloud import AWS, AWS_SERVICES, AZURE, AZURE_SERVICES, Provider, Service
-from finops.demo.variation import noise
+from finops.demo.story import Story
+from finops.demo.variation import noise, pace
 
 AMOUNTS = (
     "BilledCost", "ConsumedQuantity", "ContractedCost", "ContractedUnitPrice", "EffectiveCost", "ListCost",
@@ -39,6 +40,7 @@ TEN_PLACES = Decimal("1E-10")
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
 COMMITMENT_FEE = Decimal("744.00")
+COMMITTED_SINCE = date(2026, 1, 1)
 COMMITMENT = "arn:aws:savingsplans::904817263540:savingsplan/6b1f"
 TAX_RATE = Decimal("0.20")
 CREDIT = Decimal("-85.4321")
@@ -47,27 +49,32 @@ CORRECTION = Decimal("-12.3456789")
 Line = dict[str, Decimal | datetime | str | None]
 
 
-def write(folder: Path, days: Sequence[date]) -> None:
-    """Write both providers' exports of `days` under `folder`/aws and `folder`/azure, one file a month."""
+def write(folder: Path, story: Story) -> None:
+    """Write both providers' exports of the demo's days under `folder`/aws and `folder`/azure, one file a month."""
     for provider in ("aws", "azure"):
         (folder / provider).mkdir(parents=True, exist_ok=True)
-    for month, in_month in groupby(sorted(days), key=lambda day: day.replace(day=1)):
+    for month, in_month in groupby(story.days(), key=lambda day: day.replace(day=1)):
         billed = list(in_month)
         name = f"{month:%Y-%m}"
-        _write_csv(folder / "aws" / f"focus_aws_{name}.csv.gz", _aws(month, billed))
-        _write_parquet(folder / "azure" / f"focus_azure_{name}.parquet", _azure(month, billed))
+        _write_csv(folder / "aws" / f"focus_aws_{name}.csv.gz", _aws(month, billed, story))
+        _write_parquet(folder / "azure" / f"focus_azure_{name}.parquet", _azure(month, billed, story))
 
 
-def _aws(month: date, days: Sequence[date]) -> list[Line]:
-    lines = [_usage(AWS, service, day) for day in days for service in AWS_SERVICES]
-    lines += [_purchase(month), _flat(AWS, month, "Credit", "Promotional credit", CREDIT)]
+def _aws(month: date, days: Sequence[date], story: Story) -> list[Line]:
+    lines = _used(AWS, AWS_SERVICES, days, story)
+    lines += [_purchase(month)] if story.holds(month, COMMITTED_SINCE, None) else []
+    lines += [_flat(AWS, month, "Credit", "Promotional credit", CREDIT)]
     taxed = sum((_billed(line) for line in lines), ZERO)
     return [*lines, _flat(AWS, month, "Tax", "VAT 20 %", (taxed * TAX_RATE).quantize(CENT))]
 
 
-def _azure(month: date, days: Sequence[date]) -> list[Line]:
-    lines = [_usage(AZURE, service, day) for day in days for service in AZURE_SERVICES]
-    return [*lines, _correction(month)]
+def _azure(month: date, days: Sequence[date], story: Story) -> list[Line]:
+    return [*_used(AZURE, AZURE_SERVICES, days, story), _correction(month)]
+
+
+def _used(provider: Provider, services: Sequence[Service], days: Sequence[date], story: Story) -> list[Line]:
+    there = ((day, service) for day in days for service in services if story.holds(day, service.since, None))
+    return [_usage(provider, service, day, story) for day, service in there]
 
 
 def _billed(line: Line) -> Decimal:
@@ -107,17 +114,21 @@ def _last_day(month: date) -> date:
     return month.replace(day=monthrange(month.year, month.month)[1])
 
 
-def _usage(provider: Provider, service: Service, day: date) -> Line:
+def _usage(provider: Provider, service: Service, day: date, story: Story) -> Line:
     """Return a resource's usage of one day. Committed usage costs its share of the fee and is billed 0."""
     swing = Decimal(noise(service.resource_id, day).randint(820, 1180)) / 1000
-    quantity = Decimal(service.quantity) * swing
+    quantity = Decimal(service.quantity) * swing * _exact(pace(service.application, day, story))
     price = Decimal(service.price)
     listed = (quantity * price).quantize(TEN_PLACES)
-    if not service.committed:
+    if not service.committed or not story.holds(day, COMMITTED_SINCE, None):
         return _line(provider, day, day, listed, listed) | _of(service, quantity, price)
     share = (COMMITMENT_FEE / _last_day(day).day).quantize(TEN_PLACES)
     covered = _line(provider, day, day, ZERO, share) | _of(service, quantity, price)
     return covered | _commitment() | {"ListCost": listed, "PricingCategory": "Committed"}
+
+
+def _exact(factor: float) -> Decimal:
+    return Decimal(round(factor * 1000)) / 1000
 
 
 def _of(service: Service, quantity: Decimal, price: Decimal) -> Line:

@@ -4,6 +4,7 @@ Amounts are decimal text, because bills are exact and the pipeline must keep the
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 AWS_SHOP = ("520184637290", "vauban-shop-prod")
 AWS_LAKE = ("410293847561", "vauban-lake-prod")  # a rule on the account id finds its application
@@ -41,6 +42,7 @@ class Service:
     price: str
     committed: bool = False
     tag: str = "application"
+    since: date | None = None
 
 
 AWS = Provider(
@@ -77,7 +79,7 @@ AWS_SERVICES = (
     Service("Amazon DynamoDB", "Databases", "carts", AWS_SHOP, "SHOP-MOBILE",
             "DDBWRU2K8", "WriteRequestUnits", "21400000", "0.000001469"),
     Service("AWS Lambda", "Compute", "score-payment", AWS_SHOP, "FRAUD",
-            "LMBGBS3X1", "GB-Seconds", "934216.5", "0.0000166667"),
+            "LMBGBS3X1", "GB-Seconds", "934216.5", "0.0000166667", since=date(2026, 4, 13)),
     Service("Amazon CloudFront", "Networking", "EDFDVBD6EXAMPLE", AWS_SHOP, "SHOP-WEB",
             "CFEUOUT71", "GB", "1180.75", "0.0721"),
     Service("Elastic Load Balancing", "Networking", "app/shop", AWS_SHOP, "WEBSHOP",
@@ -87,7 +89,7 @@ AWS_SERVICES = (
     Service("Amazon Athena", "Analytics", "workgroup/dashboards", AWS_BI, None,
             "ATHTB6Y3", "TB", "3.2714", "5.25"),
     Service("Amazon SageMaker", "AI and Machine Learning", "notebook/try", AWS_LABS, None,
-            "SGMLT3XL7", "Hours", "11.5", "0.2254"),
+            "SGMLT3XL7", "Hours", "11.5", "0.2254", since=date(2026, 5, 4)),
 )  # fmt: skip
 AZURE_SERVICES = (
     Service("Virtual Machines", "Compute", "vm-erp-batch", AZURE_CORPORATE, "ERP",
@@ -113,5 +115,5 @@ AZURE_SERVICES = (
     Service("Azure Cosmos DB", "Databases", "cosmos-parcels", AZURE_DELIVERY, "DELIVERY",
             "DZH318Z0BXN8", "1/Hour", "240", "0.0071"),
     Service("Power BI Embedded", "Analytics", "pbi-finance", AZURE_CORPORATE, "BI",
-            "DZH318Z0C2QX", "1 Hour", "10", "0.9143"),
+            "DZH318Z0C2QX", "1 Hour", "10", "0.9143", since=date(2026, 1, 5)),
 )  # fmt: skip

@@ -5,12 +5,15 @@ hand, a size that is not a number, and a day without a dump.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import shutil
+import socket
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from bson import Decimal128, ObjectId
@@ -18,7 +21,7 @@ from pymongo import MongoClient
 from secantus import SecantusDBServer
 
 from finops.demo.company import VMS, VOLUMES, Vm, Volume
-from finops.demo.period import day_without_dump
+from finops.demo.story import Story
 from finops.demo.variation import grown
 
 DATABASE = "cmdb"
@@ -27,34 +30,46 @@ BATCH = 1000
 Document = dict[str, Any]
 
 
+def fill(folder: Path, story: Story) -> None:
+    """Replace `folder` by a server's files with the dumps of the demo's days."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with TemporaryDirectory(prefix="finops-cmdb-") as filled:
+        with _server(filled) as uri, MongoClient[Document](uri) as client:
+            for name, documents in dumps(story).items():
+                client[DATABASE][name].create_index("snapshot_date")
+                while batch := list(islice(documents, BATCH)):
+                    client[DATABASE][name].insert_many(batch, ordered=False)
+        shutil.copytree(filled, folder)
+
+
 @contextmanager
-def serve(directory: Path) -> Iterator[str]:
+def serve(folder: Path) -> Iterator[str]:
+    """Serve a copy of what `fill` wrote, as only one server can use a folder; yields the URI."""
+    with TemporaryDirectory(prefix="finops-cmdb-") as copy:
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        with _server(copy) as uri:
+            yield uri
+
+
+@contextmanager
+def _server(directory: str) -> Iterator[str]:
     """Serve MongoDB's wire protocol from `directory` on a free loopback port; yields the URI."""
-    with SecantusDBServer(storage_path=str(directory), replica_set_name=None) as server:
-        yield server.uri
+    with SecantusDBServer(storage_path=directory, replica_set_name=None) as server:
+        try:
+            yield server.uri
+        finally:
+            # The server would wait 2 s for its accepting thread, which only this wakes.
+            server._socket.shutdown(socket.SHUT_RDWR)  # noqa: SLF001
 
 
-def fill(uri: str, days: Sequence[date]) -> int:
-    """Write the dumps of `days` into the server at `uri`; returns the number of documents written."""
-    written = 0
-    client: MongoClient[Document] = MongoClient(uri)
-    with client:
-        database = client[DATABASE]
-        for name, documents in dumps(days).items():
-            database[name].create_index("snapshot_date")
-            while batch := list(islice(documents, BATCH)):
-                database[name].insert_many(batch, ordered=False)
-                written += len(batch)
-    return written
-
-
-def dumps(days: Sequence[date]) -> dict[str, Iterator[Document]]:
-    """Yield the documents of each collection, for every day of `days` except the one without a dump."""
-    dumped = [day for day in days if day != day_without_dump(days)]
+def dumps(story: Story) -> dict[str, Iterator[Document]]:
+    """Yield the documents of each collection, for every day with a dump."""
+    vms = [(vm, day) for day in story.dumped() for vm in VMS if story.holds(day, vm.since, vm.until)]
+    volumes = [(volume, day) for day in story.dumped() for volume in VOLUMES if story.holds(day, None, volume.until)]
     return {
-        "vms": (_vm(vm, day) for day in dumped for vm in VMS if vm.since <= day),
-        "disks": (disk for day in dumped for vm in VMS if vm.since <= day for disk in _disks(vm, day)),
-        "legacy_storage": (_volume(volume, day) for day in dumped for volume in VOLUMES),
+        "vms": (_vm(vm, day) for vm, day in vms),
+        "disks": (disk for vm, day in vms for disk in _disks(vm, day)),
+        "legacy_storage": (_volume(volume, day, story) for volume, day in volumes),
     }
 
 
@@ -92,8 +107,8 @@ def _int_or_decimal(size: Decimal) -> int | Decimal128:
     return int(size) if size == size.to_integral_value() else Decimal128(size)
 
 
-def _volume(volume: Volume, day: date) -> Document:
-    used = "n/a" if volume.used_gib is None else round(grown(volume.name, volume.used_gib, day), 3)
+def _volume(volume: Volume, day: date, story: Story) -> Document:
+    used = "n/a" if volume.used_gib is None else round(grown(volume.name, volume.used_gib, day, story), 3)
     return _dated("legacy_storage", volume.name, day) | {
         "kind": volume.kind,
         "application": volume.application,

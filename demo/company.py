@@ -2,7 +2,7 @@
 
 Codes and figures are as the company's systems record them. Errors are deliberate and commented: each shows one rule of
 the pipeline. The matching reference data (applications, aliases, rules, prices) is in demo/project/reference; the
-public clouds are in cloud.py.
+public clouds are in cloud.py. Dates are of the story that story.py moves to the demo's days.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ class Vm:
     os: str
     disks: tuple[tuple[str, str], ...]
     status: str = "running"
-    since: date = date.min
+    since: date | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Volume:
     kind: str
     application: str
     used_gib: float | None
+    until: date | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def _utc(text: str) -> datetime:
 
 
 SEARCH_GREW = date(2026, 10, 12)
+TILLS_REPLACED = date(2026, 7, 1)
 VMS = (
     Vm("prd-shop-01", "SHOP-WEB", "paris-a", 8, "32", "debian-12", (("ssd", "120"), ("hdd", "500"))),
     Vm("prd-shop-02", "SHOP-WEB", "paris-b", 8, "32", "debian-12", (("ssd", "120"), ("hdd", "500"))),
@@ -100,7 +103,7 @@ VMS = (
     Vm("prd-shop-db-01", "WEBSHOP", "paris-a", 16, "96", "rhel-9", (("ssd", "900"), ("hdd", "2000"))),
     Vm("prd-shop-db-02", "WEBSHOP", "paris-b", 16, "96", "rhel-9", (("ssd", "900"), ("hdd", "2000"))),
     Vm("prd-mobile-01", "SHOP-MOBILE", "paris-a", 4, "16", "debian-12", (("ssd", "80"),)),
-    Vm("prd-mobile-02", "SHOP-MOBILE", "paris-b", 4, "16", "debian-12", (("ssd", "80"),)),
+    Vm("prd-mobile-02", "SHOP-MOBILE", "paris-b", 4, "16", "debian-12", (("ssd", "80"),), since=date(2026, 2, 16)),
     Vm("prd-search-01", "SEARCH", "paris-a", 12, "64", "debian-12", (("ssd", "600"),)),
     Vm("prd-search-02", "SEARCH", "paris-b", 12, "64", "debian-12", (("ssd", "600"),), since=SEARCH_GREW),
     Vm("prd-pay-01", "PAYMENTS", "paris-a", 8, "32", "rhel-9", (("ssd", "200"),)),
@@ -110,7 +113,7 @@ VMS = (
     Vm("prd-pay-db-01", "PAYMENTS", "paris-a", 16, "128", "rhel-9", (("nvme", "800"), ("hdd", "1500"))),
     Vm("stg-pay-01", "PAYMENTS", "paris-b", 4, "16", "rhel-9", (("ssd", "100"),), "stopped"),
     Vm("prd-fraud-01", "FRAUD", "paris-a", 16, "64", "debian-12", (("ssd", "400"),)),
-    Vm("prd-fraud-02", "FRAUD", "paris-b", 16, "64", "debian-12", (("ssd", "400"),)),
+    Vm("prd-fraud-02", "FRAUD", "paris-b", 16, "64", "debian-12", (("ssd", "400"),), since=date(2026, 4, 13)),
     Vm("prd-orders-01", "ORDERS", "paris-a", 8, "24.5", "rhel-8", (("ssd", "150"), ("hdd", "372.5"))),
     Vm("prd-orders-02", "ORDERS", "paris-b", 8, "24.5", "rhel-8", (("ssd", "150"), ("hdd", "372.5"))),
     Vm("prd-orders-db-01", "ORDERS", "paris-a", 12, "96", "rhel-9", (("ssd", "1200"), ("hdd", "3000"))),
@@ -123,7 +126,10 @@ VMS = (
     Vm("prd-lake-01", "DATA-LAKE", "paris-a", 24, "192", "rhel-9", (("ssd", "500"), ("hdd", "8000"))),
     # lower-case alias
     Vm("prd-lake-02", "dwh", "paris-b", 24, "192", "rhel-9", (("ssd", "500"), ("hdd", "8000"))),
-    Vm("prd-lake-03", "DATA-LAKE", "paris-a", 24, "192", "rhel-9", (("ssd", "500"), ("hdd", "8000"))),
+    Vm(
+        "prd-lake-03", "DATA-LAKE", "paris-a", 24, "192", "rhel-9", (("ssd", "500"), ("hdd", "8000")),
+        since=date(2026, 3, 9),
+    ),
     Vm("prd-bi-01", "BI", "paris-a", 12, "96", "windows-2022", (("ssd", "450"),)),
     Vm("prd-erp-01", "ERP", "lille-a", 16, "128", "suse-15", (("ssd", "800"),)),
     Vm("prd-erp-02", "ERP", "lille-a", 16, "128", "suse-15", (("ssd", "800"),)),
@@ -137,7 +143,11 @@ VMS = (
     Vm("prd-crm-01", "OLD-CRM-2011", "lille-a", 4, "16", "windows-2012", (("ssd", "200"),)),
     # a tier that is not a product
     Vm("prd-fax-01", "ERP", "lille-a", 1, "2", "windows-2008", (("floppy", "0.0014"),)),
-)
+    # retired
+    Vm("prd-till-01", "TILLS", "lille-a", 8, "32", "windows-2016", (("ssd", "300"),), until=TILLS_REPLACED),
+    Vm("prd-till-02", "TILLS", "lille-a", 8, "32", "windows-2016", (("ssd", "300"),), until=TILLS_REPLACED),
+    Vm("prd-till-db-01", "TILLS", "lille-a", 8, "64", "windows-2016", (("ssd", "800"),), until=TILLS_REPLACED),
+)  # fmt: skip
 
 VOLUMES = (
     Volume("nas-shop-media", "nas", "SHOP-WEB", 4200.0),
@@ -147,6 +157,7 @@ VOLUMES = (
     Volume("san-erp-01", "san", "SAP", 6400.0),
     Volume("san-orders-01", "san", "orders", 2750.0),
     Volume("san-wms-01", "san", "WAREHOUSE", 1980.0),
+    Volume("san-tills-01", "san", "TILLS", 2100.0, until=TILLS_REPLACED),
     Volume("tape-lake", "tape", "DATA-LAKE", 92000.0),
     Volume("tape-payments", "tape", "PAYMENTS", 14500.0),
     Volume("tape-erp", "tape", "ERP", None),  # the library answers "n/a"

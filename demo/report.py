@@ -3,10 +3,12 @@
 Amounts are exact decimals from PostgreSQL and are rounded for display only, here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import psycopg
@@ -25,14 +27,17 @@ BY_SOURCE = """
     group by source, currency order by source, currency
 """
 BY_DOMAIN = """
-    select domain, currency, period, sum(total_cost)
+    select currency, period, domain, sum(total_cost)
     from finops.mv_cost_domain_period
     where period = any(coalesce(%(periods)s::date[], array[period]))
-    group by domain, currency, period order by domain, currency, period
+    group by currency, period, domain order by currency, period, domain
 """
+# The last month is not over, so the one before it is compared with a year earlier.
 BY_APPLICATION = """
     select application_id, currency, sum(total_cost),
-        sum(total_cost) / nullif(sum(sum(total_cost)) over (partition by currency), 0)
+        sum(total_cost) / nullif(sum(sum(total_cost)) over (partition by currency), 0),
+        sum(total_cost) filter (where period = %(last)s::date - interval '13 months'),
+        sum(total_cost) filter (where period = %(last)s::date - interval '1 month')
     from finops.mv_cost_app_month
     where period = any(coalesce(%(periods)s::date[], array[period]))
     group by application_id, currency order by 3 desc, 1 limit 5
@@ -87,7 +92,8 @@ def latest_run(connection: psycopg.Connection) -> str | None:
 def show(connection: psycopg.Connection, run_id: str, console: Console) -> None:
     """Print a run, its published costs, its rejects, and the next commands to try."""
     run = _run(connection, run_id)
-    periods = {"periods": run.periods or None}
+    last = max(run.periods) if run.periods else None
+    periods = {"periods": run.periods or None, "last": last}
 
     def rows(query: str) -> list[Row]:
         return connection.execute(query, periods).fetchall()
@@ -97,8 +103,9 @@ def show(connection: psycopg.Connection, run_id: str, console: Console) -> None:
         console.print("Nothing was published.")
         return
     console.print(_source_table(rows(BY_SOURCE)))
-    console.print(_domain_table(rows(BY_DOMAIN)))
-    console.print(_application_table(rows(BY_APPLICATION)))
+    for table in _month_tables(rows(BY_DOMAIN)):
+        console.print(table)
+    console.print(_application_table(rows(BY_APPLICATION), last))
     console.print(_rejected_table(rows(REJECTED)))
     for source, category, lines, amount, currency in rows(SET_APART):
         console.print(
@@ -157,28 +164,31 @@ def _source_table(rows: Iterable[Row]) -> Table:
     return table
 
 
-def _domain_table(rows: Sequence[Row]) -> Table:
-    months = sorted({month for _, _, month, _ in rows})
-    currencies = sorted({row[1] for row in rows})
-    alone = currencies[0] if len(currencies) == 1 else None  # shown once, in the title
-    title = f"Cost by domain, {alone}" if alone else "Cost by domain"
-    table = _table(title, ["Domain"], [*(f"{month:%Y-%m}" for month in months), "Total"])
-    costs = {(domain, currency, month): cost for domain, currency, month, cost in rows}
-    for domain, currency in dict.fromkeys((row[0], row[1]) for row in rows):
-        line = [costs.get((domain, currency, month), Decimal(0)) for month in months]
-        table.add_row(domain, *(_money(cost, None if alone else currency) for cost in [*line, sum(line)]))
-    table.add_section()
-    for currency in currencies:
-        line = [sum(row[3] for row in rows if row[1:3] == (currency, month)) for month in months]
-        shown = [_money(cost, None if alone else currency) for cost in [*line, sum(line)]]
-        table.add_row("Total", *shown, style="bold")
-    return table
+def _month_tables(rows: Sequence[Row]) -> Iterator[Table]:
+    """Yield a table for each currency: a row for each month, a column for each domain."""
+    for currency, of_currency in groupby(rows, key=itemgetter(0)):
+        costs = {(month, domain): cost for _, month, domain, cost in of_currency}
+        months, domains = (sorted({key[part] for key in costs}) for part in (0, 1))
+        table = _table(f"Cost by month and domain, {currency}", ["Month"], [*domains, "Total"])
+        for month in months:
+            line = [costs.get((month, domain), Decimal(0)) for domain in domains]
+            table.add_row(f"{month:%Y-%m}", *(_money(cost) for cost in [*line, sum(line)]))
+        table.add_section()
+        line = [sum(cost for (_, of), cost in costs.items() if of == domain) for domain in domains]
+        table.add_row("Total", *(_money(cost) for cost in [*line, sum(line)]), style="bold")
+        yield table
 
 
-def _application_table(rows: Iterable[Row]) -> Table:
-    table = _table("Most expensive applications", ["Application"], ["Cost", "Share"])
-    for application, currency, cost, share in rows:
-        table.add_row(application, _money(cost, currency), _share(share, Decimal(1)))
+def _application_table(rows: Iterable[Row], last: date | None) -> Table:
+    month = last or date.max
+    before = month.replace(day=1) - timedelta(days=1)
+    compared = [f"{before.year - 1}-{before:%m}", f"{before:%Y-%m}", "Change"]
+    table = _table("Most expensive applications", ["Application"], ["Cost", "Share", *compared])
+    for application, currency, cost, share, year_ago, lately in rows:
+        change = lately - year_ago if lately is not None and year_ago is not None else None
+        figures = [_money(amount) if amount is not None else "–" for amount in (year_ago, lately)]
+        changed = _share(change, year_ago) if change is not None else "–"
+        table.add_row(application, _money(cost, currency), _share(share, Decimal(1)), *figures, changed)
     return table
 
 
@@ -191,7 +201,7 @@ def _rejected_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _money(amount: Decimal | int | None, currency: str | None) -> str:
+def _money(amount: Decimal | int | None, currency: str | None = None) -> str:
     """Return the amount with two decimals, thousands separators and the currency; `unknown` for None."""
     return "unknown" if amount is None else f"{Decimal(amount):,.2f} {currency or ''}".strip()
 

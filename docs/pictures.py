@@ -81,8 +81,8 @@ PICTURES = (
         name="demo",
         typed="make demo AS_OF=2026-11-22",
         command=(*DEMO, "--as-of", "2026-11-22"),
-        columns=80,
-        parts=(("Cost by domain", "Next:"),),
+        columns=84,
+        parts=(("Cost by month and domain", "Next:"),),
     ),
     Picture(
         name="coverage",

@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from datetime import date
 
 from finops.demo.services.query import Answer, BadRequestError, Query
+from finops.demo.story import Story
 
 Document = dict[str, object]
 
@@ -28,6 +29,7 @@ COMPONENTS = (  # name, code, title, owner; HR-PORTAL is in the reference data o
     ("shop-web", "SHOP-WEB", "Online shop", "storefront"),
     ("shop-mobile", "SHOP-MOBILE", "Mobile shop", "storefront"),
     ("search", "SEARCH", "Product search", "storefront"),
+    ("tills", "TILLS", "Tills of the stores", "storefront"),
     ("payments", "PAYMENTS", "Payments", "group:default/payments"),
     ("fraud", "FRAUD", "Fraud detection", "payments"),
     ("orders", "ORDERS", "Order management", "logistics"),
@@ -40,19 +42,20 @@ COMPONENTS = (  # name, code, title, owner; HR-PORTAL is in the reference data o
     ("observability", "OBSERVABILITY", "Monitoring and logs", "platform-engineering"),
 )
 SEARCH_MOVED = date(2026, 10, 15)  # to another team, which does not get the costs of September
-DELIVERY_LEFT = date(2026, 11, 10)  # leaves the catalog; its servers stay
+# Leave the catalog: the tills with all that they had, while the servers of delivery stay.
+LEFT = {"tills": date(2026, 7, 1), "delivery": date(2026, 11, 10)}
 
 
 def entities(query: Query) -> Answer:
     """Return a page of the catalog."""
-    held = _held(query.at())
+    held = _held(query.at(), query.story)
     first = _first(query.params["cursor"]) if "cursor" in query.params else 0
     last = first + query.number("limit", 20)
     page_info = {"nextCursor": _cursor(last)} if last < len(held) else {}
     return Answer({"items": held[first:last], "totalItems": len(held), "pageInfo": page_info})
 
 
-def _held(day: date) -> list[Document]:
+def _held(day: date, story: Story) -> list[Document]:
     groups = [
         _entity("Group", name, {"type": "department", "profile": {"displayName": title}, "children": teams})
         for name, (title, teams) in DEPARTMENTS.items()
@@ -62,15 +65,15 @@ def _held(day: date) -> list[Document]:
         for name, title in TEAMS.items()
     ]
     components = [
-        _entity("Component", name, {"owner": _owner(name, owner, day), "system": "vauban"}, title, code)
+        _entity("Component", name, {"owner": _owner(name, owner, day, story), "system": "vauban"}, title, code)
         for name, code, title, owner in COMPONENTS
-        if name != "delivery" or day < DELIVERY_LEFT
+        if story.holds(day, None, LEFT.get(name))
     ]
     return groups + components
 
 
-def _owner(name: str, owner: str, day: date) -> str:
-    return "data-platform" if name == "search" and day >= SEARCH_MOVED else owner
+def _owner(name: str, owner: str, day: date, story: Story) -> str:
+    return "data-platform" if name == "search" and story.holds(day, SEARCH_MOVED, None) else owner
 
 
 def _entity(kind: str, name: str, spec: Document, title: str | None = None, code: str | None = None) -> Document:

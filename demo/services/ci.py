@@ -9,7 +9,8 @@ from datetime import date, timedelta
 
 from finops.demo.company import CI_GROUPS, PROJECTS, Project
 from finops.demo.services.query import Answer, Query
-from finops.demo.variation import activity
+from finops.demo.story import Story
+from finops.demo.variation import activity, pace
 
 MIB_A_MINUTE = 60  # artifacts stored per CI minute of an ordinary day
 PAGE = 3  # GitLab's is 100; a small page exercises the pagination
@@ -26,7 +27,7 @@ def ci_minutes(query: Query) -> Answer:
     if group is None:
         return Answer({"data": {"ciMinutesUsage": None}})
     first = date.fromisoformat(str(variables["date"]))
-    used = [(project, _minutes(project, first, query.as_of)) for project in PROJECTS if _top(project) == group]
+    used = [(project, _minutes(project, first, query.story)) for project in PROJECTS if _top(project) == group]
     used = sorted(((p, minutes) for p, minutes in used if minutes), key=lambda pair: (-pair[1], pair[0].id))
     return Answer({"data": {"ciMinutesUsage": {"nodes": [_month(first, used, variables)] if used else []}}})
 
@@ -35,11 +36,12 @@ def _top(project: Project) -> str:
     return project.path.partition("/")[0]
 
 
-def _minutes(project: Project, first: date, as_of: date) -> int:
-    """Return a project's CI minutes of a month, up to the day before `as_of`."""
+def _minutes(project: Project, first: date, story: Story) -> int:
+    """Return a project's CI minutes of a month, up to the day before the demo's last."""
     days = [day for offset in range(31) if (day := first + timedelta(days=offset)).month == first.month]
     ordinary = project.artifacts / MIB_A_MINUTE
-    return round(sum(activity(f"{project.path}/ci", ordinary, day) for day in days if day < as_of))
+    used = (pace(None, day, story) * activity(f"{project.path}/ci", ordinary, day) for day in days if day < story.as_of)
+    return round(sum(used))
 
 
 def _month(first: date, used: list[tuple[Project, int]], variables: Mapping[str, object]) -> Document:

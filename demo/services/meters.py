@@ -8,12 +8,14 @@ queries. Nova has times without a zone, and tenants split over pages. OpenCost h
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 from finops.demo.company import NAMESPACES, SERVERS, Namespace, Server
 from finops.demo.services.query import Answer, BadRequestError, Query
-from finops.demo.variation import activity, noise
+from finops.demo.story import Story
+from finops.demo.variation import activity, noise, pace
 
 # Queries on an ordinary day; None is an untagged dashboard.
 QUERIES: dict[str | None, int] = {
@@ -21,7 +23,7 @@ QUERIES: dict[str | None, int] = {
     "bi": 12600, "DWH": 4800, "ERP": 900, "HR-PORTAL": 240, None: 650,
 }  # fmt: skip
 MEASURE, DIMENSION, TIME = "Usage.queries", "Usage.application", "Usage.day"
-SLOW_EVERY = 20
+SLOW_EVERY = 60
 GIB = 1024**3
 
 Document = dict[str, object]
@@ -35,7 +37,7 @@ def load(query: Query, slow: set[str]) -> Answer:
         slow.add(text)
         return Answer({"error": "Continue wait"})
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
-    rows = [_cube_row(application, day) for day in days for application in QUERIES]
+    rows = [_cube_row(application, day, query.story) for day in days for application in QUERIES]
     titles = {"title": "Usage Queries", "shortTitle": "Queries", "type": "number"}
     annotation = {"measures": {MEASURE: titles}, "dimensions": {}, "segments": {}, "timeDimensions": {}}
     return Answer({"query": json.loads(text), "data": rows, "annotation": annotation})
@@ -54,8 +56,9 @@ def _date_range(text: str) -> tuple[date, date]:
     return days
 
 
-def _cube_row(application: str | None, day: date) -> Document:
-    count = round(activity(f"cube/{application}", QUERIES[application], day))
+def _cube_row(application: str | None, day: date, story: Story) -> Document:
+    usual = QUERIES[application] * pace(application, day, story)
+    count = round(activity(f"cube/{application}", usual, day))
     midnight = f"{day.isoformat()}T00:00:00.000"
     return {DIMENSION: application, TIME: midnight, f"{TIME}.day": midnight, MEASURE: str(count)}
 
@@ -70,7 +73,7 @@ def tenant_usage(query: Query) -> Answer:
     start, end = (_moment(query.text(name)) for name in ("start", "end"))
     limit = query.number("limit", 1000)
     marker = query.text("marker", "")
-    alive = [server for server in SERVERS if _hours(server, start, end) > 0]
+    alive = [server for server in _servers(query.story) if _hours(server, start, end) > 0]
     left = sorted((s for s in alive if _instance_id(s) > marker), key=_instance_id)
     page = left[:limit]
     tenants = sorted({server.tenant_id for server in page})
@@ -80,6 +83,12 @@ def tenant_usage(query: Query) -> Answer:
         return Answer({"tenant_usages": usages})
     following = query.link(marker=_instance_id(page[-1]))
     return Answer({"tenant_usages": usages, "tenant_usages_links": [{"href": following, "rel": "next"}]})
+
+
+def _servers(story: Story) -> Iterator[Server]:
+    """Yield the servers with the times of the demo."""
+    for server in SERVERS:
+        yield replace(server, started=story.moved(server.started), ended=server.ended and story.moved(server.ended))
 
 
 def _moment(text: str) -> datetime:
@@ -138,7 +147,7 @@ def allocation(query: Query) -> Answer:
         raise BadRequestError("only aggregate=namespace is served")
     start, _, end = query.text("window").partition(",")
     window = (_moment(start), _moment(end))
-    found = {namespace.name: _allocation(namespace, *window) for namespace in NAMESPACES}
+    found = {namespace.name: _allocation(namespace, *window, query.story) for namespace in NAMESPACES}
     return Answer({"code": 200, "status": "success", "data": [found]})
 
 
@@ -150,9 +159,12 @@ def _days(start: datetime, end: datetime) -> Iterator[tuple[date, float]]:
         start = midnight
 
 
-def _allocation(namespace: Namespace, start: datetime, end: datetime) -> Document:
+def _allocation(namespace: Namespace, start: datetime, end: datetime, story: Story) -> Document:
     name = namespace.name
-    busy = [(hours, noise(f"kubernetes/{name}", day).uniform(0.85, 1.15)) for day, hours in _days(start, end)]
+    busy = [
+        (hours, noise(f"kubernetes/{name}", day).uniform(0.85, 1.15) * pace(name, day, story))
+        for day, hours in _days(start, end)
+    ]
     weighted = sum(hours * share for hours, share in busy)
     total = sum(hours for hours, _ in busy)
     stamps = {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{end:%Y-%m-%dT%H:%M:%SZ}"}

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from urllib.parse import urlencode
 
+from finops.demo.story import Story
+
 
 class BadRequestError(Exception):
     """A parameter is missing or invalid: the service answers 400 with this text."""
@@ -16,7 +18,7 @@ class Query:
 
     url: str
     params: Mapping[str, str]
-    as_of: date
+    story: Story
     body: Mapping[str, object] = field(default_factory=dict)
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -34,9 +36,9 @@ class Query:
         return int(text)
 
     def at(self) -> date:
-        """Return the requested day, else `as_of`: these services archive their daily statistics."""
+        """Return the requested day, else the last one: these services archive their daily statistics."""
         try:
-            return date.fromisoformat(self.params.get("at", self.as_of.isoformat()))
+            return date.fromisoformat(self.params.get("at", self.story.as_of.isoformat()))
         except ValueError as error:
             raise BadRequestError(f"at is not a day: {self.params['at']!r}") from error
 

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +19,7 @@ from finops.demo.services.meters import allocation, load, tenant_usage
 from finops.demo.services.query import Answer, BadRequestError, Query
 from finops.demo.services.rating import dataframes
 from finops.demo.services.storage import projects, storage_info
+from finops.demo.story import Story
 
 GITLAB_TOKEN = "glpat-demo-0001"
 ARTIFACTORY_TOKEN = "artifactory-demo-0002"
@@ -64,9 +64,9 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, as_of: date) -> None:
+    def __init__(self, story: Story) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.as_of = as_of
+        self.story = story
         self.endpoints = _endpoints()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         params = dict(parse_qsl(parts.query, keep_blank_values=True))
         try:
             body = json.loads(posted) if posted else {}
-            return endpoint.answer(Query(self.server.url + parts.path, params, self.server.as_of, body))
+            return endpoint.answer(Query(self.server.url + parts.path, params, self.server.story, body))
         except (BadRequestError, json.JSONDecodeError) as error:
             return Answer({"message": f"400 Bad request: {error}"}, status=400)
 
@@ -113,9 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(as_of: date) -> Iterator[str]:
-    """Serve the company's APIs on a free loopback port, as on the day `as_of`; yields the address."""
-    server = _Server(as_of)
+def serve(story: Story) -> Iterator[str]:
+    """Serve the company's APIs on a free loopback port, as on the demo's last day; yields the address."""
+    server = _Server(story)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

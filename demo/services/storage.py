@@ -8,6 +8,7 @@ from datetime import date
 
 from finops.demo.company import PROJECTS, REPOSITORIES, Project, Repository
 from finops.demo.services.query import Answer, BadRequestError, Query
+from finops.demo.story import Story
 from finops.demo.variation import grown
 
 KIB = 1024
@@ -25,14 +26,14 @@ def projects(query: Query) -> Answer:
     after = query.number("id_after", 0)
     per_page = min(query.number("per_page", 20), MAX_PER_PAGE)
     left = [project for project in PROJECTS if project.id > after]
-    page = [_project(project, query.at()) for project in left[:per_page]]
+    page = [_project(project, query.at(), query.story) for project in left[:per_page]]
     if len(left) <= per_page:
         return Answer(page)
     following = query.link(id_after=left[per_page - 1].id)
     return Answer(page, {"Link": f'<{following}>; rel="next"'})
 
 
-def _project(project: Project, day: date) -> Document:
+def _project(project: Project, day: date, story: Story) -> Document:
     namespace, _, path = project.path.rpartition("/")
     parent = namespace.rpartition("/")[2]
     return {
@@ -46,11 +47,11 @@ def _project(project: Project, day: date) -> Document:
         "visibility": "private",
         "topics": [parent] if parent else [],
         "namespace": {"name": parent, "path": parent, "kind": "group", "full_path": namespace},
-        "statistics": _statistics(project, day),
+        "statistics": _statistics(project, day, story),
     }
 
 
-def _statistics(project: Project, day: date) -> Document:
+def _statistics(project: Project, day: date, story: Story) -> Document:
     sizes = {
         "repository_size": project.repository,
         "lfs_objects_size": project.lfs,
@@ -58,7 +59,7 @@ def _statistics(project: Project, day: date) -> Document:
         "packages_size": project.packages,
         "container_registry_size": project.registry,
     }
-    grown_sizes = {kind: _bytes(f"{project.path}/{kind}", mib, day) for kind, mib in sizes.items()}
+    grown_sizes = {kind: _bytes(f"{project.path}/{kind}", mib, day, story) for kind, mib in sizes.items()}
     return {
         "commit_count": project.repository // 2,
         "storage_size": sum(grown_sizes.values()) - grown_sizes["container_registry_size"] // 3,
@@ -70,14 +71,14 @@ def _statistics(project: Project, day: date) -> Document:
     }
 
 
-def _bytes(name: str, mib: int, day: date) -> int:
-    return round(grown(name, mib * MIB, day))
+def _bytes(name: str, mib: int, day: date, story: Story) -> int:
+    return round(grown(name, mib * MIB, day, story))
 
 
 def storage_info(query: Query) -> Answer:
     """Answer Artifactory's storage summary."""
     day = query.at()
-    used = {repository: _bytes(repository.key, repository.used_mib, day) for repository in REPOSITORIES}
+    used = {repository: _bytes(repository.key, repository.used_mib, day, query.story) for repository in REPOSITORIES}
     total = sum(used.values())
     rows = [_repository(repository, size, total) for repository, size in used.items()]
     return Answer({**_summaries(total), "repositoriesSummaryList": [*rows, _total_row(total)]})

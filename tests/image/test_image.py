@@ -16,8 +16,9 @@ import psycopg
 import pytest
 import requests
 
-from finops.demo import bills, cmdb, period, settings
+from finops.demo import bills, cmdb, settings
 from finops.demo.services import server as services
+from finops.demo.story import Story
 from tests.conftest import ROOT
 from tests.e2e.finops import Database, charge, last_run, scalar, total, wait_until, write_bill
 from tests.e2e.sources.test_buckets import Bucket, bucket, csv_gz
@@ -112,15 +113,13 @@ def test_the_nightly_runs_in_it(container: Container, database: Database) -> Non
 def test_every_source_of_the_demonstration_is_read_in_it(
     container: Container, database: Database, tmp_path: Path
 ) -> None:
-    as_of = date(2026, 11, 22)
-    days = period.days(as_of)
-    bills.write(container.writable / "bills", days)
-    (tmp_path / "cmdb").mkdir()
-    with cmdb.serve(tmp_path / "cmdb") as mongo, services.serve(as_of) as address:
-        cmdb.fill(mongo, days)
+    story = Story(date(2026, 11, 22), months=3)
+    bills.write(container.writable / "bills", story)
+    cmdb.fill(tmp_path / "cmdb", story)
+    with cmdb.serve(tmp_path / "cmdb") as mongo, services.serve(story) as address:
         variables = settings.pipeline(mongo, address, Path(container.image.variables["TMPDIR"], "bills"))
-        months = period.period_range(as_of)
-        done = container.run("finops", "nightly", "--period", months, "--as-of", str(as_of), **variables)
+        asked = ("--period", story.period_range(), "--as-of", str(story.as_of))
+        done = container.run("finops", "nightly", *asked, **variables)
     assert done.returncode == 0, done.stderr
     assert scalar(database, "select count(distinct source) from finops.fact_releve") == 14  # the demo's
     assert scalar(database, "select round(sum(total_cost), 2) from finops.fact_releve") == Decimal("113232.17")

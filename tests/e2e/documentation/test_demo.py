@@ -57,7 +57,7 @@ def test_the_demo_prints_what_a_person_wants_to_see(first: subprocess.CompletedP
     for expected in (
         "SUCCESS",
         "Relevés by source",
-        "Cost by domain",
+        "Cost by month and domain",
         "Most expensive applications",
         "NO_PRICE",
         "Next:",
@@ -92,9 +92,28 @@ def test_the_readmes_query_prints_what_it_shows(home: Path) -> None:
 @pytest.mark.usefixtures("first")
 def test_running_the_demo_again_changes_no_total(home: Path) -> None:
     before = demo(home, "psql", "--", "-Atc", TOTALS).stdout
-    assert len(before.splitlines()) == 12
+    assert len(before.splitlines()) == 14 * 4
     assert demo(home).returncode == 0
     assert demo(home, "psql", "--", "-Atc", TOTALS).stdout == before
+
+
+@pytest.mark.usefixtures("first")
+def test_the_demo_has_a_year_to_compare(home: Path) -> None:
+    year = (
+        "select application_id, round(sum(total_cost) filter (where period = '2025-10-01')),"
+        " round(sum(total_cost) filter (where period = '2026-10-01')) from finops.mv_cost_app_month"
+        " where application_id in ('FRAUD', 'TILLS') group by 1 order by 1"
+    )
+    assert demo(home, "psql", "--", "-Atc", year).stdout == "FRAUD|471|1243\nTILLS|893|\n"
+    missing = "select count(*) from finops.mv_source_month where missing_days > 0"
+    assert demo(home, "psql", "--", "-Atc", missing).stdout == "0\n"
+
+
+@pytest.mark.usefixtures("first")
+def test_a_command_on_the_demo_reaches_its_sources(home: Path) -> None:
+    done = demo(home, "run", "--", "finops", "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(re.findall(r"^✓ [a-z]+[.][a-z_]+: ", done.stdout, re.MULTILINE)) == 15
 
 
 @pytest.mark.usefixtures("first")
