@@ -172,6 +172,8 @@ def test_a_company_s_first_night_needs_nothing_but_it(installed: Installed, empt
     assert "Cost changed: 2026-10 by +10.00" in said
     assert total(empty) == Decimal(10)
     assert f"{packages(installed)}/finops/dbt_project with the example profile" in company.run("finops", "doctor")
+    by_hand = company.run("finops", "dbt", "build", "--select", "fact_releve", "--vars", "period: 2026-10")
+    assert "Completed successfully" in by_hand
     assert company.run("finops", "docs", "build") == "Written: finops-docs.html\n"
     assert "fact_releve" in (company.folder / "finops-docs.html").read_text(encoding="utf-8")
     assert cost_over_http(company, "2026-10") == Decimal(10)
