@@ -79,8 +79,10 @@ def check(contents: Sequence[Content], known: Knowledge) -> Entries:
     entries: dict[str, Sequence[Entry]] = {}
     for content in contents:
         entries[content.table] = list(_typed(content))
+    unread = {content.table for content in contents if content.problems}  # a row of it may be one that is missing
     for content in contents:
-        for line, text in (*_within(content.table, entries, known), *_between(content.table, entries, known)):
+        between = _between(content.table, entries, known, unread)
+        for line, text in (*_within(content.table, entries, known), *between):
             content.problem(text, line)
     if problems := [problem for content in contents for problem in content.problems]:
         raise RefusedError(problems)
@@ -179,11 +181,11 @@ def _overlaps(entries: Sequence[Entry]) -> Found:
                 latest = entry
 
 
-def _between(table: str, entries: Entries, known: Knowledge) -> Found:
+def _between(table: str, entries: Entries, known: Knowledge, unread: Collection[str]) -> Found:
     """Values that another table does not have, and aliases that are codes."""
     of_catalog = table in OF_CATALOG
     for column, target in TABLES[table].refers_to.items():
-        if of_catalog and known.catalog is None:
+        if target in unread or (of_catalog and known.catalog is None):
             continue
         codes = {entry.row.code() for entry in entries[target]} | (
             {BUILT_IN[target].code()} if target in BUILT_IN else set()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import orjson
 from psycopg import sql
+from psycopg.errors import InvalidRegularExpression
 from psycopg.rows import scalar_row, tuple_row
 
 from finops.ingest.config import settings
@@ -112,7 +113,11 @@ def _knowledge(connection: Connection | None) -> Knowledge:
         ).fetchall()
 
     def is_regex(pattern: str) -> bool:
-        return bool(cursor.execute("select finops.is_regex(%s)", (pattern,)).fetchone())
+        try:
+            cursor.execute("select '' ~ %s", (pattern,))
+        except InvalidRegularExpression:
+            return False
+        return True
 
     return Knowledge(domains, codes or (None if has_catalog else ()), is_regex)
 

@@ -188,8 +188,6 @@ def _take(content: Content, lines: Iterable[tuple[int, Sequence[str]]]) -> None:
 
 
 def _take_line(content: Content, columns: Sequence[str], number: int, cells: Sequence[str]) -> None:
-    if len(cells) > len(columns) and not any(cells[len(columns) :]):
-        cells = cells[: len(columns)]
     if len(cells) != len(columns):
         content.problem(
             f"it has {len(cells)} values where there are {len(columns)} columns: put a value that holds a separator "

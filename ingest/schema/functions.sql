@@ -45,16 +45,6 @@ begin
 end
 $$;
 
--- For the data test of application rules: an invalid pattern returns a value instead of an error.
-create or replace function finops.is_regex(pattern text) returns boolean language plpgsql immutable as $$
-begin
-    perform '' ~ pattern;
-    return true;
-exception when invalid_regular_expression then
-    return false;
-end
-$$;
-
 -- The texts of a usage line that application rules are compared with, and the field that each is.
 create or replace function finops.rule_texts(
     sub_account_id text, sub_account_name text, resource_id text, resource_name text, labels jsonb

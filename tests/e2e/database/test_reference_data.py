@@ -229,3 +229,56 @@ def test_a_database_whose_tables_dbt_made_of_seeds_goes_on(database: Database) -
     assert nightly() == 0
     assert (releves(database), scalar(database, written)) == (before, was)
     assert scalar(database, "select to_regclass('finops.etl_seeds') is null")
+
+
+def test_the_diff_says_what_changed_and_which_months_it_touches(
+    database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert nightly() == 0
+    capfd.readouterr()
+    assert finops("reference", "diff") == 0
+    assert capfd.readouterr().out == "No change: what is in use is what the places of the reference data say.\n"
+    RATES.write_text(
+        "period,from_currency,to_currency,rate,changed_by\n"
+        "2026-10-01,USD,EUR,0.8,\n2026-11-01,USD,EUR,0.95,Ada\n2026-12-01,USD,EUR,0.96,Ada\n",
+        encoding="utf-8",
+    )
+    edit(Path("reference", "applications.csv"), "SHOP-WEB,Online shop,storefront", "SHOP-WEB,Online shop,payments")
+    before = releves(database)
+    assert finops("reference", "diff") == 0
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in capfd.readouterr().out.splitlines()]
+    assert [row[:5] for row in rows if row[0] == "fx_rates"] == [
+        ["fx_rates", "changed", "2026-11-01 USD EUR", "rate 0.90 → 0.95", "Ada"],
+        ["fx_rates", "added", "2026-12-01 USD EUR", "rate 0.96", "Ada"],
+    ]
+    assert ["applications", "changed", "SHOP-WEB", "group_id storefront → payments"] in [row[:4] for row in rows]
+    touched = [row for row in rows if row[0] in ("focus.nimbus", "every source")]
+    assert [row[:3] for row in touched] == [
+        ["every source", "2026-10", "owners"],
+        ["every source", "2026-11", "owners"],
+        ["focus.nimbus", "2026-11", "figures"],
+    ]
+    assert (releves(database), scalar(database, LANDED)) == (before, 1)
+    assert nightly() == 0
+    assert releves(database) != before
+
+
+def test_a_rule_that_postgresql_can_not_compile_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    with Path("reference", "application_rules.csv").open("a", encoding="utf-8") as rules:
+        rules.write("broken,,resource_id,regex,(a,ERP,1,2026-01-01,\n")
+    assert finops("reference", "check") == 1
+    said = capfd.readouterr()
+    assert "pattern '(a' is not a regular expression of PostgreSQL: correct it" in said.out
+    assert said.err == "Error: reference data has 1 problem\n"
+
+
+def test_an_alias_may_mean_what_the_catalog_alone_knows(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Path("reference", "application_aliases.csv").open("a", encoding="utf-8") as aliases:
+        aliases.write("GHOST,HAUNTED\n")
+    assert finops("reference", "check") == 1
+    assert "application_id 'HAUNTED' is not in applications: add it to applications" in capfd.readouterr().out
+    # no snapshot of the catalog has landed yet: what it knows is not known
+    monkeypatch.setenv("SOURCES__BACKSTAGE__URL", "http://127.0.0.1:1")
+    assert finops("reference", "check") == 0
