@@ -63,7 +63,8 @@ LOAD = """
 import sys
 from datetime import date
 from finops.ingest.config.sections import ExtractionSettings
-from finops.ingest.config.services import Cmdb, HttpService
+from finops.ingest.config.cmdb import Cmdb
+from finops.ingest.config.services import HttpService
 from finops.ingest.database import connect
 from finops.ingest.pipeline.load import document_batches, land
 from finops.ingest.sources.catalog import CMDB_VM, OPENSTACK_USAGE

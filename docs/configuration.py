@@ -15,10 +15,11 @@ from pydantic.fields import FieldInfo
 
 from finops.api.settings import Issuer
 from finops.api.settings import Settings as ApiSettings
+from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
-from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpService
+from finops.ingest.config.services import SERVICES, FocusExport, HttpService
 from finops.ingest.config.values import Section
 from finops.ingest.reference.tables import TABLES
 from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
@@ -160,6 +161,8 @@ def _default(field: FieldInfo) -> str:
     if field.is_required() or (default := field.get_default(call_default_factory=True)) is None:
         return ""
     match default:
+        case Section():
+            return ""
         case frozenset():
             return _code(sorted(default))
         case Secret():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, Secret, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, Secret, SecretStr, model_validator
 
+from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.values import (
     CertificateFile,
     HeaderName,
@@ -22,38 +23,6 @@ _TOGETHER = {  # a way to authenticate, by the setting that chooses it: what bel
     "token_url": ("client_id", "client_secret"),
 }
 _WITH = {"token": ("token_header",), "token_url": ("scope",)}  # what may come with it
-
-
-class Cmdb(Section):
-    """The CMDB in MongoDB; the names of its collections are `vm`, `disk` and `legacy_storage`."""
-
-    uri: SecretStr
-    """MongoDB URI of the CMDB, credentials included (a secret)"""
-    database: str = "cmdb"
-    """Its database"""
-    vm: str = "vms"
-    """Collection of virtual machines"""
-    disk: str = "disks"
-    """Collection of disks"""
-    legacy_storage: str = "legacy_storage"
-    """Collection of legacy storage"""
-    snapshot_field: str | None = None
-    """Date field of a dated dump; empty: a collection holds only today's state"""
-    filter: JsonObject = Field(default_factory=dict)
-    """Extended JSON filter added to every query"""
-    projection: JsonObject = Field(default_factory=dict)
-    """Extended JSON projection; empty: whole documents"""
-    batch_size: PositiveInt = 5000
-    """Documents a batch of the cursor"""
-    # https://www.mongodb.com/docs/manual/core/read-preference/ and …/reference/read-concern/
-    read_preference: Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] | None = None
-    """primary, primaryPreferred, secondary, secondaryPreferred, nearest; empty: the URI's, else primary"""
-    read_concern: Literal["local", "available", "majority", "linearizable", "snapshot"] | None = None
-    """local, available, majority, linearizable, snapshot; empty: the URI's, else the server's"""
-
-    def collection(self, source: str) -> str:
-        """The collection of a source, such as `vms` for `cmdb.vm`."""
-        return {"cmdb.vm": self.vm, "cmdb.disk": self.disk, "cmdb.legacy_storage": self.legacy_storage}[source]
 
 
 class HttpService(Section):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finops.ingest.config.checking import Model, domain_problem, nearest, unknown_keys, validated
+from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.reading import (
     DLT_SECTIONS,
     RULES,
@@ -27,7 +28,7 @@ from finops.ingest.config.redaction import secrets_of
 from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
-from finops.ingest.config.services import SERVICES, Cmdb, FocusExport, HttpService
+from finops.ingest.config.services import SERVICES, FocusExport, HttpService
 from finops.ingest.config.values import Section
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.reference.tables import TABLES

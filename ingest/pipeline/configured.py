@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from psycopg.types.json import Jsonb
 
+from finops.ingest.config.cmdb import Cmdb, mapping
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.services import FocusExport
 from finops.ingest.database import Connection
@@ -16,7 +17,8 @@ from finops.ingest.sources.kinds import ConfiguredSource
 def store(connection: Connection, sources: Sequence[ConfiguredSource], rules: Rules) -> None:
     """Replace what is stored of the rules, and of these sources; a source that is no longer configured keeps its own.
 
-    Of declared sources that is how their records become usage lines; of bills, which keep their tax `apart`.
+    Of declared sources that is how their records become usage lines; of the CMDB, which field is what; of bills, which
+    keep their tax `apart`.
     """
     declared = {on.source.name: on.options for on in sources if isinstance(on.options, Declaration)}
     bills = {on.source.name: on.options for on in sources if isinstance(on.options, FocusExport)}
@@ -39,12 +41,18 @@ def store(connection: Connection, sources: Sequence[ConfiguredSource], rules: Ru
         for source, paths in declared.items()
         for number, line in enumerate(paths.lines, start=1)
     ]
+    cmdb = next((on.options for on in sources if isinstance(on.options, Cmdb)), None)
     apart = [source for source, bill in bills.items() if bill.tax == "apart"]
     with connection.transaction():
-        connection.execute("delete from finops.etl_settings")
+        connection.execute("delete from finops.etl_settings where name <> 'cmdb'")
         connection.execute(
             "insert into finops.etl_settings (name, value) select key, value from jsonb_each(cast(%s as jsonb))",
             (rules.model_dump_json(),),
+        )
+        connection.execute(
+            "insert into finops.etl_settings (name, value) values ('cmdb', %s)"
+            " on conflict (name) do update set value = excluded.value where %s",
+            (Jsonb(cmdb.mapping() if cmdb else mapping()), cmdb is not None),
         )
         connection.execute("delete from finops.etl_declared_lines where source = any(%s)", (list(declared),))
         connection.execute(

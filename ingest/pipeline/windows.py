@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.sections import ExtractionSettings
-from finops.ingest.config.services import Cmdb, HttpService
+from finops.ingest.config.services import HttpService
 from finops.ingest.periods import Period, today
 from finops.ingest.pipeline.ledger import Accepted
 from finops.ingest.pipeline.runs import RunRequest

@@ -1,7 +1,7 @@
 -- How a value that a source writes becomes one that can be counted. dbt's models call these, and anybody can in psql:
 --   select finops.to_gib('64 GB'), finops.to_date_utc('31/12/2026');
 -- Each is one expression, which PostgreSQL puts into the query that calls it, unless an argument that is used several
--- times takes long to work out: give such a one a name first, in a lateral subquery with `offset 0` (stg_cmdb__vm).
+-- times takes long to work out: give such a one a name first, in a lateral subquery with `offset 0` (macros/cmdb.sql).
 -- What is `stable` and not `immutable` calls what PostgreSQL says is stable; its result depends on its arguments alone.
 
 -- A text without the blanks around it, tabs and no-break spaces included; one that is all blank is null.
@@ -9,18 +9,63 @@ create or replace function finops.trimmed(value text) returns text
 language sql immutable parallel safe
 return nullif(btrim(value, e' \t\r\n\u00a0'), '');
 
--- Text of a JSON scalar, or of a BSON value in Extended JSON ({"$numberDecimal": "4.50"}, {"$date": …}); '' and blanks are
--- null.
-create or replace function finops.scalar_text(field json) returns text
+-- The text of a BSON value in Extended JSON ({"$numberDecimal": "4.50"}, {"$date": …}); null of any other object.
+create or replace function finops.bson_text(object json) returns text
+language sql immutable parallel safe
+return coalesce(
+    object ->> '$numberDecimal', object ->> '$numberLong', object ->> '$numberInt', object ->> '$numberDouble',
+    object #>> '{$date,$numberLong}', object ->> '$date', object ->> '$oid'
+);
+
+-- The values of a JSON list as one text, in their order, separated by commas; a list of one is its element.
+create or replace function finops.list_text(list text) returns text
+language sql immutable parallel safe
+return (
+    select
+        string_agg(
+            finops.trimmed(
+                case json_typeof(element.value)
+                    when 'object' then finops.bson_text(element.value)
+                    else element.value #>> '{}'
+                end
+            ),
+            ', ' order by element.position
+        )
+    from json_array_elements(cast(case when list is json array then list end as json))
+        with ordinality as element (value, position)
+);
+
+-- The text of what a document holds in a field, as json_to_record has it in a column of type text: of a value, of one of
+-- BSON, or of a list. Blanks, '' and any other object are null.
+create or replace function finops.field_text(value text) returns text
 language sql immutable parallel safe
 return finops.trimmed(
+    case left(value, 1)
+        when '{' then case when value is json object then finops.bson_text(cast(value as json)) else value end
+        when '[' then case when value is json array then finops.list_text(value) else value end
+        else value
+    end
+);
+
+-- What stands at a path of keys below a field, each list on the way gone through: a JSON list of what its elements hold.
+create or replace function finops.listed_text(field json, path text []) returns text
+language sql immutable parallel safe
+return (
+    select cast(nullif(jsonb_path_query_array(cast(field as jsonb), cast(steps.path as jsonpath)), '[]') as text)
+    from (
+        select 'lax $' || string_agg('.' || to_json(step.key), '' order by step.position) || '[*]' as path
+        from unnest(path) with ordinality as step (key, position)
+    ) as steps
+);
+
+-- What stands at a path of keys below a field, as json_to_record has it in a column of type json.
+create or replace function finops.path_text(field json, path text []) returns text
+language sql immutable parallel safe
+return coalesce(
+    field #>> path,
     case
-        when json_typeof(field) = 'object'
-            then coalesce(
-                field ->> '$numberDecimal', field ->> '$numberLong', field ->> '$numberInt', field ->> '$numberDouble',
-                field #>> '{$date,$numberLong}', field ->> '$date', field #>> '{}'
-            )
-        else field #>> '{}'
+        when json_typeof(field) in ('object', 'array') and strpos(cast(field as text), '[') > 0
+            then finops.listed_text(field, path)
     end
 );
 
@@ -42,21 +87,30 @@ return coalesce(
     finops.to_numeric(regexp_replace(value, '[ \t\u00a0]*v?cpus?$', '', 'i'))
 );
 
--- GiB without rounding, or null where the text is not a size. A bare number is GiB; a unit is binary, however spelt: a
--- CMDB says GB, or Go, and means GiB. What comes before the unit has to be a number: "1,024 MB" is not one.
+-- How many GiB one of a unit is, by its first letter, without rounding. Every unit is binary, however spelt: a CMDB says GB,
+-- or Go, and means GiB.
+create or replace function finops.gib_in(unit text) returns numeric
+language sql immutable parallel safe
+return case lower(left(unit, 1))
+    when 'b' then 0.000000000931322574615478515625
+    when 'k' then 0.00000095367431640625
+    when 'm' then 0.0009765625
+    when 'g' then 1
+    when 't' then 1024
+    when 'p' then 1048576
+end;
+
+-- GiB of a size that says its unit, without rounding, or null where the text is not one. What comes before the unit has to
+-- be a number: "1,024 MB" is not one.
 create or replace function finops.to_gib(value text) returns numeric
 language sql immutable parallel safe
-return coalesce(
-    finops.to_numeric(value),
-    finops.to_numeric(regexp_replace(value, '[ \t\u00a0]*[kmgtp](i?[bo])?$', '', 'i'))
-    * case lower(substring(value from '([A-Za-z])[A-Za-z]*$'))
-        when 'k' then 0.00000095367431640625
-        when 'm' then 0.0009765625
-        when 'g' then 1
-        when 't' then 1024
-        when 'p' then 1048576
-    end
-);
+return finops.to_numeric(regexp_replace(value, '[ \t\u00a0]*([kmgtp](i?[bo])?|b|bytes)$', '', 'i'))
+* finops.gib_in(substring(value from '([A-Za-z])[A-Za-z]*$'));
+
+-- GiB of a size that may leave its unit to the configuration; null of a bare number where there is none.
+create or replace function finops.to_gib(value text, unit text) returns numeric
+language sql immutable parallel safe
+return coalesce(finops.to_numeric(value) * finops.gib_in(unit), finops.to_gib(value));
 
 -- Bytes to GiB without rounding: 2^-30 has 30 decimals.
 create or replace function finops.bytes_to_gib(bytes numeric) returns numeric
@@ -111,15 +165,6 @@ return nullif(
     ),
     date '1970-12-31'
 );
-
--- A CMDB record's capacity on the day of its snapshot: 0 once it was taken out of service.
-create or replace function finops.in_service(capacity numeric, status text, decommission_date date, on_day date)
-returns numeric
-language sql immutable parallel safe
-return case
-    when status in ('decommissioned', 'retired', 'deleted', 'terminated') or decommission_date <= on_day then 0
-    else capacity
-end;
 
 -- What a day takes of a quantity that is known of a longer window: the same each day, rounded to 12 decimals (the division
 -- carried to 20 first), and the last day what is left, so that the days sum up to the quantity.

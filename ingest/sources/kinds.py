@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
-from finops.ingest.config.services import Cmdb, FocusExport, HttpService
+from finops.ingest.config.cmdb import Cmdb
+from finops.ingest.config.services import FocusExport, HttpService
 
 Measure = Literal["reference", "inventory", "metered", "billed"]
 # A type of rest/paginators.py, alone or with its parameters: only data, since dlt, which makes it, is slow to import.

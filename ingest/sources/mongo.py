@@ -13,18 +13,21 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
+from itertools import product
 from typing import Any
+from urllib.parse import quote
 
 from bson import ObjectId, UuidRepresentation, json_util
 from bson.errors import BSONError
-from pymongo import MongoClient
+from pymongo import DESCENDING, MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
+from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.sections import ExtractionSettings
-from finops.ingest.config.services import Cmdb
 from finops.ingest.errors import SourceError
+from finops.ingest.periods import today
 from finops.ingest.sources.documents import Record, encode
 from finops.ingest.sources.kinds import ConfiguredSource, Probe, Window
 
@@ -45,37 +48,58 @@ _UNREACHED = {
 
 
 def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: list[Window]) -> Iterator[Record]:
-    """Read every document of the collection in each window, whole, with its BSON types.
+    """Read every document of the source's collections in each window, whole, with its BSON types.
 
     Raises:
-        SourceError: when the server can't be reached, refuses, or the collection does not exist.
+        SourceError: when the server can't be reached, refuses, or a collection does not exist.
     """
     options = _known(configured)
     gc.freeze()  # or each batch of documents would have the collector look at all that has been imported
-    with _collection(configured, limits) as collection:
-        for window in windows:
+    with _collections(configured, limits) as collections:
+        for window, (prefix, collection) in product(windows, collections.items()):
             for document in collection.find(
                 _filter(options, window), _projection(options), batch_size=options.batch_size
             ):
-                yield Record(_identity(document["_id"]), window.start, encode(document, limits.mask_fields))
+                yield Record(prefix + _identity(document["_id"]), window.start, encode(document, limits.mask_fields))
 
 
-def probe(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
-    """Check that the collection can be read: one document, of any day.
+def sample(configured: ConfiguredSource, limits: ExtractionSettings, count: int) -> Iterator[Record]:
+    """Read some documents of each collection, of the latest dump where it is dated.
 
     Raises:
         SourceError: as records() does.
     """
     options = _known(configured)
-    with _collection(configured, limits) as collection:
+    with _collections(configured, limits) as collections:
+        for prefix, collection in collections.items():
+            found = collection.find(_extended_json("filter", options.filter), _projection(options)).limit(count)
+            if options.snapshot_field:
+                found = found.sort(options.snapshot_field, DESCENDING)
+            for document in found:
+                dumped_at = document.get(options.snapshot_field) if options.snapshot_field else None
+                day = dumped_at.date() if isinstance(dumped_at, datetime) else today()
+                yield Record(prefix + _identity(document["_id"]), day, encode(document, limits.mask_fields))
+
+
+def probe(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
+    """Check that the collections can be read: one document of each, of any day.
+
+    Raises:
+        SourceError: as records() does.
+    """
+    options = _known(configured)
+    found = {}
+    with _collections(configured, limits) as collections:
+        for collection in collections.values():
+            document = collection.find_one(_extended_json("filter", options.filter), _projection(options))
+            found[f"{collection.database.name}.{collection.name}"] = document is not None
         database = collection.database
         hello = database.command(
             "hello", codec_options=database.codec_options, read_preference=database.read_preference
         )
-        clock_skew = hello["localTime"].replace(tzinfo=UTC) - datetime.now(UTC) if "localTime" in hello else None
-        document = collection.find_one(_extended_json("filter", options.filter), _projection(options))
-    what = "a document" if document else "no document"
-    return Probe(f"{what} in {database.name}.{collection.name}", clock_skew, is_empty=document is None)
+    clock_skew = hello["localTime"].replace(tzinfo=UTC) - datetime.now(UTC) if "localTime" in hello else None
+    said = (f"{'a' if has_document else 'no'} document in {name}" for name, has_document in found.items())
+    return Probe(", ".join(said), clock_skew, is_empty=not all(found.values()))
 
 
 def _known(configured: ConfiguredSource) -> Cmdb:
@@ -85,10 +109,15 @@ def _known(configured: ConfiguredSource) -> Cmdb:
 
 
 @contextmanager
-def _collection(configured: ConfiguredSource, limits: ExtractionSettings) -> Iterator[Collection[dict[str, Any]]]:
-    """Open the collection, which must exist; the driver's errors become a SourceError with a remedy."""
+def _collections(
+    configured: ConfiguredSource, limits: ExtractionSettings
+) -> Iterator[dict[str, Collection[dict[str, Any]]]]:
+    """Open the source's collections, which must exist, by what the identities of their records begin with.
+
+    The driver's errors become a SourceError with a remedy.
+    """
     options = _known(configured)
-    name = options.collection(configured.source.name)
+    names = options.collections(configured.source.name)
     where = f"{configured.source.name} (sources.cmdb.uri)"
     with _translate_errors(where), _client(where, options, limits) as client:
         codec = client.codec_options.with_options(
@@ -99,12 +128,14 @@ def _collection(configured: ConfiguredSource, limits: ExtractionSettings) -> Ite
             uuid_representation=UuidRepresentation.UNSPECIFIED,
         )
         database = client.get_database(options.database, codec_options=codec)
-        if not _exists(database, name):
-            raise SourceError(
-                f"{where}: database '{database.name}' has no collection '{name}': "
-                f"set sources.{configured.source.name} to its name"
-            )
-        yield database[name]
+        for name in names:
+            if not _exists(database, name):
+                raise SourceError(
+                    f"{where}: database '{database.name}' has no collection '{name}': "
+                    f"set sources.{configured.source.name} to its name"
+                )
+        # of one collection, as ever: what was published stands on these identities
+        yield {f"{quote(name, safe='')}/" if len(names) > 1 else "": database[name] for name in names}
 
 
 @contextmanager

@@ -152,8 +152,8 @@ def test_a_day_that_was_estimated_is_what_its_late_dump_says(cmdb: MongoDatabase
 
 def test_a_cmdb_in_another_unit_makes_rejects_and_no_cost(cmdb: MongoDatabase[Any], database: Database) -> None:
     machine = {"snapshot_date": midnight("2026-09-01"), "application": "ERP", "vcpu": 4}
-    cmdb["vms"].insert_many([{**machine, "name": f"vm{number}", "ram": 16384} for number in range(6)])
-    cmdb["vms"].insert_one({**machine, "name": "right", "ram": 16})
+    cmdb["vms"].insert_many([{**machine, "name": f"vm{number}", "ram_gib": 16384} for number in range(6)])
+    cmdb["vms"].insert_one({**machine, "name": "right", "ram_gib": 16})
     assert finops("nightly", "--period", "2026-09", "--as-of", "2026-09-01", "--source", "cmdb.vm") == 0
     ram = "select line_count, usage_quantity from finops.fact_releve where product_id = 'vm.ram_gib'"
     assert database.execute(ram).fetchall() == [(1, Decimal("0.533333333333"))]

@@ -33,6 +33,13 @@ tax_apart as (
 
 ),
 
+cmdb_fields as (
+
+    select value from {{ source('finops', 'etl_settings') }}
+    where name = 'cmdb'
+
+),
+
 answers as (
 
     select
@@ -57,6 +64,16 @@ answers as (
         cast(row_to_json(declared_lines) as text) as answer
     from published
     inner join declared_lines on published.source = declared_lines.source
+
+    union all
+
+    -- which field of the CMDB's documents is what
+    select
+        published.source,
+        published.period,
+        cast(cmdb_fields.value -> split_part(published.source, '.', 2) as text) as answer
+    from published
+    inner join cmdb_fields on starts_with(published.source, 'cmdb.')
 
     union all
 

@@ -60,11 +60,13 @@ capacity as (
             'GiB-month' as unit,
             concat_ws(' of ', repositories.used_text, coalesce(repositories.binaries_text, 'no binariesSummary'))
                 as capacity_text,
+            cast(null as text) as capacity_remedy,
         {%- else -%}
             'artifactory.storage_gib' as product_ref,
             repositories.used_gib as capacity,
             'GiB-month' as unit,
             repositories.used_text as capacity_text,
+            cast(null as text) as capacity_remedy,
         {%- endif %}
         {{ setting('max_storage_gib') }} as max_capacity
     from days

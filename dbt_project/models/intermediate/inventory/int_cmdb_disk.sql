@@ -29,9 +29,10 @@ capacity as (
         disks.disk_name as resource_name,
         jsonb_strip_nulls(jsonb_build_object('vm', disks.vm_name)) as labels,
         'disk.' || coalesce(disks.tier, 'unknown') || '_gib' as product_ref,
-        finops.in_service(disks.size_gib, disks.status, disks.decommission_date, disks.window_date) as capacity,
+        case when disks.is_in_service then disks.size_gib else 0 end as capacity,
         'GiB-month' as unit,
         disks.size_gib_text as capacity_text,
+        disks.size_gib_remedy as capacity_remedy,
         {{ setting('max_storage_gib') }} as max_capacity
     from days
     inner join disks

@@ -29,9 +29,10 @@ capacity as (
         volumes.volume_name as resource_name,
         cast('{}' as jsonb) as labels,
         'legacy_storage.' || coalesce(volumes.kind, 'unknown') || '_gib' as product_ref,
-        finops.in_service(volumes.used_gib, volumes.status, volumes.decommission_date, volumes.window_date) as capacity,
+        case when volumes.is_in_service then volumes.used_gib else 0 end as capacity,
         'GiB-month' as unit,
         volumes.used_gib_text as capacity_text,
+        volumes.used_gib_remedy as capacity_remedy,
         {{ setting('max_storage_gib') }} as max_capacity
     from days
     inner join volumes

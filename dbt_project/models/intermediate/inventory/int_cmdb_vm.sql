@@ -29,9 +29,10 @@ capacity as (
         vms.vm_name as resource_name,
         cast('{}' as jsonb) as labels,
         component.product_ref,
-        finops.in_service(component.capacity, vms.status, vms.decommission_date, vms.window_date) as capacity,
+        case when vms.is_in_service then component.capacity else 0 end as capacity,
         component.unit,
         component.capacity_text,
+        component.capacity_remedy,
         component.max_capacity
     from days
     inner join vms
@@ -41,16 +42,16 @@ capacity as (
             and days.window_date = vms.window_date
     cross join lateral (
         values
-        ('vm.vcpu', vms.vcpu, 'vCPU-month', vms.vcpu_text, cast(null as numeric)),
+        ('vm.vcpu', vms.vcpu, 'vCPU-month', vms.vcpu_text, cast(null as text), cast(null as numeric)),
         -- more memory than any machine has: a CMDB in MB that is read as GiB
         (
-            'vm.ram_gib', vms.ram_gib, 'GiB-month', vms.ram_gib_text,
+            'vm.ram_gib', vms.ram_gib, 'GiB-month', vms.ram_gib_text, vms.ram_gib_remedy,
             least(
                 {{ setting('max_vm_ram_gib') }},
                 {{ setting('max_ram_gib_per_vcpu') }} * nullif(greatest(vms.vcpu, 0), 0)
             )
         )
-    ) as component (product_ref, capacity, unit, capacity_text, max_capacity)
+    ) as component (product_ref, capacity, unit, capacity_text, capacity_remedy, max_capacity)
 
 )
 

@@ -39,6 +39,7 @@ capacity as (
         finops.to_numeric(records.payload #>> lines.quantity_path) * lines.factor as capacity,
         coalesce(lines.unit, finops.trimmed(records.payload #>> lines.unit_path)) as unit,
         records.payload #>> lines.quantity_path as capacity_text,
+        cast(null as text) as capacity_remedy,
         -- of what is not storage, nobody knows
         case
             when coalesce(lines.unit, finops.trimmed(records.payload #>> lines.unit_path)) = 'GiB-month'

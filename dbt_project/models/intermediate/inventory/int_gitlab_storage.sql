@@ -34,6 +34,7 @@ capacity as (
         finops.bytes_to_gib(component.bytes) as capacity,
         'GiB-month' as unit,
         projects.statistics_text as capacity_text,
+        cast(null as text) as capacity_remedy,
         {{ setting('max_storage_gib') }} as max_capacity
     from days
     inner join projects

@@ -14,7 +14,7 @@ with capacity as (
         select
             domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
             application_code, sub_account_id, sub_account_name, resource_id, resource_name, labels,
-            product_ref, capacity, unit, capacity_text, max_capacity
+            product_ref, capacity, unit, capacity_text, capacity_remedy, max_capacity
         from {{ inventory }}
     {% endfor %}
 
@@ -74,7 +74,8 @@ usage as (
         end as defect,
         case
             when has_conflict then 'the same record id came with different contents'
-            when capacity is null then 'capacity ' || coalesce('''' || capacity_text || '''', 'missing')
+            when capacity is null
+                then concat_ws(' ', 'capacity', coalesce('''' || capacity_text || '''', 'missing'), capacity_remedy)
             when capacity < 0 then 'capacity ''' || capacity_text || ''' is negative: correct the record'
             when capacity > max_capacity
                 then

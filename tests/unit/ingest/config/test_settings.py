@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import Secret, SecretStr
 
+from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.sections import ExtractionSettings
-from finops.ingest.config.services import Cmdb
 from finops.ingest.config.settings import known_secrets, load, run_id
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.sources.kinds import ConfiguredSource, HttpSource
@@ -55,10 +55,10 @@ def chosen(found: ConfiguredSource) -> dict[str, object]:
     }
 
 
-def collections(found: list[ConfiguredSource]) -> list[tuple[str, str]]:
+def collections(found: list[ConfiguredSource]) -> list[tuple[str, tuple[str, ...]]]:
     """The collections of the CMDB by source."""
     return [
-        (one.source.name, one.options.collection(one.source.name)) for one in found if isinstance(one.options, Cmdb)
+        (one.source.name, one.options.collections(one.source.name)) for one in found if isinstance(one.options, Cmdb)
     ]
 
 
@@ -92,15 +92,15 @@ def test_an_empty_address_turns_nothing_on() -> None:
 
 def test_the_cmdb_s_address_turns_its_three_collections_on() -> None:
     assert collections(configured(**CMDB)) == [
-        ("cmdb.vm", "vms"),
-        ("cmdb.disk", "disks"),
-        ("cmdb.legacy_storage", "legacy_storage"),
+        ("cmdb.vm", ("vms",)),
+        ("cmdb.disk", ("disks",)),
+        ("cmdb.legacy_storage", ("legacy_storage",)),
     ]
 
 
-def test_a_collection_can_have_another_name() -> None:
-    found = configured(**CMDB, SOURCES__CMDB__DISK="volumes_v2")
-    assert [name for _, name in collections(found)] == ["vms", "volumes_v2", "legacy_storage"]
+def test_a_collection_can_have_another_name_and_company() -> None:
+    found = configured(**CMDB, SOURCES__CMDB__DISK="volumes_v2", SOURCES__CMDB__VM='["vms", "servers"]')
+    assert [names for _, names in collections(found)] == [("vms", "servers"), ("volumes_v2",), ("legacy_storage",)]
 
 
 def test_a_service_s_options_are_read_with_it() -> None:
