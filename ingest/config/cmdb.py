@@ -46,7 +46,7 @@ class Cmdb(Section):
     """Collection of legacy storage, or a list of several"""
     preset: Literal["documented", "servicenow", "glpi", "itop", "vcenter"] = "documented"
     """Whose field names the documents have: documented (those of docs/cmdb.md), servicenow, glpi, itop, vcenter"""
-    fields: Annotated[CmdbFields, BeforeValidator(from_json)] = CmdbFields()
+    fields: Annotated[CmdbFields | None, BeforeValidator(from_json)] = None
     """Table by kind (vm, disk, legacy_storage) of the fields that are not the preset's: a path, a list, or path and
     unit (docs/cmdb.md)"""
     out_of_service: Names | None = None
