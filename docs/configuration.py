@@ -66,11 +66,15 @@ OPENING = """\
 
 Everything that can be set, from the code that reads it. [Your sources](sources.md) says which handful to begin with.
 
+The configuration is in the company's project, a folder that `finops init` writes: `finops.toml` for the rules about
+costs, `.dlt/config.toml` and `.dlt/secrets.toml` for everything else of the loader. A command works in the folder that
+`finops --project` or `FINOPS_PROJECT` names, else in the nearest one with a `finops.toml`, from the current folder
+upwards, else in the current folder; relative paths are relative to it. `finops config` shows what is set, and where.
+
 Settings of the loader are [dlt's configuration](https://dlthub.com/docs/general-usage/credentials/): a variable of the
-environment, or else `.dlt/secrets.toml`, or else `.dlt/config.toml`, in the folder where `finops` is started. A table
-or a list is JSON in the environment and TOML in a file. A secret belongs in the environment or in `secrets.toml`. A key
-of `finops.toml`, or of the sections `sources`, `reference`, `ingest`, `metrics` and `schedule`, that is not here is
-refused; other sections are dlt's."""
+environment, or else `.dlt/secrets.toml`, or else `.dlt/config.toml`. A table or a list is JSON in the environment and
+TOML in a file. A secret belongs in the environment or in `secrets.toml`. A key of `finops.toml`, or of the sections
+`sources`, `reference`, `ingest`, `metrics` and `schedule`, that is not here is refused; other sections are dlt's."""
 RULES_OPENING = """\
 Keys of `finops.toml`, written there without `finops.`. A change takes effect in open months with the next nightly, in
 earlier ones with `finops reprocess`. A dbt command uses what the last run stored, or its `--vars`."""
@@ -81,11 +85,11 @@ POSTGRESQL_OPENING = (
     "libpq's variables, the same ones for the loader, dbt's profile (`profiles.yml.example`) and the API."
 )
 REFERENCE_OPENING = """\
-Who owns what, what a product is, and what it costs. Each table is read from `reference/<table>.csv` in the folder where
-`finops` is started, or from where `[reference.<table>]` says, at the beginning of each run; a file that does not exist
-is an empty table. A CSV file is UTF-8 with commas or semicolons. A number has a decimal point, and a day is written as
-2026-09-30. Columns in brackets may be left out; `changed_by`, `changed_at` and `comment` may be added anywhere. The
-application `UNALLOCATED` and its group `unallocated` are built in."""
+Who owns what, what a product is, and what it costs. Each table is read from `reference/<table>.csv` in the project, or
+from where `[reference.<table>]` says, at the beginning of each run; a file that does not exist is an empty table. A CSV
+file is UTF-8 with commas or semicolons. A number has a decimal point, and a day is written as 2026-09-30. Columns in
+brackets may be left out; `changed_by`, `changed_at` and `comment` may be added anywhere. The application `UNALLOCATED`
+and its group `unallocated` are built in."""
 
 
 def text() -> str:

@@ -11,6 +11,7 @@ from rich.tree import Tree
 from finops.ingest.config.reading import RULES_FILE
 from finops.ingest.errors import ConfigurationError, FinopsError
 from finops.ingest.project import toml
+from finops.ingest.reference.tables import TABLES
 
 TEMPLATE = Path(__file__).with_name("template")
 # These begin with a dot in a project. In the template they do not: git would take its .gitignore as its own.
@@ -21,6 +22,8 @@ _SECRET = {"secrets.toml"}
 def files() -> Mapping[Path, str]:
     """Return the text of each file of a new project, by its path in the project."""
     found = {RULES_FILE: toml.rules()}
+    for table, model in TABLES.items():
+        found[Path("reference", f"{table}.csv")] = ",".join(model.model_fields) + "\n"
     for path in sorted(path for path in TEMPLATE.rglob("*") if path.is_file()):
         first, *others = path.relative_to(TEMPLATE).parts
         found[Path(f".{first}" if first in _DOTTED else first, *others)] = path.read_text(encoding="utf-8")

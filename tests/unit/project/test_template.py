@@ -13,9 +13,12 @@ import pytest
 from finops.ingest.cli import cli
 from finops.ingest.config import settings
 from finops.ingest.config.reading import RULES
+from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.services import SERVICES
 from finops.ingest.project import create
+from finops.ingest.reference.reading import read_all
+from finops.ingest.reference.tables import TABLES
 from tests.conftest import ROOT
 
 TEMPLATE = ROOT / "ingest" / "project" / "template"
@@ -43,6 +46,8 @@ def test_every_key_of_the_template_is_a_setting_with_a_value_that_it_may_have() 
     assert configured == {*SERVICES, "focus.aws", "http.helpdesk"} | configured
     settings.schedule()
     settings.exports()
+    assert settings.reference()["prices"].url
+    assert settings.reference()["applications"].connection
 
 
 @pytest.mark.usefixtures("everything_set")
@@ -53,6 +58,14 @@ def test_the_rules_of_the_template_are_all_of_them_with_their_defaults() -> None
 
 def test_a_new_project_sets_nothing() -> None:
     assert [tomllib.loads(text) for text in (CONFIG, SECRETS, FILES[Path("finops.toml")])] == [{}, {}, {}]
+
+
+def test_reference_data_begins_with_its_columns_and_without_a_row(tmp_path: Path) -> None:
+    for table in TABLES:
+        (tmp_path / f"{table}.csv").write_text(FILES[Path("reference", f"{table}.csv")])
+    read = read_all({table: ReferencePlace(url=str(tmp_path / f"{table}.csv")) for table in TABLES})
+    assert [content.table for content in read] == list(TABLES)
+    assert [content.table for content in read if content.is_missing or content.lines or content.problems] == []
 
 
 def test_every_section_has_a_place_in_the_template() -> None:
@@ -80,4 +93,4 @@ def test_the_commands_of_a_project_s_makefile_can_be_typed() -> None:
 
 
 def test_every_file_of_the_template_is_written() -> None:
-    assert len(FILES) == 1 + sum(path.is_file() for path in TEMPLATE.rglob("*"))
+    assert len(FILES) == 1 + len(TABLES) + sum(path.is_file() for path in TEMPLATE.rglob("*"))
