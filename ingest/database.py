@@ -21,6 +21,7 @@ SCHEMA_PARTS = (
     "setup",
     "runs",
     "ledger",
+    "invoices",
     "publications",
     "configured",
     "raw",

@@ -92,7 +92,7 @@ class FocusExport(Section):
 
     url: str
     """Folder or bucket URL of FOCUS exports; `{period}` stands for YYYY-MM"""
-    version: Annotated[Literal["1.0", "1.1", "1.2", "1.3"], BeforeValidator(str)] | None = None
+    version: Annotated[Literal["1.0", "1.1", "1.2", "1.3", "1.4"], BeforeValidator(str)] | None = None
     """FOCUS version that its files are held to, such as 1.2; empty: by their columns"""
     domain: str = "public_cloud"
     """Domain of its costs: one of `domains` in finops.toml, such as `saas` for the bill of a SaaS provider"""

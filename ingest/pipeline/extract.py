@@ -15,6 +15,7 @@ from finops.ingest.config.settings import Settings
 from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.periods import Period
 from finops.ingest.pipeline.guard import accept_or_refuse
+from finops.ingest.pipeline.invoices import store as store_statements
 from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction, forget_rows, landed_rows
 from finops.ingest.pipeline.load import Batches, document_batches, land
 from finops.ingest.pipeline.runs import Run, RunRequest, describe
@@ -107,14 +108,18 @@ class _SourceRun:
         export = Export(self.configured, self.request.periods)
         bill = export.count()
         for what, why in bill.skipped.items():
-            self.line.skipped(what, why)
-            self.run.skip("extract", source.name, f"skipped {what}: {why}")
+            self._skip(what, why)
+        store_statements(self.run, source, bill.statements)
         known, done = accepted(self.run.connection, source), done_windows(self.run, source)
         unchanged = unchanged_bills(bill.totals, known, self.request, source.domain)
         for first in unchanged:
             self.run.skip(
                 "extract", source.name, f"unchanged: every line of the bill of {Period(first)} counts already"
             )
+        for period in self.request.periods:
+            if bill.totals and period.first not in {*bill.totals, *known}:
+                there = ", ".join(str(Period(first)) for first in sorted(bill.totals))
+                self._skip(str(period), f"the export has no line of it; it has {there}")
         over = done.union(unchanged)
         wanted = [first for first in wanted_bills(bill.totals, known, self.request.periods) if first not in over]
         outcomes = []
@@ -127,6 +132,10 @@ class _SourceRun:
             windows, lambda: ahead(export.batches(bill, wanted, self.limits.mask_fields)), lambda: outcomes
         )
         return landed + sum(known[first].record_count for first in unchanged)
+
+    def _skip(self, what: str, why: str) -> None:
+        self.line.skipped(what, why)
+        self.run.skip("extract", self.configured.source.name, f"skipped {what}: {why}")
 
     def _land(
         self, windows: Sequence[Window], read: Callable[[], Batches], outcomes: Callable[[], Sequence[Outcome]]

@@ -62,7 +62,10 @@ def supports_past_days(configured: ConfiguredSource) -> bool:
 
 
 def wanted_bills(totals: Totals, known: Mapping[date, Accepted], periods: Sequence[Period]) -> list[date]:
-    """The billing periods to land: those ordered, those whose bill changed, new ones with charges of the request."""
+    """The billing periods to land: those ordered, those whose bill changed, new ones with charges of the request.
+
+    An ordered one that an export of other months does not have yet is none of them: many providers bill once a month.
+    """
     ordered = {period.first for period in periods}
     changed = {
         first
@@ -70,7 +73,8 @@ def wanted_bills(totals: Totals, known: Mapping[date, Accepted], periods: Sequen
         if first in known and _differs(known[first].control_totals, control_totals(window))
     }
     touching = {first for first, window in totals.items() if first not in known and ordered & set(window)}
-    return sorted(ordered | changed | touching)
+    there = {first for first in ordered if first in totals or first in known or not totals}
+    return sorted(there | changed | touching)
 
 
 def unchanged_bills(totals: Totals, known: Mapping[date, Accepted], request: RunRequest, domain: str) -> list[date]:

@@ -66,6 +66,14 @@ GAPS = """
     where place <= %(limit)s order by sum is null, place
 """
 
+INVOICES = """
+    select source, to_char(period, 'YYYY-MM') as month, coalesce(invoice_id, 'on none yet') as invoice,
+        issue_status as status, invoiced_cost as invoiced, billed_cost as "in the bill", difference,
+        billing_currency as currency, invoiced_tax as "invoiced tax", billed_tax as "tax in the bill"
+    from finops.invoice_differences where period = any(%(months)s)
+    order by abs(difference) desc, source, period, invoice_id limit %(limit)s
+"""
+
 
 def show(periods: Sequence[Period] | None, limit: int) -> None:
     """Print the coverage of these periods, or of the latest one published.
@@ -85,10 +93,12 @@ def show(periods: Sequence[Period] | None, limit: int) -> None:
             raise FinopsError(f"nothing was published for {title} (there is {there}): {remedy}")
         days = table_of(connection, DAYS, values, "Days of each month")
         gaps = table_of(connection, GAPS, values, "What to mend first", left=("source", "why", "what"))
+        title_of_invoices = "Invoices and bills, without taxes, the largest difference first"
+        invoices = table_of(connection, INVOICES, values, title_of_invoices, left=("source", "invoice"))
     if not gaps.row_count:
         gaps.title = "Nothing to mend: all cost is allocated and nothing was rejected"
     console = wide_console()
-    console.print(coverage, days, gaps, sep="\n")
+    console.print(coverage, days, *([invoices] if invoices.row_count else []), gaps, sep="\n")
     console.print(
         "Mend a code in the reference table application_aliases or application_rules, a reject as it says; then: "
         f'finops reprocess --period {title} --reason "…"',

@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -20,6 +21,8 @@ from finops.ingest.sources.focus.files import ExportFile
 # About 5,000 lines of CSV at a time: bigger blocks cost memory and gain nothing.
 BLOCK_BYTES = 4 * 1024 * 1024
 BATCH_ROWS = 20_000
+# No day begins earlier in UTC than this long before it does there.
+EASTERNMOST = timedelta(hours=14)
 
 T = TypeVar("T")
 
@@ -83,7 +86,8 @@ def batches(file: ExportFile, lines: Iterable[pa.RecordBatch]) -> Iterator[Batch
     first_line = 1
     for found in lines:
         table = pa.Table.from_batches([found])
-        billed, charged = (_months(table, name) for name in ("BillingPeriodStart", "ChargePeriodStart"))
+        billed = billing_months(table["BillingPeriodStart"].combine_chunks())
+        charged = _months(instants(table["ChargePeriodStart"].combine_chunks()))
         windows = (
             pa.repeat(pa.scalar(file.window, pa.date32()), table.num_rows)
             if file.window
@@ -99,8 +103,17 @@ def batches(file: ExportFile, lines: Iterable[pa.RecordBatch]) -> Iterator[Batch
         first_line += table.num_rows
 
 
-def _months(table: pa.Table, name: str) -> pa.Array:
-    return pc.cast(pc.floor_temporal(instants(table[name].combine_chunks()), unit="month"), pa.date32())
+def billing_months(starts: pa.Array) -> pa.Array:
+    """Return the month, by its first day, that begins at each of these starts of billing periods, or around it.
+
+    Providers write the midnight of their own zone in UTC: a January of Huawei Cloud begins on 31 December at 16:00
+    (https://support.huaweicloud.com/intl/en-us/usermanual-cost/costcenter_000002_03_07.html).
+    """
+    return _months(pc.add(instants(starts), pa.scalar(EASTERNMOST)))
+
+
+def _months(values: pa.Array) -> pa.Array:
+    return pc.cast(pc.floor_temporal(values, unit="month"), pa.date32())
 
 
 def ahead(items: Generator[T]) -> Generator[T]:

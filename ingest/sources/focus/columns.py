@@ -1,4 +1,4 @@
-"""The columns of a FOCUS export (https://focus.finops.org, 1.0 to 1.3), from whatever a file holds to exact types.
+"""The columns of a FOCUS export (https://focus.finops.org, 1.0 to 1.4), from whatever a file holds to exact types.
 
 An exact decimal that its column can't hold, or a text that is not a number, is kept to the letter in `other_columns`,
 together with the columns that have no place of their own: nothing of a bill is lost or rounded on the way.
@@ -94,7 +94,8 @@ def typed(table: pa.Table, mask_fields: frozenset[str]) -> dict[str, pa.Array]:
 def _with_names_of_1_0(table: pa.Table) -> pa.Table:
     """The columns under the names of FOCUS 1.0 where they have only an older one, or the newer one of the provider.
 
-    1.3 calls ProviderName ServiceProviderName; where a line has both, the first one is the provider.
+    1.3 calls ProviderName ServiceProviderName, and 1.4 has only that name; where a line has both, the first one is the
+    provider.
     """
     newer = {older: name for name, older in OLDER_NAMES.items() if name not in table.column_names}
     table = table.rename_columns([newer.get(name, name) for name in table.column_names])
@@ -114,9 +115,13 @@ def parse(name: str, column: pa.Array, mask_fields: frozenset[str]) -> pa.Array:
         return instants(column)
     if name == TAGS:
         return tags(column, mask_fields)
-    found = texts(column)
-    content = found.buffers()[2]  # Arrow takes ten times as long to look for a NUL, which PostgreSQL keeps in no text
-    return pc.replace_substring(found, "\0", "\ufffd") if content and b"\0" in content.to_pybytes() else found
+    return storable(texts(column))
+
+
+def storable(column: pa.Array) -> pa.Array:
+    """Return the texts with U+FFFD for each NUL, which PostgreSQL keeps in no text."""
+    content = column.buffers()[2]  # Arrow takes ten times as long to look for one
+    return pc.replace_substring(column, "\0", "\ufffd") if content and b"\0" in content.to_pybytes() else column
 
 
 def misfits(column: pa.Array, values: pa.Array) -> pa.Array:

@@ -1,9 +1,10 @@
-"""FOCUS exports of public clouds: bills, as CSV, CSV.gz or Parquet files in a folder or a bucket.
+"""FOCUS exports: the bills of clouds and other providers, as CSV, CSV.gz or Parquet files in a folder or a bucket.
 
 The way of a bill, from its folder to the loader:
 
 1. `files` lists the folder, and `manifests` reads what the provider says that it delivered.
-2. `batches` reads a file, and `totals` counts what it says, by window and month of charge.
+2. `batches` reads a file, and `totals` counts what it says, by window and month of charge; `invoices` reads the data
+   sets beside the costs.
 3. `files` chooses: the newest set of a month that is what its manifest says, else every file.
 4. `batches` reads the files once more, and `columns` gives the lines of the wanted windows their exact types.
 
@@ -26,6 +27,14 @@ from finops.ingest.sources.focus.batches import batches, open_file
 from finops.ingest.sources.focus.columns import typed
 from finops.ingest.sources.focus.errors import DamagedFileError, ErrorTranslator, ExportError
 from finops.ingest.sources.focus.files import SUFFIXES, ExportFile, choose, list_files
+from finops.ingest.sources.focus.invoices import (
+    NEEDED,
+    BillingPeriod,
+    InvoiceDetail,
+    Statements,
+    read_records,
+    statements,
+)
 from finops.ingest.sources.focus.totals import FileCount, Totals, add_up, count_lines, refuse_copies
 from finops.ingest.sources.focus.versions import check_columns, other_dataset
 from finops.ingest.sources.kinds import ConfiguredSource, Probe
@@ -38,12 +47,14 @@ class Bill:
     Attributes:
         files: those that count, by name, each with the windows that it has lines of.
         totals: records, costs and content, by window and month of charge.
-        skipped: the manifests whose sets are not complete and the files that hold no costs, and why.
+        skipped: the manifests whose sets are not complete and the files that are not read, and why.
+        statements: what the provider says of its billing periods and invoices.
     """
 
     files: Mapping[ExportFile, frozenset[date]]
     totals: Totals
     skipped: Mapping[str, str]
+    statements: Statements
 
 
 class Export:
@@ -98,33 +109,51 @@ class Export:
                 counts[file.path] = counted = self._count(file)
             except DamagedFileError as error:
                 return error.problem
-            if counted.without_costs or file.rows in {None, len(counted.digests)}:
+            if counted.dataset or file.rows in {None, len(counted.digests)}:
                 return None
             return f"{file.name} has {len(counted.digests)} lines, and {file.manifest} says {file.rows}"
 
         with self._errors.reading(self._url):
             files, skipped = choose(self._listing, self._periods, problem_with)
             found = [counts.get(file.path) or self._count(file) for file in files]
-            skipped |= {counted.file.name: counted.without_costs for counted in found if counted.without_costs}
-            found = [counted for counted in found if not counted.without_costs]
-            if not found:
+            costs = [counted for counted in found if not counted.dataset]
+            stated = self._statements([counted for counted in found if counted.dataset], skipped)
+            if not costs:
                 raise self._nothing_counts(skipped)
-            refuse_copies(found)
-        return Bill({counted.file: counted.windows for counted in found}, add_up(found), skipped)
+            refuse_copies(costs)
+        return Bill({counted.file: counted.windows for counted in costs}, add_up(costs), skipped, stated)
 
     def _count(self, file: ExportFile) -> FileCount:
         with self._errors.reading(file.name), open_file(self._filesystem, file.path) as (columns, lines):
             if dataset := other_dataset(columns):
-                return FileCount(file, without_costs=f"it is FOCUS's {dataset} data set, which holds no costs")
+                return FileCount(file, dataset=dataset)
             check_columns(file.name, columns, self._version or file.version)
             return count_lines(file, batches(file, lines))
 
+    def _statements(self, files: Sequence[FileCount], skipped: dict[str, str]) -> Statements:
+        """Read the data sets beside the costs; what can't be read, or is not used, is `skipped`, and stops no bill."""
+        records: list[BillingPeriod | InvoiceDetail] = []
+        for counted in files:
+            name, dataset = counted.file.name, counted.dataset
+            if dataset not in NEEDED:
+                skipped[name] = f"it is FOCUS's {dataset} data set, which is not used"
+                continue
+            try:
+                with self._errors.reading(name), open_file(self._filesystem, counted.file.path) as (_, lines):
+                    found = list(lines)
+                records += read_records(dataset, name, pa.Table.from_batches(found)) if found else []
+            except (DamagedFileError, ExportError) as error:
+                skipped[name] = error.problem if isinstance(error, DamagedFileError) else f"{error}: export it again"
+        return statements(records)
+
     def _nothing_counts(self, skipped: Mapping[str, str]) -> ExportError:
         if problem := next(iter(skipped.values()), None):
-            return ExportError(f"no complete export at {self._url}: {problem}; export it again")
+            return ExportError(f"no complete export of costs at {self._url}: {problem}; export it again")
         if empty := sorted(file.name for file in self._listing.files if not file.size):
             return ExportError(f"{empty[0]} is empty, and there is no other export: export it again")
-        return ExportError(f"no file ending in {', '.join(SUFFIXES)} at {self._url}: check sources.{self._source}.url")
+        return ExportError(
+            f"no file of costs ending in {', '.join(SUFFIXES)} at {self._url}: check sources.{self._source}.url"
+        )
 
     def batches(
         self, bill: Bill, wanted: Collection[date], mask_fields: frozenset[str]

@@ -43,13 +43,13 @@ class FileCount:
     Attributes:
         digests: one of each line, in the order of the file.
         sums: by window, month of charge and name, as in Totals.
-        without_costs: why the file holds no costs at all, "" where it does.
+        dataset: the data set of FOCUS that it holds instead of costs, "" of a file of costs.
     """
 
     file: ExportFile
     digests: pa.Array = field(default_factory=lambda: pa.array([], pa.uint64()))
     sums: Mapping[tuple[date, date, str], Decimal] = field(default_factory=dict)
-    without_costs: str = ""
+    dataset: str = ""
 
     @property
     def windows(self) -> frozenset[date]:

@@ -1,4 +1,4 @@
-"""The versions of FOCUS, 1.0 to 1.3: the columns that each requires, and the names that they have had.
+"""The versions of FOCUS, 1.0 to 1.4: its data sets, the columns that each requires, and the names that they have had.
 
 A file whose version is chosen, or stated by a manifest, is held to all mandatory columns (the specification's "feature
 level"). Any other one is held to what no figure can do without: AWS exports the columns that its user selected, and a
@@ -22,7 +22,8 @@ REQUIRED = (
     "ProviderName",
     "ServiceName",
 )
-# The same in every version, but for two names that 1.3 has changed.
+# The same in every version, but for two names that 1.3 has changed. What later versions added is required only of a
+# provider that it applies to.
 MANDATORY = (
     *REQUIRED,
     "BillingAccountId",
@@ -40,7 +41,7 @@ MANDATORY = (
     "PublisherName",
     "ServiceCategory",
 )
-# Exports of 1.3 write either name, or both.
+# Exports of 1.3 write either name, or both. 1.4 has removed the older one, which is read all the same.
 NAMES_OF_1_3 = {"ProviderName": "ServiceProviderName", "PublisherName": "HostProviderName"}
 # FOCUS before 1.0 had other names, and Oracle's cost reports still have them: "FOCUS Cost Report Schema" at
 # https://docs.oracle.com/en-us/iaas/Content/Billing/Concepts/costusagereportsoverview.htm
@@ -52,8 +53,17 @@ OLDER_NAMES = {
     "PublisherName": "Publisher",
     "RegionId": "Region",
 }
+# No other data set has these.
+OF_COSTS_ALONE = frozenset(("EffectiveCost", "ChargePeriodStart"))
+# The other data sets, and a column that they require and no other has: 1.3 has added the first, 1.4 the other two.
+CONTRACT_COMMITMENT, BILLING_PERIOD, INVOICE_DETAIL = "Contract Commitment", "Billing Period", "Invoice Detail"
+OTHER_DATASETS = {
+    CONTRACT_COMMITMENT: "ContractCommitmentId",
+    BILLING_PERIOD: "BillingPeriodStatus",
+    INVOICE_DETAIL: "InvoiceDetailId",
+}
 # Azure writes 1.0, 1.0r2 and 1.2-preview; its 1.0-preview is older than FOCUS 1.0 and has other columns.
-_STATED = re.compile(r"v?(1\.[0-3])(?!\d)(?!(?<=1\.0)-preview)")
+_STATED = re.compile(r"v?(1\.[0-4])(?!\d)(?!(?<=1\.0)-preview)")
 
 
 def stated_version(text: str) -> str | None:
@@ -64,9 +74,9 @@ def stated_version(text: str) -> str | None:
 
 def other_dataset(columns: Collection[str]) -> str | None:
     """Return the data set of FOCUS that a file holds instead of costs, None of a file of costs."""
-    if "ContractCommitmentId" in columns and not {"BilledCost", "EffectiveCost"}.intersection(columns):
-        return "Contract Commitment"
-    return None
+    if not OF_COSTS_ALONE.isdisjoint(columns):
+        return None
+    return next((name for name, column in OTHER_DATASETS.items() if column in columns), None)
 
 
 def check_columns(file_name: str, columns: Collection[str], version: str | None) -> None:
@@ -76,11 +86,13 @@ def check_columns(file_name: str, columns: Collection[str], version: str | None)
         ExportError: when it lacks one; it is named as the version names it.
     """
     missing = []
-    is_1_3 = version == "1.3" or (version is None and not set(columns).isdisjoint(NAMES_OF_1_3.values()))
+    has_new_names = version in ("1.3", "1.4") or (
+        version is None and not set(columns).isdisjoint(NAMES_OF_1_3.values())
+    )
     for name in MANDATORY if version else REQUIRED:
         newer = NAMES_OF_1_3.get(name, name)
         if not {name, newer, OLDER_NAMES.get(name, name)}.intersection(columns):
-            missing.append(newer if is_1_3 else name)
+            missing.append(newer if has_new_names else name)
     if missing:
         of = f"FOCUS {version}" if version else "FOCUS"
         raise ExportError(

@@ -303,6 +303,12 @@ def without(cells: Cells, *names: str) -> Cells:
 NEW_IN_1_1 = {"ServiceSubcategory": "Virtual Machines", "SkuMeter": "BoxUsage", "SkuPriceDetails": "{}"}
 NEW_IN_1_2 = {"InvoiceId": "INV-7", "PricingCurrency": "EUR", "PricingCurrencyEffectiveCost": "1.00"}
 NEW_IN_1_3 = {"ServiceProviderName": "Nimbus", "HostProviderName": "Nimbus", "AllocatedMethodId": ""}
+NEW_IN_1_4 = {
+    "InvoiceDetailId": "7-1",
+    "CommitmentProgramEligibilityDetails": "",
+    "PrincipalId": "",
+    "CredentialId": "",
+}
 ORACLE = {
     "ProviderName": "Provider",
     "PublisherName": "Publisher",
@@ -352,7 +358,28 @@ SHAPES: dict[str, Cells] = {
         "oci_CompartmentName": "shop",
         "oci_OverageFlag": "N",
     },
+    # https://support.huaweicloud.com/intl/en-us/usermanual-cost/costcenter_000002_03_07.html (months of GMT+08:00)
+    "Huawei 1.0": {
+        **LINE,
+        "BillingPeriodStart": "2026-08-31T16:00:00Z",
+        "BillingPeriodEnd": "2026-09-30T15:59:59Z",
+        "ChargePeriodStart": "2026-09-03T16:00:00Z",
+        "ChargeClass": "",
+        "ChargeDescription": "",
+    },
+    # https://www.alibabacloud.com/help/en/user-center/alibaba-cloud-focus-1-0-preview-field-differences (always null)
+    "Alibaba 1.0": {
+        **LINE,
+        **dict.fromkeys(("ChargeDescription", "ConsumedQuantity", "ConsumedUnit", "ContractedCost"), ""),
+    },
     "any 1.3": {**without(LINE, "ProviderName", "PublisherName"), **NEW_IN_1_1, **NEW_IN_1_2, **NEW_IN_1_3},
+    "any 1.4": {
+        **without(LINE, "ProviderName", "PublisherName"),
+        **NEW_IN_1_1,
+        **NEW_IN_1_2,
+        **NEW_IN_1_3,
+        **NEW_IN_1_4,
+    },
 }
 BILLS |= {re.sub(r"\W", "_", shape).lower(): ("09.csv", [cells]) for shape, cells in SHAPES.items()}
 
@@ -492,6 +519,45 @@ def test_a_run_says_which_sets_it_skipped_and_why(
     assert why in step
     finops("runs", str(scalar(database, "select run_id from finops.etl_runs")))
     assert "skipped" in capfd.readouterr().out
+
+
+def test_the_provider_says_when_a_month_is_closed_and_what_its_invoices_ask_for(
+    folder: Path, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def night(status: str) -> tuple[Any, ...]:
+        """A night of 3 October with this status of September; what is known of that month's days."""
+        write(folder / "periods.csv", {**month, "BillingPeriodStatus": status})
+        assert finops("nightly", "--as-of", "2026-10-03") == 0
+        query = (
+            "select measured_days, missing_days, days_to_come from finops.mv_source_month where period = '2026-09-01'"
+        )
+        return database.execute(query).fetchall()[0]
+
+    month = {"BillingPeriodStart": "2026-09-01", "InvoiceIssuerName": "Nimbus SA"}
+    detail = {**month, "InvoiceId": "i-1", "BillingCurrency": "EUR", "InvoiceIssueStatus": "Issued"}
+    write(folder / "09.csv", line("10.005", InvoiceId="i-1"), line("0.5", InvoiceId=""))
+    write(
+        folder / "invoices.csv",
+        {**detail, "InvoiceDetailId": "1", "ChargeCategory": "Usage", "BilledCost": "10.01"},
+        {**detail, "InvoiceDetailId": "2", "ChargeCategory": "Tax", "BilledCost": "2.00"},
+    )
+    assert night("Open") == (3, 0, 27)
+    landed = scalar(database, "select count(*) from raw_public_cloud.focus")
+    assert night("Closed") == (30, 0, 0)
+    assert scalar(database, "select count(*) from raw_public_cloud.focus") == landed
+    told = "select count(*) from finops.etl_steps where error = %s"
+    assert scalar(database, told, "skipped 2026-10: the export has no line of it; it has 2026-09") == 2
+    found = "select invoice_id, invoiced_cost, billed_cost, difference, invoiced_tax from finops.invoice_differences"
+    assert database.execute(f"{found} where period = '2026-09-01' order by invoice_id").fetchall() == [
+        ("i-1", Decimal("10.01"), Decimal("10.005"), Decimal("0.005"), Decimal("2.00")),
+        (None, 0, Decimal("0.5"), Decimal("-0.5"), 0),
+    ]
+    capsys.readouterr()
+    assert finops("coverage", "--period", "2026-09") == 0
+    assert re.search(r"on none yet\W+0\W+0\.5\W+-0\.5", capsys.readouterr().out)
+    write(folder / "invoices.csv", {**detail, "InvoiceDetailId": "3", "BilledCost": "10.505"})
+    night("Closed")
+    assert scalar(database, "select sum(difference) from finops.invoice_differences") == 0
 
 
 def test_tax_is_a_cost_unless_its_source_sets_it_apart(

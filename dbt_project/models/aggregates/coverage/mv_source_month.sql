@@ -15,6 +15,12 @@ accepted as (
 
 ),
 
+bill_status as (
+
+    select * from {{ source('finops', 'etl_bill_status') }}
+
+),
+
 steps as (
 
     select * from {{ source('finops', 'etl_steps') }}
@@ -94,12 +100,13 @@ days as (
         ) as is_measured,
         coalesce(calendar.day_number = any(months.estimated_days), false) as is_estimated,
         case
-            -- a bill comes late: nothing of it is missing until its month has been over for some days
-            when sources.measure = 'billed' then months.as_of >= months.end_date + 3
+            -- a bill comes late: nothing of it is missing while it is open, or until some days after its month
+            when sources.measure = 'billed' then coalesce(not bill_status.is_open, months.as_of >= months.end_date + 3)
             else months.period + calendar.day_number - 1 < months.as_of
         end as is_expected
     from months
     inner join sources on months.source = sources.source
+    left join bill_status on months.source = bill_status.source and months.period = bill_status.period
     cross join lateral generate_series(1, months.end_date - months.period) as calendar (day_number)
 
 ),

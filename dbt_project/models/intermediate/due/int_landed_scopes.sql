@@ -19,7 +19,10 @@ digests as (
         period,
         min(measure) as measure,
         md5(
-            string_agg(concat_ws(' ', first_date, window_date, extraction_run_id), ',' order by first_date, window_date)
+            string_agg(
+                concat_ws(' ', first_date, window_date, extraction_run_id, is_stated_open),
+                ',' order by first_date, window_date
+            )
         )
             as landed_digest,
         array_agg(distinct concat_ws(' ', extraction_run_id, window_date)) as landed_windows,

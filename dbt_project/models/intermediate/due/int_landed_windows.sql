@@ -12,6 +12,12 @@ windows as (
 
 ),
 
+bill_status as (
+
+    select * from {{ source('finops', 'etl_bill_status') }}
+
+),
+
 landed as (
 
     select
@@ -23,23 +29,33 @@ landed as (
         is_estimated,
         extraction_run_id,
         window_date,
+        cast(null as boolean) as is_stated_open,
         false as is_open_bill
     from inventory_days
 
     union all
 
     select
-        source,
-        period,
-        measure,
-        window_date as first_date,
-        window_end as end_date,
+        windows.source,
+        windows.period,
+        windows.measure,
+        windows.window_date as first_date,
+        windows.window_end as end_date,
         false as is_estimated,
-        extraction_run_id,
-        window_date,
-        -- a bill goes on changing for some days after its month
-        measure = 'billed' and cast(ended_at at time zone 'UTC' as date) < window_end + 3 as is_open_bill
+        windows.extraction_run_id,
+        windows.window_date,
+        bill_status.is_open as is_stated_open,
+        -- where the provider does not say: a bill goes on changing for some days after its month
+        coalesce(
+            bill_status.is_open,
+            windows.measure = 'billed' and cast(windows.ended_at at time zone 'UTC' as date) < windows.window_end + 3
+        ) as is_open_bill
     from windows
+    left join bill_status
+        on
+            windows.measure = 'billed'
+            and windows.source = bill_status.source
+            and windows.window_date = bill_status.period
 
 )
 

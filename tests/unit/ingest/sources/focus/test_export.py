@@ -170,9 +170,20 @@ def test_a_line_s_window_is_its_billing_period(tmp_path: Path) -> None:
     assert {window: list(months) for window, months in export(tmp_path).count().totals.items()} == {SEPTEMBER: [AUGUST]}
 
 
-def test_a_month_begins_in_utc(tmp_path: Path) -> None:
-    write(tmp_path / "a.csv", line(BillingPeriodStart="2026-09-01T01:00:00+02:00"))
-    assert list(export(tmp_path).count().totals) == [AUGUST]
+@pytest.mark.parametrize(
+    "start",
+    [
+        "2026-09-01T00:00:00+02:00",  # a European provider's own midnight
+        "2026-08-31T16:00:00Z",  # Huawei Cloud's
+        "2026-09-01T07:00:00Z",  # California's
+        "2026-09-01 00:00:00",
+    ],
+)
+def test_a_billing_period_is_the_month_of_its_provider_and_a_charge_s_month_begins_in_utc(
+    tmp_path: Path, start: str
+) -> None:
+    write(tmp_path / "a.csv", line(BillingPeriodStart=start, ChargePeriodStart="2026-09-01T00:00:00+02:00"))
+    assert {window: list(months) for window, months in export(tmp_path).count().totals.items()} == {SEPTEMBER: [AUGUST]}
 
 
 def test_a_line_without_a_billing_period_goes_by_its_charge(tmp_path: Path) -> None:
@@ -323,17 +334,6 @@ def test_a_bill_with_the_same_sums_and_other_content_is_another(tmp_path: Path, 
     assert before != now
 
 
-def test_a_file_of_contract_commitments_is_passed_over(tmp_path: Path) -> None:
-    write(tmp_path / "a.csv", line(BilledCost="2"))
-    write(tmp_path / "commitments.csv", {"ContractCommitmentId": "c-1", "ContractId": "c", "BillingCurrency": "EUR"})
-    found = export(tmp_path)
-    assert found.count().totals[SEPTEMBER][SEPTEMBER]["BilledCost"] == Decimal(2)
-    assert len(rows(found)) == 1
-    assert found.count().skipped == {
-        "commitments.csv": "it is FOCUS's Contract Commitment data set, which holds no costs"
-    }
-
-
 @pytest.mark.parametrize("name", ["bill.csv", "bill.csv.gz", "bill.parquet"])
 def test_every_format_lands_with_the_same_types(tmp_path: Path, name: str) -> None:
     write_bill(tmp_path / name)
@@ -390,7 +390,7 @@ def test_a_file_address_is_a_folder(tmp_path: Path) -> None:
 
 def test_a_folder_without_exports_is_an_error_that_names_its_setting(tmp_path: Path) -> None:
     assert refusal(tmp_path) == (
-        f"focus.aws: no file ending in .csv, .csv.gz, .parquet at {tmp_path}: check sources.focus.aws.url"
+        f"focus.aws: no file of costs ending in .csv, .csv.gz, .parquet at {tmp_path}: check sources.focus.aws.url"
     )
 
 

@@ -10,13 +10,13 @@ from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.focus.versions import MANDATORY, NAMES_OF_1_3, REQUIRED, check_columns, stated_version
 from tests.unit.ingest.sources.focus.test_export import SEPTEMBER, export, line, names, real_bill, refusal, rows, write
 
-VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
 WHOLE = {name: line().get(name, "") for name in MANDATORY}
 
 
 def of_version(version: str) -> dict[str, str]:
     """A line with every column that a version requires."""
-    names = NAMES_OF_1_3 if version == "1.3" else {}
+    names = NAMES_OF_1_3 if version in ("1.3", "1.4") else {}
     return {names.get(name, name): cell for name, cell in WHOLE.items()}
 
 
@@ -35,6 +35,7 @@ def without(cells: dict[str, str], name: str) -> dict[str, str]:
         ("1.0r2", "1.0"),
         ("1.2-preview", "1.2"),
         (" v1.3 ", "1.3"),
+        ("1.4", "1.4"),
         ("1.0-preview (v1)", None),
         ("1.10", None),
         ("2.0", None),
@@ -69,10 +70,17 @@ def test_a_chosen_version_requires_all_its_columns(tmp_path: Path, version: str,
     assert f"a.csv has no column {name}, which FOCUS {version} requires" in str(failure.value)
 
 
-def test_a_chosen_1_3_requires_the_host(tmp_path: Path) -> None:
-    write(tmp_path / "a.csv", without(of_version("1.3"), "HostProviderName"))
-    with pytest.raises(SourceError, match="no column HostProviderName"):
-        export(tmp_path, version="1.3").count()
+@pytest.mark.parametrize("version", ["1.3", "1.4"])
+@pytest.mark.parametrize("name", NAMES_OF_1_3.values())
+def test_a_chosen_version_requires_the_host_and_the_service_provider(tmp_path: Path, version: str, name: str) -> None:
+    write(tmp_path / "a.csv", without(of_version(version), name))
+    with pytest.raises(SourceError, match=f"no column {name}, which FOCUS {version} requires"):
+        export(tmp_path, version=version).count()
+
+
+def test_a_name_that_1_4_has_removed_is_read_all_the_same(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", of_version("1.2"))
+    assert rows(export(tmp_path, version="1.4"), SEPTEMBER)[0]["provider_name"] == "AWS"
 
 
 def test_a_version_that_is_not_read_here_is_refused(tmp_path: Path) -> None:
@@ -105,9 +113,10 @@ def test_the_real_bill_has_what_every_older_version_requires(real_input: Path, v
 # Who the provider is
 
 
-def test_the_provider_of_1_3_is_the_service_provider(tmp_path: Path) -> None:
-    write(tmp_path / "a.csv", of_version("1.3") | {"ServiceProviderName": "Oracle"})
-    landed = rows(export(tmp_path), SEPTEMBER)[0]
+@pytest.mark.parametrize("version", ["1.3", "1.4", None])
+def test_the_provider_since_1_3_is_the_service_provider(tmp_path: Path, version: str | None) -> None:
+    write(tmp_path / "a.csv", of_version("1.4") | {"ServiceProviderName": "Oracle"})
+    landed = rows(export(tmp_path, version=version), SEPTEMBER)[0]
     assert (landed["provider_name"], '"ServiceProviderName":"Oracle"' in landed["other_columns"]) == ("Oracle", True)
 
 
