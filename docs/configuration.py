@@ -87,9 +87,9 @@ POSTGRESQL_OPENING = (
 REFERENCE_OPENING = """\
 Who owns what, what a product is, and what it costs. Each table is read from `reference/<table>.csv` in the project, or
 from where `[reference.<table>]` says, at the beginning of each run; a file that does not exist is an empty table. A CSV
-file is UTF-8 with commas or semicolons. A number has a decimal point, and a day is written as 2026-09-30. Columns in
-brackets may be left out; `changed_by`, `changed_at` and `comment` may be added anywhere. The application `UNALLOCATED`
-and its group `unallocated` are built in."""
+file is UTF-8 with commas or semicolons; of an XLSX file, the values count that its program calculated. A number has a
+decimal point, and a day is written as 2026-09-30. Columns in brackets may be left out; `changed_by`, `changed_at` and
+`comment` may be added anywhere. The application `UNALLOCATED` and its group `unallocated` are built in."""
 
 
 def text() -> str:

@@ -13,6 +13,8 @@ from finops.ingest.config.values import from_json
 _PASSWORD = re.compile(r"://[^:/?#@]*:(.+)@")
 # What else a MongoDB URI may hold, which no one has to know.
 _PASSPHRASE = re.compile(r"[?&](?:tlsCertificateKeyFilePassword|proxyPassword)=([^&]+)", re.IGNORECASE)
+# Who knows a signed address may read what it names.
+_SIGNATURE = re.compile(r"[?&](?:X-(?:Amz|Goog)-Signature|sig|token)=([^&#]+)", re.IGNORECASE)
 # In a libpq connection string: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
 _IN_CONNECTION = re.compile(r"(?:ssl)?password\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
 
@@ -34,6 +36,8 @@ def secrets_of(values: Mapping[str, object]) -> Iterator[str]:
         if password := _PASSWORD.search(texts.get(key, "")):
             yield from (password[1], unquote(password[1]))
     yield from (found[1].strip("'") for found in _IN_CONNECTION.finditer(texts.get("connection", "")))
+    for signature in _SIGNATURE.findall(texts.get("url", "")):
+        yield from (signature, unquote(signature))
     for passphrase in _PASSPHRASE.findall(texts.get("uri", "")):
         yield from (passphrase, unquote(passphrase))
     try:

@@ -14,6 +14,7 @@ from finops.ingest.errors import SourceError
 from finops.ingest.reference.reading import Content
 from finops.ingest.reference.tables import (
     BUILT_IN,
+    NO_VALUES,
     TABLES,
     UNALLOCATED,
     Application,
@@ -107,6 +108,8 @@ def _message(model: type[ReferenceRow], cells: Mapping[str, str], error: ErrorDe
     if error["type"] == "missing":
         return f"{column} is empty ({model.model_fields[column].description}): fill it in"
     shown = f"{column} '{cells[column]}'"
+    if cells[column] in NO_VALUES:
+        return f"{shown} is a formula without a value: correct it, and save the file with a program that calculates it"
     if error["type"] == "value_error":
         return f"{shown} {error['ctx']['error']}".replace(f"{shown} '{cells[column]}'", shown)
     if error["type"] == "literal_error":

@@ -1,17 +1,14 @@
-"""Read a table of reference data from its place: a CSV file, or a table or a query in PostgreSQL.
+"""Read a table of reference data from its place: a CSV file, a sheet of an XLSX file, or PostgreSQL.
 
 Whatever the place, a value becomes text, exactly: `checks.py` judges all of it by the same rules.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from datetime import UTC
 from pathlib import Path
 
 import psycopg
@@ -19,9 +16,11 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from finops.ingest.config.checking import nearest
+from finops.ingest.config.redaction import redact, secrets_of
 from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.database import OPTIONS
 from finops.ingest.errors import SourceError, one_line
+from finops.ingest.reference.files import Sheet, as_text, csv_lines
 from finops.ingest.reference.tables import TABLES
 
 # What a place may say of a row besides its columns.
@@ -73,7 +72,10 @@ def read_all(places: Mapping[str, ReferencePlace]) -> list[Content]:
 
 def _read(table: str, place: ReferencePlace) -> Content:
     url = place.url or str(FOLDER / f"{table}.csv")
-    content = Content(table, _described(table, place, url))
+    given = {"url": url, "storage_options": place.storage_options.get_secret_value()}
+    given |= {"connection": place.connection.get_secret_value()} if place.connection else {}
+    secrets = sorted(secrets_of(given), key=len, reverse=True)
+    content = Content(table, redact(_described(table, place, url), secrets))
     try:
         if place.is_in_postgresql:
             _take(content, _answer(place))
@@ -86,12 +88,11 @@ def _read(table: str, place: ReferencePlace) -> Content:
     except SourceError as error:
         content.problem(str(error))
     except psycopg.Error as error:
-        reason = one_line(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+        reason = redact(next(iter(str(error).strip().splitlines()), type(error).__name__), secrets)
         content.problem(f"PostgreSQL can't give it: {reason}; check [reference.{table}]")
     except Exception as error:  # noqa: BLE001 each file system has exceptions of its own
-        content.problem(
-            f"it can't be read: {one_line(str(error)) or type(error).__name__}; check reference.{table}.url"
-        )
+        reason = redact(one_line(str(error)) or type(error).__name__, secrets)
+        content.problem(f"it can't be read: {reason}; check reference.{table}.url, storage_options and their rights")
     return content
 
 
@@ -112,31 +113,13 @@ def _read_file(content: Content, place: ReferencePlace, url: str) -> None:
         data: bytes = file.read()
     with suppress(NotImplementedError, KeyError):  # a web server need not say it
         content.changed_at = filesystem.modified(path).astimezone(UTC).isoformat(timespec="seconds")
-    _take(content, _csv_lines(data))
-
-
-def _csv_lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Split a CSV file, with commas or semicolons, into lines.
-
-    Raises:
-        SourceError: when it is not UTF-8, or a quote is not closed.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise SourceError(f"line {line} is not UTF-8: save it as UTF-8 (in Excel: CSV UTF-8)") from error
-    if text[:4].lower() == "sep=":  # Excel's own line
-        text = "\n" + text.partition("\n")[2]
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in header else ",", strict=True)
-    number = 0
-    try:
-        for cells in reader:
-            yield number + 1, cells
-            number = reader.line_num
-    except csv.Error as error:
-        raise SourceError(f"line {number + 1} is not CSV ({error}): close its quotes") from error
+    if path.lower().endswith(".xlsx"):
+        sheet = Sheet(data, content.table, place.sheet)
+        content.place += f" sheet {sheet.name}"
+        content.changed_by, content.changed_at = sheet.changed_by, sheet.changed_at or content.changed_at
+        _take(content, sheet.lines())
+    else:
+        _take(content, csv_lines(data))
 
 
 def _answer(place: ReferencePlace) -> Iterator[tuple[int, list[str]]]:
@@ -154,23 +137,6 @@ def _answer(place: ReferencePlace) -> Iterator[tuple[int, list[str]]]:
             yield 0, [column.name for column in cursor.description]
             for number, row in enumerate(cursor, start=1):
                 yield number, [as_text(value) for value in row]
-
-
-def as_text(value: object) -> str:
-    """A value of a database as the text that stands for it: a day without its time, where that is midnight."""
-    match value:
-        case None:
-            return ""
-        case datetime() if value.time() == time():
-            return value.date().isoformat()
-        case date():
-            return value.isoformat()
-        case float():  # the shortest decimal that is this float: what a person wrote
-            return f"{Decimal(repr(value)).normalize():f}"
-        case Decimal():
-            return f"{value:f}"
-        case _:
-            return str(value)
 
 
 def _take(content: Content, lines: Iterable[tuple[int, Sequence[str]]]) -> None:

@@ -20,6 +20,8 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _COMMA = re.compile(r"-?[0-9][0-9 .\u00a0\u202f]*,[0-9]+")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+UNCALCULATED = "#FORMULA!"  # of a program that writes formulas, and not their values
+NO_VALUES = frozenset((UNCALCULATED, "#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -63,6 +65,8 @@ def _positive(number: Decimal) -> Decimal:
 
 
 def _text(text: str) -> str:
+    if text in NO_VALUES:
+        raise ValueError("is a formula without a value")
     if _CONTROL.search(text):
         raise ValueError("holds a line break or another control character: write it in one line")
     return text

@@ -222,6 +222,8 @@ def test_a_place_of_its_own_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> 
         ({"REFERENCE__PRICES__ULR": "x"}, r"reference\.prices\.ulr \(.*\) is not a setting: did you mean reference"),
         ({"REFERENCE__PRICES__URL": "x", "REFERENCE__PRICES__QUERY": "y"}, "url and query are set: keep one place"),
         ({"REFERENCE__PRICES__CONNECTION": "host=x"}, "connection is set without table or query"),
+        ({"REFERENCE__PRICES__CONNECTION": "host x"}, "is not a connection of libpq: write host=… dbname=… user=…"),
+        ({"REFERENCE__PRICES__SHEET": "2026"}, "sheet is set without an url that ends in .xlsx"),
     ],
 )
 def test_a_place_that_makes_no_sense_is_refused(
