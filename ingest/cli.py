@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from finops.ingest.commands import docs, nightly, reference, reports
+from finops.ingest.commands import docs, nightly, reference, reports, sources
 from finops.ingest.commands import project as project_commands
 from finops.ingest.commands.errors import Commands, redacted
 from finops.ingest.errors import Terminated
@@ -66,6 +66,7 @@ for command in (
     reports.doctor_command,
     reports.metrics_command,
     reference.reference_group,
+    sources.sources_group,
     docs.docs_group,
     project_commands.init_command,
     project_commands.config_command,

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 from secantus import SecantusDBServer
 
-from tests.e2e.finops import Database, finops
+from tests.e2e.finops import Database, finops, serving
 
 DAY = datetime(2026, 9, 1, tzinfo=UTC)
 # a day of a capacity c is round(c ÷ 30, 12)
@@ -205,3 +205,75 @@ def test_a_machine_s_disks_are_read_from_its_own_record(
     cmdb["cmdb_ci_vm_instance"].insert_one(machine("1", u_tier="ssd", disks_size="30"))
     assert nightly("cmdb.disk") == 0
     assert quantities(database) == [("ERP", "disk.ssd_gib", Decimal(1), 1)]
+
+
+def test_a_sample_shows_what_documents_become_before_anything_lands(
+    cmdb: MongoDatabase[Any],
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    hidden = "not to be seen"
+    monkeypatch.setenv("INGEST__MASK_FIELDS", '["U_Note"]')
+    monkeypatch.setenv("SOURCES__CMDB__FIELDS", '{"vm": {"application": "u_owner", "ram": "memory"}}')
+    cmdb["cmdb_ci_vm_instance"].insert_one(
+        machine("old", dumped_at=datetime(2026, 8, 31, tzinfo=UTC), name="not of the latest dump")
+    )
+    cmdb["cmdb_ci_vm_instance"].insert_many(
+        [
+            machine("1", u_owner={"id": 7}, admin_password="hunter2"),
+            machine("2", u_owner="ERP", memory="16 GB", install_status=reference("Retired", "7")),
+        ]
+    )
+    database.execute("drop schema finops cascade")  # as before the first nightly
+    assert finops("sources", "sample", "cmdb.vm", "--limit", "2") == 0
+    shown = capfd.readouterr().out
+    cells = {tuple(cell.strip() for cell in line.split("│")[1:4]) for line in shown.splitlines() if "│" in line}
+    assert {
+        ("application", "", "nothing in u_owner (an object: name a field in it)"),
+        ("application", "ERP", "u_owner"),
+        ("vcpu", "4", "cpus"),
+        ("ram", "cannot be read: 16384", "memory"),
+        ("ram", "16 GiB", "memory"),
+        ("status", "retired", "install_status.display_value"),
+        ("in service", "no", ""),
+    } <= cells
+    remedy = "capacity '16384' has no unit: set sources.cmdb.fields.vm.ram = {path = 'memory', unit = 'MB'}"
+    assert f"1 × vm.ram_gib: UNPARSABLE: {remedy}" in shown
+    assert hidden not in shown
+    assert '"u_note": "***"' in shown
+    assert "not of the latest dump" not in shown
+    assert "2 documents of cmdb.vm; nothing was landed" in shown
+    remains = "select to_regnamespace('finops'), (select count(*) from raw_open_legacy.cmdb_vm)"
+    assert database.execute(remains).fetchall() == [(None, 0)]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_sample_needs_a_database_and_a_source_with_documents(
+    cmdb: MongoDatabase[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert finops("sources", "sample", "cmdb.vm") == 0
+    assert "cmdb.vm holds no document" in capfd.readouterr().out
+    assert finops("sources", "sample", "cmdb.vms") == 2
+    assert "'cmdb.vms' is not configured, or has no documents; these have: cmdb.vm, cmdb.disk" in capfd.readouterr().err
+    cmdb["cmdb_ci_vm_instance"].insert_one(machine("1"))
+    monkeypatch.delenv("PGHOST")
+    assert finops("sources", "sample", "cmdb.vm") == 2
+    assert "the nightly's own SQL reads the sample, and needs a database" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("database")
+def test_a_sample_of_a_service_is_its_records(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    projects = [{"id": number, "name": f"p{number}", "runners_token": "glrt-1"} for number in range(5)]
+    with serving({"/api/v4/projects": projects}) as url:
+        monkeypatch.setenv("SOURCES__GITLAB__URL", url)
+        assert finops("sources", "sample", "gitlab.storage", "--limit", "2") == 0
+    shown = capfd.readouterr().out
+    assert '"name": "p1"' in shown
+    assert '"name": "p2"' not in shown
+    assert "glrt-1" not in shown
+    assert "2 documents of gitlab.storage; nothing was landed" in shown
