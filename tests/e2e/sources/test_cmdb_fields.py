@@ -221,7 +221,7 @@ def test_a_sample_shows_what_documents_become_before_anything_lands(
     )
     cmdb["cmdb_ci_vm_instance"].insert_many(
         [
-            machine("1", u_owner={"id": 7}, admin_password="hunter2"),
+            machine("1", u_owner={"id": 7}, u_note=hidden),
             machine("2", u_owner="ERP", memory="16 GB", install_status=reference("Retired", "7")),
         ]
     )
