@@ -16,11 +16,12 @@ import psycopg
 from rich.console import Console
 
 from finops.demo import anchor, bills, cmdb, postgres, report, settings
+from finops.demo import folder as project
 from finops.demo.services import server as services
 from finops.demo.story import MONTHS, Story
 
 ROOT = Path(__file__).resolve().parents[1]
-BILLS, CMDB = "bills", "cmdb"
+BILLS, CMDB, PROJECT = "bills", "cmdb", "project"  # in .finops
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -39,8 +40,7 @@ def main(context: click.Context, as_of: datetime | None, months: int | None) -> 
     Example: python -m finops.demo --as-of 2026-11-22
     """
     signal.signal(signal.SIGTERM, _exit_on_terminate)
-    _forget_variables("PG", "SOURCES__", "REFERENCE__")
-    os.environ.update(settings.reference())
+    _forget_variables("PG", "SOURCES__", "REFERENCE__", "FINOPS__")
     if context.invoked_subcommand is None:
         context.exit(_demonstrate(as_of.date() if as_of else None, months))
 
@@ -60,7 +60,7 @@ def psql(arguments: tuple[str, ...]) -> None:
 @main.command(context_settings=PASSED_ON)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 def run(command: tuple[str, ...]) -> None:
-    """Run a command on the demo's database and sources.
+    """Run a command in the demo's project, on its database and sources.
 
     Example: python -m finops.demo run -- finops doctor
     """
@@ -121,7 +121,9 @@ def _database(folder: Path) -> Iterator[postgres.Embedded]:
 
 @contextmanager
 def _company(folder: Path, story: Story) -> Iterator[None]:
-    """Start the company's systems and set the pipeline's variables to them."""
+    """Start the company's systems and set the pipeline's variables to them and to the company's project."""
+    project.renew(folder / PROJECT, story)
+    os.environ["FINOPS_PROJECT"] = str(folder / PROJECT)
     with cmdb.serve(folder / CMDB) as mongo_uri, services.serve(story) as services_url:
         os.environ.update(settings.pipeline(mongo_uri, services_url, folder / BILLS))
         yield

@@ -109,7 +109,7 @@ VMS = (
     Vm("prd-pay-01", "PAYMENTS", "paris-a", 8, "32", "rhel-9", (("ssd", "200"),)),
     # spaces, mixed case
     Vm("prd-pay-02", " Payments ", "paris-b", 8, "32", "rhel-9", (("ssd", "200"),)),
-    # no price for nvme
+    # a price of nvme since the last month only
     Vm("prd-pay-db-01", "PAYMENTS", "paris-a", 16, "128", "rhel-9", (("nvme", "800"), ("hdd", "1500"))),
     Vm("stg-pay-01", "PAYMENTS", "paris-b", 4, "16", "rhel-9", (("ssd", "100"),), "stopped"),
     Vm("prd-fraud-01", "FRAUD", "paris-a", 16, "64", "debian-12", (("ssd", "400"),)),

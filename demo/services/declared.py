@@ -1,4 +1,4 @@
-"""Serves the help desk and the application platform, which are only declared in declared.toml.
+"""Serves the help desk and the application platform, which are only declared in demo/project.
 
 One paginates by number, the other by cursor. A record of the platform has three products: CPU, RAM and storage.
 """

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import requests
 
-from finops.demo import bills, cmdb, settings
+from finops.demo import bills, cmdb, folder, settings
 from finops.demo.services import server as services
 from finops.demo.story import Story
 from tests.conftest import ROOT
@@ -116,9 +116,12 @@ def test_every_source_of_the_demonstration_is_read_in_it(
     story = Story(date(2026, 11, 22), months=3)
     bills.write(container.writable / "bills", story)
     cmdb.fill(tmp_path / "cmdb", story)
+    folder.renew(container.writable / "project", story)
+    (container.writable / "project").chmod(0o777)
     with cmdb.serve(tmp_path / "cmdb") as mongo, services.serve(story) as address:
         variables = settings.pipeline(mongo, address, Path(container.image.variables["TMPDIR"], "bills"))
         asked = ("--period", story.period_range(), "--as-of", str(story.as_of))
+        variables["FINOPS_PROJECT"] = f"{container.image.variables['TMPDIR']}/project"
         done = container.run("finops", "nightly", *asked, **variables)
     assert done.returncode == 0, done.stderr
     assert scalar(database, "select count(distinct source) from finops.fact_releve") == 14  # the demo's

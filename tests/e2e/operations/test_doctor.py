@@ -38,8 +38,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copy = project_copy(tmp_path)
     if not Path("reference").exists():
         shutil.copytree(REFERENCE, "reference")
-    with Path("reference", "prices.csv").open("a") as prices:
-        prices.write("disk.nvme_gib,0.30,EUR,2024-01-01,\n")
     monkeypatch.setenv("INGEST__DBT_PROJECT", str(copy))
     return copy
 
@@ -199,7 +197,7 @@ def test_prices_that_overlap_and_products_without_one_are_named(capfd: pytest.Ca
     with Path("reference", "prices.csv").open("a") as prices:
         prices.write("vm.ram_gib,2.20,EUR,2026-01-01,\n")
     found = findings(capfd)["✗ reference data"]
-    assert "valid_from '2026-01-01' of vm.ram_gib is within the validity of line 4" in found
+    assert "valid_from '2026-01-01' of vm.ram_gib is within the validity of line 5" in found
 
 
 @pytest.mark.usefixtures("database")

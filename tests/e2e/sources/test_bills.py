@@ -97,6 +97,8 @@ def published(server: Embedded, template: str, tmp_path_factory: pytest.TempPath
             folder = tmp_path_factory.mktemp(source)
             write(folder / name, *lines)
             patch.setenv(f"SOURCES__FOCUS__{source.upper()}__URL", str(folder))
+        with Path("reference", "fx_rates.csv").open("a", encoding="utf-8") as rates:
+            rates.write("2026-09-01,GBP,EUR,1.145769\n")
         assert nightly() == 0
     with connected(server, "finops_bills") as database:
         yield Published(database)
