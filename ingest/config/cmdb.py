@@ -23,8 +23,8 @@ def _names(value: object) -> object:
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(names) or len(set(names)) < len(names) or not names:
-        raise ValueError("has no name, an empty one or one twice: write the collection's, or a list of several")
+    if not all(names) or len(set(names)) < len(names):
+        raise ValueError("has an empty name or one twice: write the collection's, a list of several, or [] for none")
     return names
 
 
@@ -39,11 +39,11 @@ class Cmdb(Section):
     database: str = "cmdb"
     """Its database"""
     vm: Collections = ("vms",)
-    """Collection of virtual machines, or a list of several"""
+    """Collection of virtual machines, or a list of several; `[]`: there is none"""
     disk: Collections = ("disks",)
-    """Collection of disks, or a list of several"""
+    """Collection of disks, or a list of several; `[]`: there is none"""
     legacy_storage: Collections = ("legacy_storage",)
-    """Collection of legacy storage, or a list of several"""
+    """Collection of legacy storage, or a list of several; `[]`: there is none"""
     preset: Literal["documented", "servicenow", "glpi", "itop", "vcenter"] = "documented"
     """Whose field names the documents have: documented (those of docs/cmdb.md), servicenow, glpi, itop, vcenter"""
     fields: Annotated[CmdbFields | None, BeforeValidator(from_json)] = None

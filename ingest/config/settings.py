@@ -248,7 +248,11 @@ def _sources_of(service: str, options: Section) -> Iterator[ConfiguredSource]:
             yield ConfiguredSource(focus_source(name, options.domain), options)
         case Declaration():
             yield ConfiguredSource(declared_source(name, options), options)
-        case Cmdb() | HttpService():
+        case Cmdb():
+            for source in SOURCES:
+                if source.service == service and options.collections(source.name):
+                    yield ConfiguredSource(source, options)
+        case HttpService():
             for source in SOURCES:
                 each = source.each if isinstance(source, HttpSource) else None
                 if source.service == service and (each is None or getattr(options, each) is not None):

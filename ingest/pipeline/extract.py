@@ -34,9 +34,12 @@ ATTEMPTS_TO_LAND = 2
 def extract_all(run: Run, settings: Settings, request: RunRequest, progress: Progress) -> None:
     """Extract every configured source, or those of the request; what fails is in the run's failures."""
     configured = {found.source.name for found in settings.sources}
+    services = {found.source.service for found in settings.sources}
     for source in SOURCES:
         if source.name not in configured and not request.sources:
-            run.skip("extract", source.name, f"off: {source.switch} is not configured")
+            is_none = isinstance(source, MongoSource) and source.service in services
+            why = f"sources.{source.name} is []" if is_none else f"{source.switch} is not configured"
+            run.skip("extract", source.name, f"off: {why}")
     for found in settings.sources:
         if found.source.name in request.sources or not request.sources:
             _extract(run, found, settings.limits, request, progress)

@@ -132,7 +132,7 @@ def _collections(
             if not _exists(database, name):
                 raise SourceError(
                     f"{where}: database '{database.name}' has no collection '{name}': "
-                    f"set sources.{configured.source.name} to its name"
+                    f"set sources.{configured.source.name} to its name, or to [] if there is none"
                 )
         # of one collection, as ever: what was published stands on these identities
         yield {f"{quote(name, safe='')}/" if len(names) > 1 else "": database[name] for name in names}

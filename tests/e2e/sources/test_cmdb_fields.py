@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 from secantus import SecantusDBServer
 
-from tests.e2e.finops import Database, finops, serving
+from tests.e2e.finops import Database, finops, scalar, serving
 
 DAY = datetime(2026, 9, 1, tzinfo=UTC)
 # a day of a capacity c is round(c ÷ 30, 12)
@@ -162,7 +162,19 @@ def test_several_collections_are_one_source_whose_records_stay_apart(
     assert identities == [("cmdb_ci_server/1",), ("cmdb_ci_vm_instance/1",)]
     monkeypatch.setenv("SOURCES__CMDB__VM", '["cmdb_ci_vm_instance", "nowhere"]')
     assert nightly() == 1
-    assert "database 'cmdb' has no collection 'nowhere': set sources.cmdb.vm to its name" in capfd.readouterr().err
+    remedy = "set sources.cmdb.vm to its name, or to [] if there is none"
+    assert f"database 'cmdb' has no collection 'nowhere': {remedy}" in capfd.readouterr().err
+
+
+def test_a_company_without_a_kind_of_record_says_so_and_its_nights_succeed(
+    cmdb: MongoDatabase[Any], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cmdb["cmdb_ci_vm_instance"].insert_one(machine("1"))
+    for kind in ("DISK", "LEGACY_STORAGE"):
+        monkeypatch.setenv(f"SOURCES__CMDB__{kind}", "[]")
+    assert finops("nightly", "--period", "2026-09", "--as-of", "2026-09-01") == 0
+    why = "select error from finops.etl_steps where source = 'cmdb.disk'"
+    assert scalar(database, why) == "off: sources.cmdb.disk is []"
 
 
 def test_a_size_without_a_unit_is_rejected_until_the_configuration_has_one(

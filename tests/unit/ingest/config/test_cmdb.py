@@ -153,7 +153,10 @@ def test_a_preset_has_every_value_of_every_kind(preset: str) -> None:
         ),
         (
             {"vm": ["a", "a"]},
-            "sources.cmdb.vm has no name, an empty one or one twice: write the collection's, or a list of several",
+            (
+                "sources.cmdb.vm has an empty name or one twice: write the collection's, a list of several, or [] for "
+                "none"
+            ),
         ),
     ],
 )
