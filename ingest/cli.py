@@ -40,10 +40,11 @@ def cli(context: click.Context, *, project: str | None, debug: bool) -> None:
     logging.getLogger("dlt").disabled = not debug  # its own lines are not in our format
     context.obj = Path.cwd()  # for paths that the caller types: options.CallersPath
     if context.invoked_subcommand != "init":  # it writes the folder that is to be found
-        from finops.ingest.project.folder import find
+        from finops.ingest.project.folder import find, load_variables
 
         if folder := find(project, context.obj):
             context.with_resource(chdir(folder))
+            load_variables()
     if context.invoked_subcommand is None:
         from finops.ingest.project.greeting import greet
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from dotenv import load_dotenv
+
 from finops.ingest.config.reading import RULES_FILE
 from finops.ingest.errors import ConfigurationError
 
@@ -29,6 +31,11 @@ def find(named: str | None, start: Path) -> Path | None:
             f"--project {named} is not a project, it holds no {RULES_FILE}: write one with `finops init {folder}`"
         )
     return folder
+
+
+def load_variables() -> None:
+    """Set the variables of the project's `.env`, where there is one, as compose does: what is set already stays."""
+    load_dotenv(".env", interpolate=False)
 
 
 def is_project(folder: Path) -> bool:

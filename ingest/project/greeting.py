@@ -70,8 +70,7 @@ def _sources() -> tuple[str, bool]:
 def _database() -> str:
     """How the database answers."""
     if not os.environ.get("PGHOST"):
-        unread = "; .env is not loaded: set -a; . ./.env; set +a" if Path(".env").exists() else ""
-        return f"not configured: PGHOST is not set{unread}"
+        return "not configured: PGHOST is not set"
     try:
         with connect() as connection:
             where = f"{connection.info.dbname} on {connection.info.host}"

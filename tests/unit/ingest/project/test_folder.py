@@ -176,3 +176,21 @@ def test_finops_alone_says_where_one_stands_and_what_comes_next(
     assert step in said
     assert re.match(r"finops \d+\.\d+\.\d+: ", said)
     assert ("is not set" in said) == (configured != "source")
+
+
+def test_the_variables_of_a_project_are_set_where_the_environment_has_none(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[str, str | None] = {}
+
+    @click.command()
+    def variables() -> None:
+        found.update((name, os.environ.get(name)) for name in ("PGHOST", "PGUSER", "PGPASSWORD"))
+
+    monkeypatch.setitem(cli.commands, "variables", variables)
+    monkeypatch.setenv("PGUSER", "of-the-shell")
+    monkeypatch.setenv("PGPASSWORD", "")  # so that what is set below is forgotten after the test
+    monkeypatch.delenv("PGPASSWORD")
+    (project / ".env").write_text("PGUSER=of-the-file\nPGPASSWORD='cost$HOME #1'\n")
+    assert finops("--project", str(project), "variables") == 0
+    assert found == {"PGHOST": None, "PGUSER": "of-the-shell", "PGPASSWORD": "cost$HOME #1"}
