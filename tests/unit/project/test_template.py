@@ -85,7 +85,7 @@ def test_no_secret_is_asked_for_in_the_file_that_git_keeps() -> None:
 
 
 def test_the_commands_of_a_project_s_makefile_can_be_typed() -> None:
-    typed = re.findall(r"^\t\$\(RUN\) (.*)$", FILES[Path("Makefile")], re.MULTILINE)
+    typed = re.findall(r"^\t@\$\(FINOPS\) (.*)$", FILES[Path("Makefile")], re.MULTILINE)
     assert len(typed) > 2
     for command in typed:
         name, *arguments = shlex.split(command.replace("$(ARGS)", ""))
