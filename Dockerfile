@@ -4,7 +4,7 @@ ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS build
 ARG PIP_INDEX_URL
-WORKDIR /opt/finops
+WORKDIR /build
 COPY requirements-image.lock ./
 # Wheels only: nothing is compiled, so no compiler is needed here either.
 RUN python3 -m venv --without-pip /opt/venv \
@@ -15,21 +15,19 @@ COPY pyproject.toml README.md profiles.yml.example ./
 COPY finops finops
 COPY api api
 COPY ingest ingest
-COPY demo demo
 COPY dbt_project dbt_project
-# Editable, so that the code stands beside its dbt project as it does in the repository, and once. Then what nothing here
-# calls goes: Arrow's tests, RPC and headers, Amazon's services but for S3, the names of days in 500 tongues. The root is
-# read-only when it runs: what Python would compile at each start is compiled here, and never checked against the clock of
-# a file. The imports at the end say whether too much went.
-RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-deps --no-build-isolation --editable . \
-    && rm -rf demo build ./*.egg-info README.md requirements-image.lock \
-    && mkdir .dlt \
+# The package as its wheel has it, without any company's data. Then what nothing here calls goes: Arrow's tests, RPC and
+# headers, Amazon's services but for S3, the names of days in 500 tongues. The root is read-only when it runs: what Python
+# would compile at each start is compiled here, and never checked against the clock of a file. The imports at the end say
+# whether too much went.
+RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --no-deps --no-build-isolation . \
     && cd /opt/venv/lib/python3*/site-packages \
     && rm -rf pyarrow/tests pyarrow/include pyarrow/*flight* \
     && find botocore/data -mindepth 1 -maxdepth 1 -type d \
         ! -name s3 ! -name signin ! -name 'sso*' ! -name sts -exec rm -rf {} + \
     && find babel/locale-data -name '*.dat' ! -name 'root.dat' ! -name 'en*.dat' -delete \
-    && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv /opt/finops \
+    && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv \
+    && cd / \
     && /opt/venv/bin/python -c "import adlfs, gcsfs, s3fs, adbc_driver_postgresql.dbapi, dbt.cli.main, finops.api.app, finops.ingest.cli"
 
 FROM ${BASE}
@@ -40,7 +38,6 @@ LABEL org.opencontainers.image.title="finops-module" \
     org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/venv /opt/venv
-COPY --from=build /opt/finops /opt/finops
 # Whatever is written goes below /tmp, the one place that has to be writable: dbt's files, CSV of the API.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -49,8 +46,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     TMPDIR=/tmp \
     DBT_TARGET_PATH=/tmp/dbt \
     DBT_LOG_PATH=/tmp/dbt
-# dlt reads .dlt/config.toml and .dlt/secrets.toml from here.
-WORKDIR /opt/finops
+# The company's folder, as `finops init` writes one, is mounted here.
+WORKDIR /project
 # By number, so that Kubernetes can tell that it is not root.
 USER 10001:10001
 CMD ["finops", "nightly"]

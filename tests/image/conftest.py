@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from finops.ingest.project.create import create
 from tests.conftest import ROOT
 
 BASE = os.environ.get("FINOPS_IMAGE_BASE", "")  # read before the other variables of this name are forgotten
@@ -32,11 +33,11 @@ mount --bind "$ROOTFS" "$ROOTFS"
 mount -t proc proc "$ROOTFS/proc"
 mount --rbind /dev "$ROOTFS/dev"
 mount --bind "$WRITABLE" "$ROOTFS/tmp"
-mount --bind -o ro "$SOURCES" "$ROOTFS/opt/finops/.dlt"
+mount --bind -o ro "$PROJECT" "$ROOTFS/project"
 touch "$ROOTFS/tmp/${SOCKET##*/}"
 mount --bind "$SOCKET" "$ROOTFS/tmp/${SOCKET##*/}"
 mount -o remount,bind,ro "$ROOTFS"
-exec chroot --userspec=10001:10001 --groups= "$ROOTFS" /usr/bin/env -C /opt/finops -i "$@"
+exec chroot --userspec=10001:10001 --groups= "$ROOTFS" /usr/bin/env -C /project -i "$@"
 """
 
 
@@ -56,10 +57,10 @@ class Image:
 
 @dataclass(frozen=True)
 class Container:
-    """Where programs of the image run: `sources` is `.dlt`, `writable` is `/tmp`."""
+    """Where programs of the image run: `project` is the company's folder, `writable` is `/tmp`."""
 
     image: Image
-    sources: Path
+    project: Path
     writable: Path
 
     def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
@@ -76,7 +77,7 @@ class Container:
                 "PATH": os.environ["PATH"],
                 "ROOTFS": str(self.image.root),
                 "WRITABLE": str(self.writable),
-                "SOURCES": str(self.sources),
+                "PROJECT": str(self.project),
                 "SOCKET": socket,
             },
             stdout=subprocess.PIPE,
@@ -142,9 +143,12 @@ def made_base(folder: Path, buildah: Any) -> str:
 
 @pytest.fixture
 def container(image: Image, tmp_path: Path) -> Container:
-    """Its folders; what is in `.dlt` can be read by the group 10001 alone, as Kubernetes mounts it."""
-    sources, writable = tmp_path / "dlt", tmp_path / "tmp"
-    sources.mkdir()
+    """Its folders, with a new project whose files the group 10001 alone can read, as Kubernetes mounts them."""
+    project, writable = tmp_path / "project", tmp_path / "tmp"
+    create(project)
+    for path in (path for path in project.rglob("*") if path.is_file()):
+        path.chmod(0o440)
+        os.chown(path, 0, 10001)
     writable.mkdir()
     writable.chmod(0o777)
-    return Container(image, sources, writable)
+    return Container(image, project, writable)

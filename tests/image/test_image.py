@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -37,10 +38,8 @@ __all__ = ["bucket"]  # a fixture
 def _bills(container: Container) -> None:
     """An export in a folder that the pod sees, and the source in `.dlt/config.toml`."""
     write_bill(container.writable / "bills", "10.csv", [charge("4.40", "2026-10-02"), charge("5.60", "2026-10-03")])
-    config = container.sources / "config.toml"
+    config = container.project / ".dlt" / "config.toml"
     config.write_text('[sources.focus.nimbus]\nurl = "/tmp/bills"\n', encoding="utf-8")
-    config.chmod(0o440)
-    os.chown(config, 0, 10001)
 
 
 def megabytes(folder: Path) -> Decimal:
@@ -68,15 +67,15 @@ def test_it_holds_no_compiler_no_pip_and_no_tests(image: Image) -> None:
     programs = {path.name for folder in folders for path in (image.root / folder).iterdir()}
     assert programs & {"cc", "gcc", "g++", "make", "pytest", "uv"} == set()
     assert not (image.root / "opt/venv/bin/pip").exists()
-    assert {path.name for path in (image.root / "opt/finops").iterdir()} == {
-        ".dlt",
-        "api",
-        "dbt_project",
-        "finops",
-        "ingest",
-        "profiles.yml.example",
-        "pyproject.toml",
-    }
+    assert {path.name for path in (image.root / "opt").iterdir()} == {"venv"}
+
+
+def test_it_holds_the_product_and_no_company_s_data(image: Image) -> None:
+    (product,) = image.root.glob("opt/venv/lib/python3*/site-packages/finops")
+    held = {path.name for path in product.iterdir()} - {"__pycache__"}
+    assert held == {"__init__.py", "api", "dbt_project", "ingest", "profiles.yml.example"}
+    assert list(product.rglob("*.csv")) == []
+    assert list((image.root / "project").iterdir()) == []
 
 
 def test_it_says_who_it_is_and_runs_as_a_number(image: Image) -> None:
@@ -93,10 +92,10 @@ def test_its_root_can_t_be_written_and_its_tmp_can(container: Container) -> None
         "import os, pathlib, tempfile\n"
         "tempfile.TemporaryFile().close()\n"
         "print(os.getpid(), os.getuid(), os.getgid(), os.getgroups(), os.getcwd())\n"
-        "pathlib.Path('/opt/finops/new').touch()"
+        "pathlib.Path('/opt/venv/new').touch()"
     )
     done = container.run("python", "-c", program)
-    assert done.stdout == "1 10001 10001 [] /opt/finops\n"
+    assert done.stdout == "1 10001 10001 [] /project\n"
     assert "Read-only file system" in done.stderr
 
 
@@ -119,7 +118,9 @@ def test_every_source_of_the_demonstration_is_read_in_it(
     folder.renew(container.writable / "project", story)
     (container.writable / "project").chmod(0o777)
     with cmdb.serve(tmp_path / "cmdb") as mongo, services.serve(story) as address:
+        shutil.copytree(settings.REFERENCE, container.project / "reference", dirs_exist_ok=True)
         variables = settings.pipeline(mongo, address, Path(container.image.variables["TMPDIR"], "bills"))
+        variables = {name: value for name, value in variables.items() if not name.startswith("REFERENCE__")}
         asked = ("--period", story.period_range(), "--as-of", str(story.as_of))
         variables["FINOPS_PROJECT"] = f"{container.image.variables['TMPDIR']}/project"
         done = container.run("finops", "nightly", *asked, **variables)

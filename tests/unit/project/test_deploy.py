@@ -6,9 +6,11 @@ import copy
 import re
 import shutil
 import subprocess
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,12 +20,16 @@ import yaml
 
 from finops.api.__main__ import cli as finops_api
 from finops.ingest.cli import cli as finops
+from finops.ingest.project.create import create, files
 from tests.conftest import ROOT
 
 OVERLAYS = ("small", "production")
+COMPANY = ("as ConfigMaps", "from git")  # the two kustomizations of deploy/README.md
 OLDEST, NEWEST = "1.31", kubernetes_validate.latest_version()  # 1.31: the first in which podFailurePolicy is settled
 COMMANDS = {"finops": finops, "finops-api": finops_api}
 RUN_ID = "metadata.labels['batch.kubernetes.io/controller-uid']"
+
+README = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
 
 Object = Mapping[str, Any]
 
@@ -32,8 +38,20 @@ needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="rend
 
 @cache
 def rendered(overlay: str) -> list[Object]:
-    """The objects of an overlay, as kubectl would send them."""
-    command = ["kubectl", "kustomize", str(ROOT / "deploy" / "overlays" / overlay)]
+    """The objects of an overlay, or of a company's own kustomization, as kubectl would send them."""
+    if overlay not in COMPANY:
+        return kustomized(ROOT / "deploy" / "overlays" / overlay)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(ROOT / "deploy", Path(folder) / "finops" / "deploy")
+        create(Path(folder) / "costs")
+        blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+        (Path(folder) / "costs" / "kustomization.yaml").write_text(blocks[COMPANY.index(overlay)], encoding="utf-8")
+        return kustomized(Path(folder) / "costs")
+
+
+def kustomized(folder: Path) -> list[Object]:
+    """The objects of a kustomization."""
+    command = ["kubectl", "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
@@ -61,7 +79,7 @@ def containers(overlay: str) -> Iterator[Object]:
 
 @needs_kubectl
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, *COMPANY])
 def test_every_object_is_one_that_kubernetes_knows(overlay: str, version: str) -> None:
     for found in rendered(overlay):
         kubernetes_validate.validate(copy.deepcopy(dict(found)), version, strict=True)
@@ -76,7 +94,7 @@ def test_an_object_that_kubernetes_does_not_know_is_noticed() -> None:
 
 
 @needs_kubectl
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, *COMPANY])
 def test_every_pod_is_restricted(overlay: str) -> None:
     namespace = of_kind(overlay, "Namespace")["finops"]["metadata"]["labels"]
     assert namespace["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -134,16 +152,17 @@ def test_secrets_are_references(overlay: str) -> None:
         for entry in container.get("env", [])
         if "value" in entry
     }
-    assert set(values) <= {"FINOPS_API_HOST", "FINOPS_API_TOKENS_FILE"}
+    assert set(values) <= {"FINOPS_API_HOST", "FINOPS_API_TOKENS_FILE", "FINOPS_PROJECT"}
     for found in of_kind(overlay, "ConfigMap").values():
         keys = re.findall(
-            r"\w*(?:token|password|secret|uri|storage_options|client_id)\w*\s*=", "".join(found["data"].values())
+            r"\w*(?:token|password|secret|uri|storage_options|client_id)\w*\s*=",
+            "".join(found.get("data", {}).values()),
         )
         assert keys == []
 
 
 @needs_kubectl
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, *COMPANY])
 def test_every_container_asks_for_what_it_needs_and_is_held_to_it(overlay: str) -> None:
     for container in containers(overlay):
         for kind in ("requests", "limits"):
@@ -175,8 +194,8 @@ def test_a_night_is_one_at_a_time_bounded_and_tried_again_on_the_same_run(overla
         assert {"backoffLimit", "backoffLimitPerIndex"} & set(of_job), name
         assert of_job["podReplacementPolicy"] == "Failed"
         (container,) = of_job["template"]["spec"]["containers"]
-        sources = {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]}
-        assert sources == {"INGEST__RUN_ID": RUN_ID}
+        sources = [entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"] if "valueFrom" in entry]
+        assert sources == [RUN_ID]
         assert of_job["template"]["spec"]["restartPolicy"] == "Never"
 
 
@@ -261,3 +280,78 @@ def test_production_runs_an_image_by_digest() -> None:
 
 def test_the_example_of_sources_is_toml() -> None:
     assert "sources" in tomllib.loads((ROOT / "deploy" / "base" / "config.toml").read_text(encoding="utf-8"))
+
+
+def mounted(pod: Object, config_maps: Mapping[str, Object]) -> dict[str, str]:
+    """The text of each file that ConfigMaps bring into the batch container, by its path."""
+    volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    (container,) = pod["spec"]["containers"]
+    found = {}
+    for mount in container["volumeMounts"]:
+        volume = volumes[mount["name"]]
+        for source in [{"configMap": volume.get("configMap")}, *volume.get("projected", {}).get("sources", [])]:
+            if of_map := source.get("configMap"):
+                data = config_maps[of_map["name"]].get("data", {})
+                items = of_map.get("items") or [{"key": key, "path": key} for key in data]
+                found |= {f"{mount['mountPath']}/{item['path']}": data[item["key"]] for item in items}
+    return found
+
+
+@needs_kubectl
+def test_config_maps_bring_the_company_s_folder_and_a_secret_its_secrets() -> None:
+    wanted = {f"/project/{path}": text for path, text in files().items() if read_by_a_run(path)}
+    assert len(wanted) == 11
+    for name, job in of_kind("as ConfigMaps", "CronJob").items():
+        pod = job["spec"]["jobTemplate"]["spec"]["template"]
+        assert mounted(pod, of_kind("as ConfigMaps", "ConfigMap")) == wanted, name
+        assert pod["spec"]["containers"][0]["env"][1] == {"name": "FINOPS_PROJECT", "value": "/project"}
+        (secret,) = [
+            source["secret"]
+            for volume in pod["spec"]["volumes"]
+            for source in volume.get("projected", {}).get("sources", [])
+            if "secret" in source
+        ]
+        assert secret["items"] == [{"key": "secrets.toml", "path": ".dlt/secrets.toml"}]
+
+
+def read_by_a_run(path: Path) -> bool:
+    """Whether a file of a new project is one that a nightly reads, secrets aside."""
+    return path.parts[0] in ("finops.toml", "reference") or path == Path(".dlt", "config.toml")
+
+
+@needs_kubectl
+def test_an_overlay_runs_on_no_reference_data_that_nobody_wrote() -> None:
+    maps = of_kind("small", "ConfigMap")
+    assert [found.get("data") for name, found in maps.items() if name.startswith("finops-reference-")] == [None]
+
+
+@needs_kubectl
+def test_git_sync_brings_the_folder_before_the_batch_container_starts() -> None:
+    maps = of_kind("from git", "ConfigMap")
+    for job in of_kind("from git", "CronJob").values():
+        spec = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        (sync,), (container,) = spec["initContainers"], spec["containers"]
+        assert sync["image"].startswith("registry.example.com/git-sync:v4.")
+        assert {"--one-time", "--root=/project", "--link=current"} <= set(sync["args"])
+        assert maps[sync["envFrom"][0]["configMapRef"]["name"]]["data"].keys() == {
+            "GITSYNC_REPO",
+            "GITSYNC_REF",
+            "GITSYNC_USERNAME",
+        }
+        assert {"name": "FINOPS_PROJECT", "value": "/project/current"} in container["env"]
+        assert {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]} == {
+            "/tmp": False,  # noqa: S108 the pod's
+            "/project": True,
+            "/run/secrets": True,
+        }
+        assert {mount["name"] for mount in sync["volumeMounts"]} == {"tmp", "project", "git"}
+        sizes = {volume["name"]: volume["emptyDir"] for volume in spec["volumes"] if "emptyDir" in volume}
+        assert sizes.keys() == {"tmp", "project"}
+        assert all("sizeLimit" in size for size in sizes.values())
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", COMPANY)
+def test_the_api_needs_none_of_the_company_s_folder(overlay: str) -> None:
+    (container,) = pods(overlay)["finops-api"]["spec"]["containers"]
+    assert {mount["name"] for mount in container["volumeMounts"]} == {"tmp", "tokens"}
