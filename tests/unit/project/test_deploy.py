@@ -286,7 +286,7 @@ def mounted(pod: Object, config_maps: Mapping[str, Object]) -> dict[str, str]:
     """The text of each file that ConfigMaps bring into the batch container, by its path."""
     volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
     (container,) = pod["spec"]["containers"]
-    found = {}
+    found: dict[str, str] = {}
     for mount in container["volumeMounts"]:
         volume = volumes[mount["name"]]
         for source in [{"configMap": volume.get("configMap")}, *volume.get("projected", {}).get("sources", [])]:
