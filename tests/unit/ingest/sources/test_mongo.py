@@ -306,3 +306,21 @@ def test_a_bad_address_names_the_setting(uri: str) -> None:
 @pytest.mark.parametrize("password", ["left:right", "left@right", "left/right", "left?right", "left#right"])
 def test_a_password_that_breaks_the_address_is_not_told(password: str) -> None:
     assert "right" not in refusal(f"mongodb://finops:{password}@127.0.0.1:1/")
+
+
+def test_records_of_several_collections_begin_with_their_collection_s_name(database: Documents) -> None:
+    for name in ("a", "a/b"):
+        database[name].insert_many([{"_id": "b/1"}, {"_id": "1"}])
+    found = [record.record_id for record in read(database, vm='["a", "a/b"]')]
+    assert sorted(found) == ["a%2Fb/1", "a%2Fb/b/1", "a/1", "a/b/1"]
+    assert [record.record_id for record in read(database, vm="a")] == ["b/1", "1"]
+
+
+def test_the_doctor_asks_each_of_several_collections(database: Documents) -> None:
+    host, port = database.client.address or ("", 0)
+    database["a"].insert_one({})
+    database.create_collection("b")
+    options = {"uri": f"mongodb://{host}:{port}/", "database": database.name, "vm": '["a", "b"]'}
+    probe = mongo.probe(configured(CMDB_VM, **options), LIMITS)
+    said = f"a document in {database.name}.a, no document in {database.name}.b"
+    assert (probe.found, probe.is_empty) == (said, True)
