@@ -123,7 +123,7 @@ def build_template(server: Embedded, folder: Path) -> str:
         built = dbtRunner().invoke(["--quiet", "--no-write-json", "build", *only, *where])
         assert built.success, built
         connection.execute("truncate finops.etl_runs cascade")
-        note_build(connection, ROOT / "dbt_project")
+        note_build(connection)
     return TEMPLATE
 
 

@@ -51,7 +51,6 @@ def dbt_command(context: click.Context, arguments: tuple[str, ...]) -> None:
 
     Example: finops dbt build --select fact_releve --vars 'period: 2026-09'
     """
-    from finops.ingest.config.settings import dbt_project
     from finops.ingest.pipeline import dbt
 
-    context.exit(dbt.run(dbt_project(), arguments))
+    context.exit(dbt.run(arguments))

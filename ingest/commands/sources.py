@@ -27,6 +27,7 @@ def sample_command(source: str, limit: int) -> None:
     Example: finops sources sample cmdb.vm --limit 3
     """
     from finops.ingest.config import settings as configuration
+    from finops.ingest.pipeline import dbt
     from finops.ingest.reports import sample
 
-    sample.show(configuration.load(), configuration.rules(), configuration.dbt_project(), source, limit)
+    sample.show(configuration.load(), configuration.rules(), dbt.PROJECT, source, limit)

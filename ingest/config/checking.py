@@ -52,6 +52,8 @@ def unknown_keys(section: RawSection, model: type[Section]) -> Iterator[str]:
         remedy = f"did you mean {section.name}.{near}?" if near else "remove it (docs/configuration.md has them all)"
         if key in model.renamed:
             remedy = f"its name is now {section.name}.{model.renamed[key]} (docs/upgrading.md)"
+        elif key in model.removed:
+            remedy = f"remove it, {model.removed[key]} (docs/upgrading.md)"
         shown = f"{section.name}.{key.replace('__', '.')}"
         yield f"{shown} ({section.places[key]}) is not a setting: {remedy}{_page(section)}"
 

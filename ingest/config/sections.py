@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
+from typing import ClassVar
 from uuid import UUID
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -25,6 +26,10 @@ MASKED_FIELDS = frozenset(
 class ExtractionSettings(Section):
     """The section `ingest`: what holds for every run and every source."""
 
+    removed: ClassVar[Mapping[str, str]] = {
+        "dbt_project": "reference data and rules are in the company's project now, `finops init` writes one"
+    }
+
     lookback_days: NonNegativeInt = 3
     """Days that a nightly extracts again"""
     max_shrink: Share = Decimal("0.5")
@@ -35,8 +40,6 @@ class ExtractionSettings(Section):
     """Days before superseded raw versions are purged"""
     run_id: UUID | None = None
     """UUID of the run; the run of the same one goes on, where it failed: a Job's uid"""
-    dbt_project: Path | None = None
-    """Folder of the dbt project, for a company's own copy; empty: the module's"""
     http_timeout: PositiveInt = 60
     """Seconds that an HTTP source may stay silent"""
     http_attempts: PositiveInt = 5

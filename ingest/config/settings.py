@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from finops.ingest.config.checking import Model, domain_problem, nearest, unknown_keys, validated
 from finops.ingest.config.cmdb import Cmdb
@@ -35,8 +34,6 @@ from finops.ingest.reference.tables import TABLES
 from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
 from finops.ingest.sources.declared import Declaration, declared_source
 from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, focus_source
-
-OWN_PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
 _OF_THE_LOADER: Mapping[str, type[Section]] = {
     RULES: Rules,
@@ -169,20 +166,6 @@ def reference() -> dict[str, ReferencePlace]:
                 raise ConfigurationError(_stranger(section))
             places[section.name.partition(".")[2]] = validated(section, ReferencePlace)
     return places
-
-
-def dbt_project() -> Path:
-    """The dbt project that runs build: the repository's own, or a company's copy with its reference data.
-
-    Raises:
-        ConfigurationError: when the folder holds no dbt project.
-    """
-    folder = (_checked("ingest", ExtractionSettings).dbt_project or OWN_PROJECT).resolve()
-    if not (folder / "dbt_project.yml").exists():
-        raise ConfigurationError(
-            f"ingest.dbt_project '{folder}' holds no dbt_project.yml: set it to a dbt project's folder"
-        )
-    return folder
 
 
 def run_id() -> str | None:

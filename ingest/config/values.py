@@ -38,7 +38,9 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    renamed: ClassVar[Mapping[str, str]] = {}  # keys of earlier versions, refused by the name that they have now
+    # keys of earlier versions, refused: with the name that they have now, or with what has taken their place
+    renamed: ClassVar[Mapping[str, str]] = {}
+    removed: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -122,14 +122,14 @@ def _reached(what: str, address: str, setting: str) -> Finding:
 
 def project() -> Iterator[Finding]:
     """Check that dbt can parse the project."""
-    folder = settings.dbt_project()
     if not os.environ.get("PGUSER"):
         return  # dbt cannot read its profile without it
+    folder = transform.PROJECT
     own = (folder / "profiles.yml").exists()
     profile = "its own profiles.yml" if own else "the example profile (libpq's variables)"
     found = f"{folder} with {profile}"
     try:
-        transform.parse(folder)
+        transform.parse()
     except FinopsError as error:
         yield Finding(BAD, "dbt project", f"{found}: {error}", "correct what dbt names")
     else:

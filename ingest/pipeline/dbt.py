@@ -19,7 +19,9 @@ from finops.ingest.database import Connection
 from finops.ingest.errors import FinopsError, one_line
 
 SHOWN_FAILURES = 3
-PROFILE_EXAMPLE = Path(__file__).resolve().parents[2] / "profiles.yml.example"
+# Beside this package, in the repository and where it is installed.
+PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+PROFILE_EXAMPLE = PROJECT.with_name("profiles.yml.example")
 
 # What every run writes, with the tests of it; and what follows from reference data as well, with every test.
 FACT = ("--select", "fact_releve+,config.materialized:incremental")
@@ -30,7 +32,6 @@ NO_JSON = "--no-write-json"
 
 def build(
     connection: Connection,
-    project: Path,
     run_id: str,
     advance: Callable[[int, int], None],
     *,
@@ -43,49 +44,49 @@ def build(
     Raises:
         FinopsError: with what dbt says of each node that failed.
     """
-    selected = _selected(connection, project)
+    selected = _selected(connection)
     if only_if_due and selected == FACT:
         due = connection.execute("select from finops.due_scopes(%s) limit 1", (run_id,))
         if due.fetchone() is None:
             return False
     connection.execute("delete from finops.etl_project")
     with _environment({"FINOPS_RUN_ID": run_id}):  # see macros/runs.sql
-        _invoke(project, ["build", NO_JSON, "--exclude-resource-type", "unit_test", *selected], advance)
-    note_build(connection, project)
+        _invoke(["build", NO_JSON, "--exclude-resource-type", "unit_test", *selected], advance)
+    note_build(connection)
     return True
 
 
-def note_build(connection: Connection, project: Path) -> None:
+def note_build(connection: Connection) -> None:
     """After a complete build, store fingerprints of all that it stood on and made."""
     connection.execute(
         "insert into finops.etl_project (code, relations, reference)"
         " select %s, relations, reference from finops.project_state()",
-        (_code(project),),
+        (_code(),),
     )
 
 
-def _selected(connection: Connection, project: Path) -> Sequence[str]:
+def _selected(connection: Connection) -> Sequence[str]:
     """Select everything, or less where the rest stands as the last complete build left it."""
     known = connection.execute(
         "select built.reference is not distinct from state.reference as is_same"
         " from finops.etl_project as built join finops.project_state() as state using (relations) where code = %s",
-        (_code(project),),
+        (_code(),),
     ).fetchone()
     if known is None:
         return ()
     return FACT if known["is_same"] else REFERENCE
 
 
-def _code(project: Path) -> str:
+def _code() -> str:
     """Hash everything that determines a view of the project."""
     digest = hashlib.sha256()
-    folders = [project / name for name in ("models", "macros", "tests")]
-    for path in sorted([*project.glob("*.yml"), *(path for folder in folders for path in folder.rglob("*.*"))]):
-        digest.update(f"{path.relative_to(project)}\0".encode() + path.read_bytes())
+    folders = [PROJECT / name for name in ("models", "macros", "tests")]
+    for path in sorted([*PROJECT.glob("*.yml"), *(path for folder in folders for path in folder.rglob("*.*"))]):
+        digest.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-def write_docs(project: Path, folder: Path) -> Path:
+def write_docs(folder: Path) -> Path:
     """Write dbt's docs site into a folder and return its page: one HTML file that holds everything.
 
     With the columns' types as they are in the database that libpq's variables name; without one, as they are described.
@@ -97,24 +98,24 @@ def write_docs(project: Path, folder: Path) -> Path:
     where = ["--target-path", str(folder), "--log-path", str(folder)]
     # the profile requires these names, though nothing connects to a database that is not configured
     with _environment({name: "finops" for name in ("PGUSER", "PGDATABASE") if name not in os.environ}):
-        manifest = _invoke(project, ["parse", *where])
+        manifest = _invoke(["parse", *where])
         manifest.unit_tests.clear()
         manifest.write(str(folder / "manifest.json"))  # dbt writes it only where it compiles, which takes a database
         without = [] if os.environ.get("PGHOST") else ["--no-compile", "--empty-catalog"]
-        _invoke(project, ["docs", "generate", "--static", *without, *where], manifest=manifest)
+        _invoke(["docs", "generate", "--static", *without, *where], manifest=manifest)
     return folder / "static_index.html"
 
 
-def parse(project: Path) -> None:
+def parse() -> None:
     """Parse the whole project and its profile, without connecting to the database.
 
     Raises:
         FinopsError: with what dbt says.
     """
-    _invoke(project, ["parse", NO_JSON])
+    _invoke(["parse", NO_JSON])
 
 
-def run(project: Path, arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run dbt's own command line on the project, with its profile and dbt's files as for a nightly; its exit code.
 
     Raises:
@@ -123,15 +124,14 @@ def run(project: Path, arguments: Sequence[str]) -> int:
     from dbt.cli.main import cli  # noqa: PLC0415 dbt takes seconds
 
     _, target, _, log = _kept_in(())
-    with _profiles_directory(project) as profiles:
-        folders = {"PROJECT_DIR": str(project), "PROFILES_DIR": profiles, "TARGET_PATH": target, "LOG_PATH": log}
+    with _profiles_directory() as profiles:
+        folders = {"PROJECT_DIR": str(PROJECT), "PROFILES_DIR": profiles, "TARGET_PATH": target, "LOG_PATH": log}
         with _environment({f"DBT_{name}": folder for name, folder in folders.items()}):
             code = cli.main(list(arguments), prog_name="finops dbt", standalone_mode=False)
     return code if isinstance(code, int) else 0
 
 
 def _invoke(
-    project: Path,
     arguments: Sequence[str],
     advance: Callable[[int, int], None] = lambda *_: None,
     manifest: Any = None,  # noqa: ANN401 dbt's
@@ -145,8 +145,8 @@ def _invoke(
         if total and getattr(getattr(event, "info", None), "name", "").endswith("Result"):
             advance(getattr(data, "index", 0), total)
 
-    with _profiles_directory(project) as profiles:
-        where = ["--project-dir", str(project), "--profiles-dir", profiles, *_kept_in(arguments)]
+    with _profiles_directory() as profiles:
+        where = ["--project-dir", str(PROJECT), "--profiles-dir", profiles, *_kept_in(arguments)]
         result = dbtRunner(manifest=manifest, callbacks=[watch]).invoke(
             ["--log-level", "none", "--no-use-colors", *arguments, *where]
         )
@@ -189,10 +189,10 @@ def _failures(results: object) -> Iterator[str]:
 
 
 @contextmanager
-def _profiles_directory(project: Path) -> Iterator[str]:
+def _profiles_directory() -> Iterator[str]:
     """Yield the folder of the project's own profiles.yml, else of the example, which reads libpq's variables."""
-    if (project / "profiles.yml").exists():
-        yield str(project)
+    if (PROJECT / "profiles.yml").exists():
+        yield str(PROJECT)
         return
     with tempfile.TemporaryDirectory(prefix="finops-") as directory:
         (Path(directory) / "profiles.yml").write_bytes(PROFILE_EXAMPLE.read_bytes())

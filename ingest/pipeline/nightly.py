@@ -10,11 +10,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import psycopg
 
-from finops.ingest.config.settings import Settings, dbt_project, rules, run_id, sources
+from finops.ingest.config.settings import Settings, rules, run_id, sources
 from finops.ingest.database import connect, users
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import listed
@@ -36,7 +35,6 @@ def nightly(settings: Settings, request: RunRequest, progress: Progress, *, extr
 
     With the reference data as it was accepted last, where the company's is refused; nothing, where it never was.
     """
-    project = dbt_project()
     with _opened("nightly", request, progress, None, run_id()) as run:
         reference.load(run, request, progress)
         if extracts:
@@ -44,7 +42,7 @@ def nightly(settings: Settings, request: RunRequest, progress: Progress, *, extr
         if not reference.was_accepted(run.connection):
             progress.event("skipped", stage="consolidate", why="no reference data was ever accepted")
             return run
-        _consolidate(run, project, progress, only_if_due=True)
+        _consolidate(run, progress, only_if_due=True)
         with run.step("purge") as step:
             step.rows = purge(run, settings.limits.keep_superseded_days)
             if step.rows:
@@ -69,13 +67,12 @@ def reprocess(settings: Settings | None, request: RunRequest, reason: str, progr
 
     Nothing, where the company's reference data is refused: the new figures would not be what it says.
     """
-    project = dbt_project()
     with _opened("reprocess", request, progress, reason, run_id()) as run:
         if not reference.load(run, request, progress):
             return run
         if settings:
             extract_all(run, settings, request, progress)
-        _consolidate(run, project, progress)
+        _consolidate(run, progress)
         if not publications.has_scopes(run) and not run.failures:
             of_sources = f" of {', '.join(request.sources)}" if request.sources else ""
             run.failures.append(
@@ -105,12 +102,12 @@ def _opened(
             run.caveats = coverage.caveats(connection, run.run_id)
 
 
-def _consolidate(run: Run, project: Path, progress: Progress, *, only_if_due: bool = False) -> None:
+def _consolidate(run: Run, progress: Progress, *, only_if_due: bool = False) -> None:
     """Stages 2 and 3; what did not reconcile is reported scope by scope, not by the name of dbt's test."""
     failures_before = len(run.failures)
     with progress.stage("consolidate and refresh") as advance, run.step("consolidate") as step:
         try:
-            if not transform.build(run.connection, project, run.run_id, advance, only_if_due=only_if_due):
+            if not transform.build(run.connection, run.run_id, advance, only_if_due=only_if_due):
                 step.skipped = NOTHING_IS_DUE
                 progress.event("skipped", stage="consolidate", why=step.skipped)
                 publications.refresh(run)

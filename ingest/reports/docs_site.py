@@ -14,7 +14,6 @@ from pathlib import Path
 
 import click
 
-from finops.ingest.config.settings import dbt_project
 from finops.ingest.errors import FinopsError
 from finops.ingest.pipeline import dbt as transform
 
@@ -84,4 +83,4 @@ def serve(host: str, port: int) -> None:
 
 def _page() -> bytes:
     with tempfile.TemporaryDirectory(prefix="finops-docs-") as folder:
-        return transform.write_docs(dbt_project(), Path(folder)).read_bytes()
+        return transform.write_docs(Path(folder)).read_bytes()

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 
 import click
+from pydantic import Secret
 from rich.markup import escape
 from rich.table import Table
 
@@ -81,10 +82,10 @@ def _of_section(section: RawSection, model: type[Section] | None) -> Iterator[Ro
             yield Row(key, STARS if is_secret else _text(section.values[name]), _place(section, name))
         elif field.is_required():
             yield Row(key, "", UNSET)
-        elif (default := field.get_default(call_default_factory=True)) not in (None, {}) and "Secret" not in repr(
-            default
-        ):
-            yield Row(key, _text(default), DEFAULT)
+        else:
+            default = field.get_default(call_default_factory=True)
+            if default not in (None, {}) and not isinstance(default, Secret):
+                yield Row(key, _text(default), DEFAULT)
     for name in sorted(section.values.keys() - fields.keys()):
         yield Row(f"{section.name}.{name.replace('__', '.')}", STARS, _place(section, name))  # it may be a secret
 

@@ -69,7 +69,8 @@ def docs(server: Embedded, template: str, tmp_path_factory: pytest.TempPathFacto
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**server.environment(), "PGDATABASE": template}.items():
             patch.setenv(name, value)
-        page = transform.write_docs(project, folder / "made").read_text(encoding="utf-8")
+        patch.setattr(transform, "PROJECT", project)
+        page = transform.write_docs(folder / "made").read_text(encoding="utf-8")
         with psycopg.connect() as connection:
             rows = connection.execute(COLUMNS_BUILT).fetchall()
     manifest = json.loads((folder / "made" / "manifest.json").read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from finops.ingest.doctor.finding import clock
+from finops.ingest.pipeline import dbt as transform
 from tests.conftest import REFERENCE
 from tests.e2e.dbt import project_copy
 from tests.e2e.finops import FINOPS, Database, charge, finops, scalar, write_bill
@@ -34,11 +35,11 @@ def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A company's own copy of the dbt project, and reference data in which every product has a price."""
+    """A copy of the dbt project, and reference data in which every product has a price."""
     copy = project_copy(tmp_path)
     if not Path("reference").exists():
         shutil.copytree(REFERENCE, "reference")
-    monkeypatch.setenv("INGEST__DBT_PROJECT", str(copy))
+    monkeypatch.setattr(transform, "PROJECT", copy)
     return copy
 
 

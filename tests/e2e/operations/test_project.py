@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 from decimal import Decimal
 from pathlib import Path
@@ -85,8 +84,10 @@ def test_the_nightlies_of_a_schedule_run_in_the_project(project: Path, database:
         "SCHEDULE__LISTEN": "127.0.0.1:0",
     }
     with subprocess.Popen([FINOPS, "serve-schedule"], cwd=tmp_path, env=environment) as process:
-        wait_until(database, "select exists (select from finops.etl_extractions where source = 'focus.nimbus')")
-        process.send_signal(signal.SIGTERM)
+        try:
+            wait_until(database, "select exists (select from finops.etl_steps where source = 'focus.nimbus')")
+        finally:
+            process.terminate()
         assert process.wait(60) == 0
     assert (project / "bills").exists()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from finops.ingest.pipeline import dbt as transform
 from tests.e2e.dbt import dbt, edit, project_copy
 from tests.e2e.finops import Database, charge, finops, last_run, scalar, serving, total, write_bill
 
@@ -139,7 +140,7 @@ def test_a_build_by_hand_leaves_the_next_night_to_see_that_all_stands(published:
 
 def test_every_change_of_a_project_is_due(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = project_copy(tmp_path)
-    monkeypatch.setenv("INGEST__DBT_PROJECT", str(project))
+    monkeypatch.setattr(transform, "PROJECT", project)
     reference = Path("reference")
     name = "select application_name from finops.dim_application where application_id = 'ERP'"
     assert finops("nightly", *NOVEMBER) == 0

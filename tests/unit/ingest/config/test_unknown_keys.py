@@ -164,3 +164,9 @@ def test_every_secret_of_every_section_is_hidden(section: str, monkeypatch: pyte
         monkeypatch.setenv(variable(f"{section}.{key}"), texts.get(key, "s3cret-1"))
         assert "s3cret-1" in known_secrets(), key
         monkeypatch.delenv(variable(f"{section}.{key}"))
+
+
+def test_a_setting_that_is_gone_is_refused_with_what_took_its_place() -> None:
+    said = refusal(**GITLAB, INGEST__DBT_PROJECT="/srv/dbt")
+    assert said.startswith("ingest.dbt_project (INGEST__DBT_PROJECT in the environment) is not a setting: remove it, ")
+    assert "`finops init` writes one (docs/upgrading.md)" in said
