@@ -185,12 +185,12 @@ def test_the_variables_of_a_project_are_set_where_the_environment_has_none(
 
     @click.command()
     def variables() -> None:
-        found.update((name, os.environ.get(name)) for name in ("PGHOST", "PGUSER", "PGPASSWORD"))
+        found.update((name, os.environ.get(name)) for name in ("PGHOST", "PGUSER", "PGSERVICE"))
 
     monkeypatch.setitem(cli.commands, "variables", variables)
     monkeypatch.setenv("PGUSER", "of-the-shell")
-    monkeypatch.setenv("PGPASSWORD", "")  # so that what is set below is forgotten after the test
-    monkeypatch.delenv("PGPASSWORD")
-    (project / ".env").write_text("PGUSER=of-the-file\nPGPASSWORD='cost$HOME #1'\n")
+    monkeypatch.setenv("PGSERVICE", "")  # so that what is set below is forgotten after the test
+    monkeypatch.delenv("PGSERVICE")
+    (project / ".env").write_text("PGUSER=of-the-file\nPGSERVICE='cost$HOME #1'\n")
     assert finops("--project", str(project), "variables") == 0
-    assert found == {"PGHOST": None, "PGUSER": "of-the-shell", "PGPASSWORD": "cost$HOME #1"}
+    assert found == {"PGHOST": None, "PGUSER": "of-the-shell", "PGSERVICE": "cost$HOME #1"}
