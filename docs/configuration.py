@@ -26,7 +26,6 @@ from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
 from finops.ingest.sources.kinds import HttpSource, Source, focus_source
 
 PAGE = Path(__file__).with_suffix(".md")
-DBT_PROJECT = Path(__file__).resolve().parents[1] / "dbt_project"
 
 # What libpq documents at length: https://www.postgresql.org/docs/current/libpq-envars.html
 LIBPQ = (
