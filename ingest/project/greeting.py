@@ -16,7 +16,7 @@ LAST_RUN = """
     select format('last run %s UTC, %s', to_char(start_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), status) as said
     from finops.etl_runs order by start_time desc limit 1
 """
-_INIT = "finops init FOLDER   write a project: configuration, and how to run it"
+_INIT = "finops init FOLDER   write a project: configuration, reference data, and how to run it"
 _FILL = "its README.md        how to name the database, write your prices and configure one source"
 _DOCTOR = "finops doctor        check every connection, right and source, with remedies"
 _NIGHTLY = "finops nightly       collect, reconcile and publish"
@@ -51,7 +51,7 @@ def greet() -> str:
 
 def after_init(folder: Path) -> str:
     """Return the next three steps in a project that was just written."""
-    return "\n".join((f"Next, in {folder}:", *_numbered((_FILL, _DOCTOR, _NIGHTLY))))
+    return "\n".join((f"Next, in {folder.resolve()}:", *_numbered((_FILL, _DOCTOR, _NIGHTLY))))
 
 
 def _numbered(steps: Sequence[str]) -> Iterator[str]:
