@@ -66,7 +66,7 @@ def demo_folder() -> Iterator[Path]:
     """What `make demo` leaves; the path is short, for the sake of the unix socket."""
     home = Path(tempfile.mkdtemp(prefix="finops-demo-"))
     try:
-        command = [sys.executable, "-m", "finops.demo", "--as-of", DEMO_DAY]
+        command = [sys.executable, "-m", "finops.demo", "--as-of", DEMO_DAY, "--months", "3"]
         subprocess.run(command, cwd=ROOT, env={**os.environ, "FINOPS_HOME": str(home)}, check=True)
         yield home / ".finops"
     finally:

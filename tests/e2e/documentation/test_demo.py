@@ -33,6 +33,13 @@ def home() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture
+def empty_home() -> Iterator[Path]:
+    """Another one, for a demo of its own."""
+    with tempfile.TemporaryDirectory(prefix="finops-home-") as folder:
+        yield Path(folder)
+
+
 def demo(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`python -m finops.demo …`, with nothing of this test's environment but the path."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "FINOPS_HOME": str(home)}
@@ -104,7 +111,7 @@ def test_the_demo_has_a_year_to_compare(home: Path) -> None:
         " round(sum(total_cost) filter (where period = '2026-10-01')) from finops.mv_cost_app_month"
         " where application_id in ('FRAUD', 'TILLS') group by 1 order by 1"
     )
-    assert demo(home, "psql", "--", "-Atc", year).stdout == "FRAUD|471|1243\nTILLS|893|\n"
+    assert demo(home, "psql", "--", "-Atc", year).stdout == "FRAUD|474|1243\nTILLS|914|\n"
     missing = "select count(*) from finops.mv_source_month where missing_days > 0"
     assert demo(home, "psql", "--", "-Atc", missing).stdout == "0\n"
 
@@ -176,9 +183,9 @@ def served(home: Path) -> Iterator[str]:
         child.wait(30)
 
 
-def test_ctrl_c_leaves_no_process_behind(home: Path) -> None:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "FINOPS_HOME": str(home)}
-    command = [sys.executable, "-m", "finops.demo", "--as-of", "2026-11-22"]
+def test_ctrl_c_leaves_no_process_behind(empty_home: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(empty_home), "FINOPS_HOME": str(empty_home)}
+    command = [sys.executable, "-m", "finops.demo", "--as-of", "2026-11-22", "--months", "2"]
     child = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -196,5 +203,5 @@ def test_ctrl_c_leaves_no_process_behind(home: Path) -> None:
     assert child.returncode != 0
     time.sleep(0.5)
     assert [
-        process.pid for process in psutil.process_iter(["cmdline"]) if str(home) in str(process.info["cmdline"])
+        process.pid for process in psutil.process_iter(["cmdline"]) if str(empty_home) in str(process.info["cmdline"])
     ] == []
