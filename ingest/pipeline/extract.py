@@ -15,6 +15,7 @@ from finops.ingest.config.settings import Settings
 from finops.ingest.errors import FinopsError, SourceError
 from finops.ingest.periods import Period
 from finops.ingest.pipeline.guard import accept_or_refuse
+from finops.ingest.pipeline.invoices import open_months
 from finops.ingest.pipeline.invoices import store as store_statements
 from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction, forget_rows, landed_rows
 from finops.ingest.pipeline.load import Batches, document_batches, land
@@ -105,10 +106,12 @@ class _SourceRun:
     def bill(self) -> int:
         """Extract the lines of a FOCUS export: of the months to extract, and of every bill that has changed.
 
-        The lines of an unchanged bill are counted as extracted.
+        The lines of an unchanged bill are counted as extracted. A month that the provider says is open is looked at
+        until it is closed.
         """
         source = self.configured.source
-        export = Export(self.configured, self.request.periods)
+        still_open = set() if self.request.is_named else open_months(self.run, source)
+        export = Export(self.configured, sorted({*self.request.periods, *still_open}))
         bill = export.count()
         for what, why in bill.skipped.items():
             self._skip(what, why)

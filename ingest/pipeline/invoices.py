@@ -1,4 +1,4 @@
-"""Store what a provider states beside its costs: which billing periods are closed, and what its invoices say."""
+"""What a provider states beside its costs: which billing periods are closed, and what its invoices say."""
 
 from __future__ import annotations
 
@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from psycopg import sql
+from psycopg.rows import scalar_row
 
+from finops.ingest.periods import Period
 from finops.ingest.pipeline.runs import Run
 from finops.ingest.sources.focus.invoices import BillingPeriod, InvoiceDetail, Statements
 from finops.ingest.sources.kinds import Source
+
+
+def open_months(run: Run, source: Source) -> set[Period]:
+    """Return the months whose bill still changes, as the provider says."""
+    query = "select period from finops.etl_bill_status where source = %s and is_open"
+    cursor = run.connection.cursor(row_factory=scalar_row)
+    return {Period(first) for first in cursor.execute(query, (source.name,))}
 
 
 def store(run: Run, source: Source, stated: Statements) -> None:

@@ -562,6 +562,24 @@ def test_the_provider_says_when_a_month_is_closed_and_what_its_invoices_ask_for(
     assert scalar(database, "select sum(difference) from finops.invoice_differences") == 0
 
 
+def test_a_month_that_its_provider_says_is_open_is_read_until_it_is_closed(
+    folder: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def night(as_of: str, cost: str, status: str) -> Decimal:
+        """A night that finds this cost and status of September; what is published of that month."""
+        write(folder / "2026-09" / "costs.csv", line(cost))
+        write(folder / "2026-09" / "periods.csv", {"BillingPeriodStart": "2026-09-01", "BillingPeriodStatus": status})
+        assert finops("nightly", "--as-of", as_of) == 0
+        return total(database)
+
+    monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", f"{folder}/{{period}}")
+    write(folder / "2026-10" / "costs.csv", line("0", BillingPeriodStart="2026-10-01", ChargePeriodStart="2026-10-01"))
+    assert night("2026-10-03", "10", "Open") == Decimal(10)
+    assert night("2026-10-20", "11", "Open") == Decimal(11)
+    assert night("2026-10-21", "11", "Closed") == Decimal(11)
+    assert scalar(database, "select measured_days from finops.mv_source_month where period = '2026-09-01'") == 30
+
+
 def test_tax_is_a_cost_unless_its_source_sets_it_apart(
     folder: Path, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
