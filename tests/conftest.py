@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from dbt.cli.main import dbtRunner
 from dbt_common.behavior_flags import BehaviorFlagRendered
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from finops.demo import postgres
@@ -29,6 +30,9 @@ REAL = ROOT.parent / "shared" / "real"
 REFERENCE = ROOT / "demo" / "project" / "reference"
 TEMPLATE = "finops_template"
 NAME = "finops_test"  # the same for all: dbt reads its whole project again when the database has another name
+# How long an example takes says something of the machine, and nothing of the code.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 # What a crash of the machine would need, and no test does.
 UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
 OWN_VARIABLES = ("PG", "SOURCES__", "INGEST__", "METRICS__", "SCHEDULE__", "FINOPS_", "OTEL_", "REFERENCE__")

@@ -19,7 +19,7 @@ SPELLINGS = some.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=NUMBERS, spelling=SPELLINGS, blank=some.sampled_from(["", " ", "\u00a0"]), lower=some.booleans())
 def test_a_size_is_as_many_gib_whoever_says_its_unit(
     database: Database, *, number: str, spelling: tuple[str, str], blank: str, lower: bool

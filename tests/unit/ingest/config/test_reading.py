@@ -17,7 +17,7 @@ KEYS = ("url", "token", "scope")
 TEXTS = st.dictionaries(st.sampled_from(KEYS), st.text("ab\"'\\#é", min_size=1).map(lambda text: f"{text}."))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXTS, TEXTS, TEXTS)
 def test_a_key_is_found_where_dlt_finds_it(
     folder: Path, variables: dict[str, str], secrets: dict[str, str], config: dict[str, str]
