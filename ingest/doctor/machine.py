@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
@@ -47,23 +48,28 @@ def packages() -> Iterator[Finding]:
             wrong.append(f"{requirement.name} {found} is not {requirement.specifier}")
     shown = (f"{name} {version(name)}" for name in ("finops-module", "dbt-core", "dbt-postgres", "dlt"))
     found = "; ".join(wrong) or ", ".join((f"Python {platform.python_version()}", *shown))
-    remedy = "install what requirements.lock names (`make` does, into .venv)"
+    remedy = "install the wheel again, with what it needs (in a checkout, `make` does, into .venv)"
     yield Finding(BAD if wrong else GOOD, "packages", found, remedy)
 
 
 def disk() -> Iterator[Finding]:
-    """Check that the temporary folder is writable and has room."""
-    folder = tempfile.gettempdir()
+    """Check that the folders of temporary files and of dbt's files are writable and have room."""
+    yield _room("disk", Path(tempfile.gettempdir()), "temporary files", "TMPDIR")
+    kept = transform.kept_in()
+    made = next(folder for folder in (kept, *kept.parents) if folder.exists())
+    yield _room("disk of dbt", made, f"dbt's files: {kept}", "DBT_TARGET_PATH")
+
+
+def _room(subject: str, folder: Path, purpose: str, variable: str) -> Finding:
     try:
         with tempfile.TemporaryFile(dir=folder):
             free = shutil.disk_usage(folder).free / GIB
     except OSError as error:
-        found = f"{folder} can't be written ({error.strerror})"
-        yield Finding(BAD, "disk", found, "set TMPDIR to a folder that can")
-        return
+        found = f"{folder} can't be written ({error.strerror}), for {purpose}"
+        return Finding(BAD, subject, found, f"set {variable} to a folder that can")
     sign = BAD if free < LEAST_FREE else DOUBT if free < ENOUGH_FREE else GOOD
-    found = f"{free:.1f} GiB free in {folder}, where dbt writes"
-    yield Finding(sign, "disk", found, "make room, or set TMPDIR to a folder that has some")
+    found = f"{free:.1f} GiB free in {folder}, for {purpose}"
+    return Finding(sign, subject, found, f"make room, or set {variable} to a folder that has some")
 
 
 def files() -> Iterator[Finding]:

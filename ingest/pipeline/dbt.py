@@ -123,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     from dbt.cli.main import cli  # noqa: PLC0415 dbt takes seconds
 
-    _, target, _, log = _kept_in(())
+    _, target, _, log = _options_of_folder(())
     with _profiles_directory() as profiles:
         folders = {"PROJECT_DIR": str(PROJECT), "PROFILES_DIR": profiles, "TARGET_PATH": target, "LOG_PATH": log}
         with _environment({f"DBT_{name}": folder for name, folder in folders.items()}):
@@ -146,7 +146,7 @@ def _invoke(
             advance(getattr(data, "index", 0), total)
 
     with _profiles_directory() as profiles:
-        where = ["--project-dir", str(PROJECT), "--profiles-dir", profiles, *_kept_in(arguments)]
+        where = ["--project-dir", str(PROJECT), "--profiles-dir", profiles, *_options_of_folder(arguments)]
         result = dbtRunner(manifest=manifest, callbacks=[watch]).invoke(
             ["--log-level", "none", "--no-use-colors", *arguments, *where]
         )
@@ -161,14 +161,19 @@ def _invoke(
     return result.result
 
 
-def _kept_in(arguments: Sequence[str]) -> Sequence[str]:
-    """Say where dbt keeps its log and what it has read of the project: in DBT_TARGET_PATH, else in `.finops/dbt` here.
+def kept_in() -> Path:
+    """Return where dbt keeps its log and what it has read of the project: DBT_TARGET_PATH, else `.finops/dbt` here.
 
     Never in the project's own folder, which is read-only where the product is installed.
     """
+    return Path(os.environ.get("DBT_TARGET_PATH") or Path(".finops", "dbt")).resolve()
+
+
+def _options_of_folder(arguments: Sequence[str]) -> Sequence[str]:
+    """Make the folder of dbt's files, and return the options that name it, unless the arguments name one."""
     if "--target-path" in arguments:
         return ()
-    folder = Path(os.environ.get("DBT_TARGET_PATH") or Path(".finops", "dbt")).resolve()
+    folder = kept_in()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -216,6 +216,14 @@ def test_a_disk_that_can_t_be_written_is_told(
     assert "set TMPDIR to a folder that can" in found["✗ disk"]
 
 
+def test_a_folder_of_dbt_that_can_t_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "file"))
+    assert "set DBT_TARGET_PATH to a folder that can" in findings(capfd)["✗ disk of dbt"]
+
+
 def test_what_the_metrics_can_t_be_told_to_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
