@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,22 @@ USERS = """
     order by xact_start limit 3
 """
 
+# What libpq says before the reason, and what to do, by a part of the reason.
+_ATTEMPT = re.compile("^connection (failed|is bad): (connection to server .*? failed: )?(FATAL: +)?")
+_REMEDIES = (
+    ("Connection refused", "start it there, or correct PGHOST and PGPORT"),
+    ("No such file", "start it there, or correct PGHOST and PGPORT"),
+    ("resolve host", "correct PGHOST and PGPORT"),
+    ("pg_hba.conf", "let it in by the server's pg_hba.conf, or set PGSSLMODE=require if only encryption is missing"),
+    ("permission denied", "as an administrator, grant connect on that database to that role"),
+    ("password", "correct PGUSER and PGPASSWORD"),
+    ("database", "create it, or correct PGDATABASE"),
+    ("role", "create it, or correct PGUSER"),
+    ("SSL", "check PGSSLMODE and PGSSLROOTCERT"),
+    ("certificate", "check PGSSLROOTCERT"),
+    ("timeout", "check PGHOST and PGPORT, and that no firewall is in between"),
+)
+
 Connection = psycopg.Connection[dict[str, object]]
 
 
@@ -75,15 +92,26 @@ def connect() -> Connection:
             f"no database is configured: set {', '.join(missing)} (and PGPORT, PGPASSWORD, PGSSLMODE as needed), or "
             "try `make demo`, which runs the same nightly on an embedded PostgreSQL and a made-up company"
         )
+    if "://" in os.environ["PGHOST"]:  # it may hold a password, and is not shown
+        raise ConfigurationError("PGHOST is a URL: write the host alone, and the rest in PGPORT, PGUSER, PGDATABASE …")
     if "lock_timeout" not in (options := os.environ.get("PGOPTIONS", "")):
         # for dbt's connections and those that load as well
         os.environ["PGOPTIONS"] = f"-c lock_timeout={LOCK_TIMEOUT} {options}".strip()
     try:
         return psycopg.connect(OPTIONS, autocommit=True, row_factory=dict_row)
     except psycopg.OperationalError as error:
-        where = f"PGHOST={os.environ['PGHOST']} PGUSER={os.environ['PGUSER']} PGDATABASE={os.environ['PGDATABASE']}"
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise FinopsError(f"PostgreSQL can't be reached with {where}: {reason}") from error
+        where = " ".join(
+            f"{name}={os.environ.get(name, default)}"
+            for name, default in {"PGHOST": "", "PGPORT": "5432", "PGUSER": "", "PGDATABASE": ""}.items()
+        )
+        raise FinopsError(f"PostgreSQL can't be reached with {where}: {_refusal(str(error))}") from error
+
+
+def _refusal(message: str) -> str:
+    """Return why libpq could not connect, which never holds the password, and what to do."""
+    reason = _ATTEMPT.sub("", message.strip().splitlines()[0]).strip()
+    remedy = next((remedy for part, remedy in _REMEDIES if part in reason), None)
+    return f"{reason}: {remedy}" if remedy else reason
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -77,6 +77,12 @@ def listed(periods: Iterable[Period]) -> str:
         else:
             spans.append((period, period))
     return ", ".join(str(first) if first == last else f"{first}..{last}" for first, last in spans)
+
+
+def to_read(periods: Collection[Period]) -> str:
+    """Name the command that reads months which an export holds and nobody has asked for."""
+    months = "..".join(dict.fromkeys(map(str, (min(periods), max(periods)))))
+    return f"`finops nightly --period {months}` reads {'it' if len(periods) == 1 else 'them'}"
 
 
 def refuse_future(periods: Sequence[Period]) -> None:

@@ -103,7 +103,13 @@ def subsections(name: str) -> dict[str, str]:
 
 
 def misplaced() -> Iterator[tuple[str, str]]:
-    """The names at the top of the files in `.dlt`, and after FINOPS_ in the environment; with their places."""
+    """The names at the top of the files in `.dlt`, and after FINOPS_ in the environment; with their places.
+
+    Raises:
+        ConfigurationError: when a file can't be read.
+    """
+    if problem := unreadable():
+        raise ConfigurationError(f"{problem}: correct that file")
     for path in files():
         yield from ((name, f"in {path.name}") for name in _parsed(path.read_bytes()))
     for name in sorted(os.environ):

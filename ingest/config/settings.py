@@ -180,7 +180,7 @@ def run_id() -> str | None:
 
 def known_secrets() -> tuple[str, ...]:
     """Every value that must never be printed, longest first, whether or not the configuration makes sense."""
-    found = {os.environ.get("PGPASSWORD", "")}
+    found = {os.environ.get("PGPASSWORD", ""), *secrets_of({"url": os.environ.get("PGHOST", "")})}
     if not unreadable():
         for section, model in sections():
             known = (model or HttpService).model_fields  # what is under a misspelt name may be a secret all the same

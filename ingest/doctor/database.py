@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 from psycopg.rows import class_row, tuple_row
@@ -68,9 +70,15 @@ LOCK_HOLDERS = """
     where not exists (select from run) and not exists (select from holder)
 """
 
+# Of a project: what to do where PGHOST is not set, by the file that is there; `finops` reads `.env` itself.
+UNSET = {".env": "write it into .env", ".env.example": "cp .env.example .env, and fill it"}
+
 
 def examine() -> Iterator[Finding]:
     """Check the server, this role's rights, and whether a run holds the lock."""
+    if not os.environ.get("PGHOST") and (remedy := next((UNSET[name] for name in UNSET if Path(name).exists()), "")):
+        yield Finding(BAD, "PostgreSQL", "not configured: PGHOST is not set", remedy)
+        return
     with connect() as connection, connection.cursor(row_factory=class_row(Finding)) as cursor:
         try:
             yield from _server(connection)

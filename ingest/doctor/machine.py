@@ -17,13 +17,15 @@ from urllib.parse import urlsplit
 
 from packaging.requirements import Requirement
 
-from finops.ingest.config import reading, settings
-from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding
+from finops.ingest.config import reading
+from finops.ingest.config import settings as configuration
+from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, counted
 from finops.ingest.errors import FinopsError, install_extra
 from finops.ingest.periods import today
 from finops.ingest.pipeline import dbt as transform
 from finops.ingest.reference import load as reference
 from finops.ingest.reference.tables import Product
+from finops.ingest.reports import settings as report
 from finops.ingest.scheduler.nights import trigger
 from finops.ingest.telemetry import traces as traces_export
 
@@ -79,15 +81,28 @@ def files() -> Iterator[Finding]:
         yield Finding(BAD, "configuration files", problem, remedy)
         return
     found = reading.files()
-    yield Finding(GOOD, "configuration files", ", ".join(map(str, found)) or "none; the environment says everything")
+    rules = [reading.RULES_FILE] if reading.RULES_FILE.exists() else []
+    names = ", ".join(map(str, (*rules, *found)))
+    read = f"{Path.cwd()}: {names}" if names else "none; the environment says everything"
+    yield Finding(GOOD, "configuration files", read)
     for path in found:
         if path.name == "secrets.toml" and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             yield Finding(DOUBT, "secrets", f"{path} can be read by other users", f"chmod 600 {path}")
 
 
+def settings() -> Iterator[Finding]:
+    """Check that each key is a setting, and each value of its kind, as every command does."""
+    problems = list(report.problems())
+    for problem in problems:
+        yield Finding(BAD, "settings", problem)  # its last words are the remedy
+    if not problems:
+        set_by_company = [row for row in report.rows() if row.place not in (report.DEFAULT, report.UNSET)]
+        yield Finding(GOOD, "settings", f"{counted(len(set_by_company), 'value')} set, as `finops config` shows them")
+
+
 def schedule() -> Iterator[Finding]:
     """Check the schedule, and report when `finops serve-schedule` would start the next nightly."""
-    schedule = settings.schedule()
+    schedule = configuration.schedule()
     times = trigger(schedule.cron, schedule.timezone)
     at = times.get_next_fire_time(None, datetime.now(times.timezone)).astimezone(UTC)
     when = f"{schedule.cron} {schedule.timezone}, next {at:%Y-%m-%d %H:%M} UTC"
@@ -96,7 +111,7 @@ def schedule() -> Iterator[Finding]:
 
 def metrics() -> Iterator[Finding]:
     """Check that the metrics file can be written and the Pushgateway is reachable."""
-    exports = settings.exports()
+    exports = configuration.exports()
     if exports.textfile:
         folder = exports.textfile.resolve().parent
         is_writable = os.access(folder, os.W_OK | os.X_OK)
@@ -144,7 +159,7 @@ def project() -> Iterator[Finding]:
 
 def reference_data() -> Iterator[Finding]:
     """Check the reference data as a run does, but without a database, and that each product has a price today."""
-    tables = {table.name: table for table in reference.read(settings.reference(), None)}
+    tables = {table.name: table for table in reference.read(configuration.reference(), None)}
     missing = {table.content.place for table in tables.values() if table.content.is_missing}
     shown = ", ".join(f"{len(table.entries)} {name}" for name, table in tables.items() if table.content.lines)
     yield Finding(GOOD, "reference data", shown or "none")

@@ -6,14 +6,14 @@ Each source has windows to read (`windows`), is read (`sources/`), landed (`load
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.settings import Settings
 from finops.ingest.errors import FinopsError, SourceError
-from finops.ingest.periods import Period
+from finops.ingest.periods import Period, listed, to_read
 from finops.ingest.pipeline.guard import accept_or_refuse
 from finops.ingest.pipeline.invoices import open_months
 from finops.ingest.pipeline.invoices import store as store_statements
@@ -124,8 +124,7 @@ class _SourceRun:
             )
         for period in self.request.periods:
             if bill.totals and period.first not in {*bill.totals, *known}:
-                there = ", ".join(str(Period(first)) for first in sorted(bill.totals))
-                self._skip(str(period), f"the export has no line of it; it has {there}")
+                self._skip_month(period, {Period(first) for first in bill.totals}, known)
         over = done.union(unchanged)
         wanted = [first for first in wanted_bills(bill.totals, known, self.request.periods) if first not in over]
         outcomes = []
@@ -138,6 +137,14 @@ class _SourceRun:
             windows, lambda: ahead(export.batches(bill, wanted, self.limits.mask_fields)), lambda: outcomes
         )
         return landed + sum(known[first].record_count for first in unchanged)
+
+    def _skip_month(self, period: Period, held: Collection[Period], known: Collection[date]) -> None:
+        """Skip a month that is not in an export of other months; say how to read those that nobody has asked for."""
+        why = f"the export has no line of it; it has {listed(held)}"
+        if unread := {month for month in held if month.first not in known} - set(self.request.periods):
+            why += f": {to_read(unread)}"
+            self.run.caveats.append(f"{self.configured.source.name} {period}: {why}")
+        self._skip(str(period), why)
 
     def _skip(self, what: str, why: str) -> None:
         self.line.skipped(what, why)

@@ -99,7 +99,7 @@ def _opened(
         progress.event("run", kind=kind, run_id=run.run_id, periods=months, as_of=request.as_of)
         yield run
         if kind != "adhoc":
-            run.caveats = coverage.caveats(connection, run.run_id)
+            run.caveats += coverage.caveats(connection, run.run_id)
 
 
 def _consolidate(run: Run, progress: Progress, *, only_if_due: bool = False) -> None:

@@ -49,7 +49,7 @@ class Run:
     run_id: str
     connection: Connection
     failures: list[str] = field(default_factory=list)
-    caveats: Sequence[str] = ()
+    caveats: list[str] = field(default_factory=list)
     resumed: bool = False
 
     @contextmanager

@@ -45,21 +45,21 @@ def show(*, as_json: bool) -> bool:
     """
     secrets = settings.known_secrets()
     found = [row if row.place == DEFAULT else replace(row, value=redact(row.value, secrets)) for row in rows()]
-    problems = [redact(problem, secrets) for problem in _problems()]
+    wrong = [redact(problem, secrets) for problem in problems()]
     if as_json:
-        click.echo(json.dumps({"settings": [asdict(row) for row in found], "problems": problems}, ensure_ascii=False))
-        return not problems
+        click.echo(json.dumps({"settings": [asdict(row) for row in found], "problems": wrong}, ensure_ascii=False))
+        return not wrong
     console = wide_console()
-    console.print(_table(found, problems))
+    console.print(_table(found, wrong))
     off = [
         f"{section.name}{' (its address is not set)' if section.values else ''}"
         for section, model in settings.sections()
         if model and section.name.startswith("sources.") and not settings.is_on(section)
     ]
     console.print(f"Off: {', '.join(off)}" if off else "No source is off.", highlight=False)
-    for problem in problems:
+    for problem in wrong:
         click.echo(f"✗ {problem}")
-    return not problems
+    return not wrong
 
 
 def rows() -> Iterator[Row]:
@@ -111,7 +111,7 @@ def _masked(value: object) -> object:
     return [_masked(item) for item in value] if isinstance(value, list) else value
 
 
-def _problems() -> list[str]:
+def problems() -> list[str]:
     """What is refused: unknown and misplaced keys, the first wrong value of each section, else what does not fit."""
     found = [*settings.unknown(), *_wrong_values()]
     try:

@@ -153,8 +153,10 @@ class Probe:
         found: a phrase for the report.
         clock_skew: how far the server's clock is ahead of ours; None if it sends no time.
         is_empty: it can be read and holds nothing.
+        records: how many there are in the windows to read; None where that takes long to tell.
     """
 
     found: str
     clock_skew: timedelta | None = None
     is_empty: bool = False
+    records: int | None = None

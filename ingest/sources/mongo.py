@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from itertools import product
@@ -22,7 +22,7 @@ from bson.errors import BSONError
 from pymongo import DESCENDING, MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.sections import ExtractionSettings
@@ -37,6 +37,7 @@ _REMEDIES = {
     18: "its user, password and authSource",
     8000: "its user, password and authSource",
 }
+MAX_MS_TO_COUNT = 5000
 # By a part of the driver's message: these errors have no codes.
 _UNREACHED = {
     "CERTIFICATE_VERIFY_FAILED": (
@@ -81,25 +82,40 @@ def sample(configured: ConfiguredSource, limits: ExtractionSettings, count: int)
                 yield Record(prefix + _identity(document["_id"]), day, encode(document, limits.mask_fields))
 
 
-def probe(configured: ConfiguredSource, limits: ExtractionSettings) -> Probe:
-    """Check that the collections can be read: one document of each, of any day.
+def probe(configured: ConfiguredSource, limits: ExtractionSettings, windows: Sequence[Window] = ()) -> Probe:
+    """Check that the collections can be read, one document of each, of any day; and count those of the windows.
 
     Raises:
         SourceError: as records() does.
     """
     options = _known(configured)
-    found = {}
+    found, counts = {}, []
     with _collections(configured, limits) as collections:
         for collection in collections.values():
             document = collection.find_one(_extended_json("filter", options.filter), _projection(options))
             found[f"{collection.database.name}.{collection.name}"] = document is not None
+            counts.append(_count(collection, options, windows) if windows else None)
         database = collection.database
         hello = database.command(
             "hello", codec_options=database.codec_options, read_preference=database.read_preference
         )
     clock_skew = hello["localTime"].replace(tzinfo=UTC) - datetime.now(UTC) if "localTime" in hello else None
-    said = (f"{'a' if has_document else 'no'} document in {name}" for name, has_document in found.items())
-    return Probe(", ".join(said), clock_skew, is_empty=not all(found.values()))
+    said = [f"{'a' if has_document else 'no'} document in {name}" for name, has_document in found.items()]
+    count = None if None in counts else sum(filter(None, counts))
+    if count == 0 and options.snapshot_field:
+        said.append(f"none whose {options.snapshot_field} is from {windows[0].start} to {windows[-1].start}")
+    return Probe(", ".join(said), clock_skew, is_empty=not all(found.values()), records=count)
+
+
+def _count(collection: Collection[dict[str, Any]], options: Cmdb, windows: Sequence[Window]) -> int | None:
+    """Count the documents from the first window to the last; None where MongoDB takes long, for want of an index."""
+    try:
+        if options.snapshot_field is None and not options.filter:
+            return collection.estimated_document_count(maxTimeMS=MAX_MS_TO_COUNT)
+        days = Window(windows[0].start, windows[-1].end)
+        return collection.count_documents(_filter(options, days), maxTimeMS=MAX_MS_TO_COUNT)
+    except ExecutionTimeout:
+        return None
 
 
 def _known(configured: ConfiguredSource) -> Cmdb:

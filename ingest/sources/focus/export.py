@@ -22,11 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from finops.ingest.config.services import FocusExport
-from finops.ingest.periods import Period
-from finops.ingest.sources.focus.batches import batches, open_file
+from finops.ingest.periods import Period, listed, to_read
+from finops.ingest.sources.focus.batches import Batch, batches, open_file
 from finops.ingest.sources.focus.columns import typed
 from finops.ingest.sources.focus.errors import DamagedFileError, ErrorTranslator, ExportError
-from finops.ingest.sources.focus.files import SUFFIXES, ExportFile, choose, list_files
+from finops.ingest.sources.focus.files import PERIOD, SUFFIXES, ExportFile, choose, dated_months, list_files
 from finops.ingest.sources.focus.invoices import (
     NEEDED,
     BillingPeriod,
@@ -37,7 +37,7 @@ from finops.ingest.sources.focus.invoices import (
 )
 from finops.ingest.sources.focus.totals import FileCount, Totals, add_up, count_lines, refuse_copies
 from finops.ingest.sources.focus.versions import check_columns, other_dataset
-from finops.ingest.sources.kinds import ConfiguredSource, Probe
+from finops.ingest.sources.kinds import ConfiguredSource
 
 
 @dataclass(frozen=True)
@@ -69,31 +69,50 @@ class Export:
         options = configured.options
         if not isinstance(options, FocusExport):
             raise TypeError(f"{configured.source.name} is not an export of bills")
-        self._source, self._url, self._version = configured.source.name, options.url, options.version
+        self._source, self.url, self._version = configured.source.name, options.url, options.version
         self._periods = periods
         self._errors = ErrorTranslator(self._source, options)
-        with self._errors.reading(self._url):
+        with self._errors.reading(self.url):
             try:
-                self._filesystem, root = fsspec.core.url_to_fs(self._url, **options.storage_options.get_secret_value())
+                self._filesystem, self._root = fsspec.core.url_to_fs(
+                    self.url, **options.storage_options.get_secret_value()
+                )
                 self._filesystem.invalidate_cache()  # file systems outlive a run
-                self._listing = list_files(self._filesystem, root, periods)
+                self._listing = list_files(self._filesystem, self._root, periods)
             except TypeError as error:  # some file systems look at their options when they first connect
                 raise ValueError(f"storage_options: {error}") from error
 
-    def probe(self) -> Probe:
-        """Check that the files can be read: the header of the newest by name.
+    def dated_months(self) -> list[Period]:
+        """The months that there are where the address has a `{period}`; none where it has none.
+
+        Raises:
+            SourceError: when the folders can't be listed.
+        """
+        with self._errors.reading(self.url):
+            return dated_months(self._filesystem, self._root) if PERIOD in self._root else []
+
+    def chosen(self) -> list[ExportFile]:
+        """The files that count by what is listed of them and of their manifests, by name; none is read.
+
+        Raises:
+            SourceError: when there is none, or a month has no complete set.
+        """
+        with self._errors.reading(self.url):
+            files, skipped = choose(self._listing, self._periods, lambda _: None)
+            if not files:
+                raise self._nothing_counts(skipped)
+        return files
+
+    def lines(self, file: ExportFile) -> Generator[Batch]:
+        """Read the lines of a file; none of one that holds no costs.
 
         Raises:
             SourceError: when it can't be read, or lacks a required column.
         """
-        with self._errors.reading(self._url):
-            files, skipped = choose(self._listing, self._periods, lambda _: None)
-            for file in reversed(files):
-                with self._errors.reading(file.name), open_file(self._filesystem, file.path) as (columns, _):
-                    if not other_dataset(columns):
-                        check_columns(file.name, columns, self._version or file.version)
-                        return Probe(f"{len(files)} files, the last {file.name}, at {self._url}")
-            raise self._nothing_counts(skipped)
+        with self._errors.reading(file.name), open_file(self._filesystem, file.path) as (columns, lines):
+            if not other_dataset(columns):
+                check_columns(file.name, columns, self._version or file.version)
+                yield from batches(file, lines)
 
     def count(self) -> Bill:
         """Choose the files that count, and count what they say.
@@ -113,7 +132,7 @@ class Export:
                 return None
             return f"{file.name} has {len(counted.digests)} lines, and {file.manifest} says {file.rows}"
 
-        with self._errors.reading(self._url):
+        with self._errors.reading(self.url):
             files, skipped = choose(self._listing, self._periods, problem_with)
             found = [counts.get(file.path) or self._count(file) for file in files]
             costs = [counted for counted in found if not counted.dataset]
@@ -148,11 +167,15 @@ class Export:
 
     def _nothing_counts(self, skipped: Mapping[str, str]) -> ExportError:
         if problem := next(iter(skipped.values()), None):
-            return ExportError(f"no complete export of costs at {self._url}: {problem}; export it again")
+            return ExportError(f"no complete export of costs at {self.url}: {problem}; export it again")
+        if months := self.dated_months():
+            return ExportError(
+                f"{self.url} holds {listed(months)} and nothing of {listed(self._periods)}: {to_read(months)}"
+            )
         if empty := sorted(file.name for file in self._listing.files if not file.size):
             return ExportError(f"{empty[0]} is empty, and there is no other export: export it again")
         return ExportError(
-            f"no file of costs ending in {', '.join(SUFFIXES)} at {self._url}: check sources.{self._source}.url"
+            f"no file of costs ending in {', '.join(SUFFIXES)} at {self.url}: check sources.{self._source}.url"
         )
 
     def batches(

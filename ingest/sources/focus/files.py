@@ -7,6 +7,7 @@ named file is found by its place in the export too. Where there is no manifest, 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from finops.ingest.periods import Period
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.focus.manifests import UNKNOWN, Manifest, read_manifests
 
+PERIOD = "{period}"  # in an address: the month, as YYYY-MM
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
@@ -70,12 +72,12 @@ def list_files(filesystem: Any, root: str, periods: Sequence[Period]) -> Listing
         FileNotFoundError: when the folder does not exist.
         ExportError: for a manifest that can't be understood.
     """
-    base, dated, _ = root.partition("{period}")
+    base, dated, _ = root.partition(PERIOD)
     if not dated and not filesystem.exists(root):
         raise FileNotFoundError(f"no such folder: {root}")
     folders: dict[str, date | None] = {root: None}
     if dated:
-        folders = {root.replace("{period}", str(period)): period.first for period in periods}
+        folders = {root.replace(PERIOD, str(period)): period.first for period in periods}
     listing = Listing()
     for folder, window in folders.items():
         found = filesystem.find(folder, detail=True)
@@ -86,6 +88,14 @@ def list_files(filesystem: Any, root: str, periods: Sequence[Period]) -> Listing
                 listing.files.append(ExportFile(path, name, window, int(info.get("size") or 0)))
         listing.manifests += read_manifests(filesystem, folder, set(found))
     return listing
+
+
+def dated_months(filesystem: Any, root: str) -> list[Period]:  # noqa: ANN401 fsspec
+    """The months of which there is something where an address with a `{period}` leads to, earliest first."""
+    start, _, rest = (re.escape(part) for part in root.rstrip("/").partition(PERIOD))
+    is_month = re.compile(f"{start}([0-9]{{4}}-(?:0[1-9]|1[0-2])){rest.replace(re.escape(PERIOD), '.*')}/?")
+    paths = filesystem.glob(root.rstrip("/").replace(PERIOD, "[0-9][0-9][0-9][0-9]-[01][0-9]"))
+    return sorted({Period.parse(found[1]) for path in paths if (found := is_month.fullmatch(path))})
 
 
 def choose(

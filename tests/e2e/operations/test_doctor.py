@@ -17,18 +17,21 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from finops.ingest.doctor.finding import clock
+from finops.ingest.doctor import bills as bills_check
+from finops.ingest.doctor.finding import BAD, Finding, clock
+from finops.ingest.periods import Period, today
 from finops.ingest.pipeline import dbt as transform
 from tests.conftest import REFERENCE
 from tests.e2e.dbt import project_copy
 from tests.e2e.finops import FINOPS, Database, charge, finops, scalar, write_bill
 
+THIS_MONTH = str(Period.of(today()))
+
 
 @pytest.fixture
 def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A good export of this month."""
-    month = datetime.now(UTC).strftime("%Y-%m")
-    write_bill(tmp_path / "bills", "now.csv", [charge("4.40", f"{month}-01")])
+    write_bill(tmp_path / "bills", "now.csv", [charge("4.40", f"{THIS_MONTH}-01")])
     monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
     return tmp_path / "bills"
 
@@ -49,11 +52,13 @@ def findings(capfd: pytest.CaptureFixture[str], code: int = 1) -> dict[str, str]
     assert finops("doctor") == code
     found: dict[str, str] = {}
     lines = capfd.readouterr().out.splitlines()
-    for number, line in enumerate(lines[:-1]):
-        if not line.startswith("    → "):
-            subject, _, said = line.partition(": ")
-            remedy = lines[number + 1] if lines[number + 1].startswith("    → ") else ""
-            found[subject] = said + remedy
+    subject = ""
+    for line in lines[:-1]:
+        if line.startswith(("✓", "!", "✗")):
+            subject, _, found[subject] = line.partition(": ")
+        elif line.startswith("    "):
+            found[subject] += line
+    found["conclusion"] = lines[-1]
     return found
 
 
@@ -81,13 +86,15 @@ def answering(status: int, body: str = "[]", ahead: timedelta = timedelta()) -> 
         server.shutdown()
 
 
-@pytest.mark.usefixtures("bills", "project")
+@pytest.mark.usefixtures("project")
 def test_where_all_is_well_it_exits_0_and_leaves_no_trace(
-    database: Database, capfd: pytest.CaptureFixture[str]
+    bills: Path, database: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found = findings(capfd, 0)
+    assert found.pop("conclusion") == "0 problems, 0 warnings. Next: `finops nightly`."
     assert {sign for sign, _, _ in (subject.partition(" ") for subject in found)} == {"✓"}
-    assert "1 files, the last now.csv" in found["✓ focus.nimbus"]
+    assert found["✓ focus.nimbus"].startswith(f"1 file at {bills}, of {THIS_MONTH}    {THIS_MONTH}  1 line  4.40 EUR")
+    assert found["✓ next nightly"] == f"of {THIS_MONTH}: 1 source, 1 bill, 1 record; roughly 1 minute"
     assert "free: no run is at work" in found["✓ lock"]
     assert {"✓ packages", "✓ disk", "✓ configuration files", "✓ schedule", "✓ prices", "✓ dbt project"} <= set(found)
     assert {"✓ PostgreSQL", "✓ rights"} <= set(found)
@@ -98,7 +105,7 @@ def test_with_nothing_configured_it_says_what_to_set(capfd: pytest.CaptureFixtur
     found = findings(capfd)
     assert "set PGHOST, PGUSER, PGDATABASE" in found["✗ PostgreSQL"]
     assert "SOURCES__CMDB__URI" in found["✗ sources"]
-    assert "make demo" in found["✗ sources"]
+    assert "docs/sources.md" in found["✗ sources"]
 
 
 @pytest.mark.usefixtures("bills")
@@ -108,7 +115,10 @@ def test_a_database_that_is_off_does_not_keep_it_from_the_sources(
     for name, value in {"PGHOST": "127.0.0.1", "PGPORT": "1", "PGDATABASE": "finops", "PGUSER": "finops"}.items():
         monkeypatch.setenv(name, value)
     found = findings(capfd)
-    assert "PostgreSQL can't be reached with PGHOST=127.0.0.1" in found["✗ PostgreSQL"]
+    assert found["✗ PostgreSQL"] == (
+        "PostgreSQL can't be reached with PGHOST=127.0.0.1 PGPORT=1 PGUSER=finops PGDATABASE=finops: "
+        "Connection refused: start it there, or correct PGHOST and PGPORT"
+    )
     assert "✓ focus.nimbus" in found
 
 
@@ -120,6 +130,26 @@ def test_a_wrong_password_is_told_and_not_shown(
     found = findings(capfd)
     assert "password authentication failed" in found["✗ PostgreSQL"]
     assert "battery-staple" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PGHOST", "nowhere.invalid", "failed to resolve host"),
+        ("PGHOST", "/nowhere", "No such file or directory: start it there"),
+        ("PGDATABASE", "missing", 'database "missing" does not exist: create it, or correct PGDATABASE'),
+        ("PGUSER", "stranger", 'role "stranger" does not exist: create it, or correct PGUSER'),
+        ("PGHOST", "postgresql://finops:s3cret@db.example", "PGHOST is a URL: write the host alone"),
+    ],
+)
+@pytest.mark.usefixtures("database")
+def test_why_postgresql_refuses_is_told_with_the_remedy(
+    variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    found = findings(capfd)
+    assert said in found["✗ PostgreSQL"]
+    assert "s3cret" not in str(found)
 
 
 def test_a_role_without_rights_is_told_what_to_grant(
@@ -279,3 +309,81 @@ def test_secrets_that_others_can_read_are_looked_at(tmp_path: Path) -> None:
 )
 def test_a_clock_is_looked_at_by_how_wrong_it_is(ahead: timedelta | None, sign: str) -> None:
     assert "".join(finding.sign for finding in clock("PostgreSQL's clock", ahead)) == sign
+
+
+@pytest.mark.usefixtures("database")
+def test_a_bill_of_other_months_is_read_by_the_command_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = [charge("10.00", "2024-08-31"), charge("-0.25", "2024-09-01"), charge("7", "2024-09-02", currency="USD")]
+    write_bill(tmp_path / "bills", "old.csv", lines)
+    monkeypatch.setenv("SOURCES__FOCUS__SAMPLE__URL", str(tmp_path / "bills"))
+    found = findings(capfd, 0)["! focus.sample"]
+    assert "of 2024-08..2024-09    2024-08  1 line  10.00 EUR    2024-09  2 lines  -0.25 EUR, 7.00 USD" in found
+    command = "`finops nightly --period 2024-08..2024-09` reads them"
+    assert f"{command}; a nightly without --period reads {THIS_MONTH}" in found
+
+    assert finops("nightly") == 0
+    assert f"focus.sample {THIS_MONTH}: the export has no line of it; it has 2024-08..2024-09: {command}" in (
+        capfd.readouterr().out
+    )
+    assert finops("nightly", "--period", "2024-08..2024-09") == 0
+    capfd.readouterr()
+    assert finops("nightly") == 0
+    assert "reads them" not in capfd.readouterr().out
+    assert "reads them" not in findings(capfd, 0)["! focus.sample"]
+
+
+def test_a_bill_with_a_past_says_how_to_read_it(bills: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_bill(bills, "past.csv", [charge("1", f"2025-{month:02}-03") for month in (3, 4, 6)])
+    found = findings(capfd)["✓ focus.nimbus"]
+    assert f"of 2025-03..2025-04, 2025-06, {THIS_MONTH}" in found
+    assert "not read yet: `finops nightly --period 2025-03..2025-06` reads them" in found
+
+
+def test_an_address_with_the_month_says_which_months_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for month in ("2024-09", "2024-10"):
+        write_bill(tmp_path / f"month={month}", "part.csv", [charge("1", f"{month}-03")])
+    (tmp_path / "month=2024-99").mkdir()
+    monkeypatch.setenv("SOURCES__FOCUS__SAMPLE__URL", f"{tmp_path}/month={{period}}/")
+    found = findings(capfd)["! focus.sample"]
+    assert "of 2024-09..2024-10" in found
+    assert "`finops nightly --period 2024-09..2024-10` reads them" in found
+
+
+def test_an_export_too_big_to_read_whole_is_told_in_part(
+    bills: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_bill(bills, "earlier.csv", [charge("1", "2025-03-03")])
+    monkeypatch.setattr(bills_check, "SECONDS_TO_READ", -1)
+    assert f"of {THIS_MONTH} as far as 0 of them say" in findings(capfd)["✓ focus.nimbus"]
+
+
+def test_each_setting_that_is_unknown_is_told_once_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SOURCES__GITLAB__URL", "https://gitlab.example")
+    monkeypatch.setenv("SOURCES__GITLAB__TOKN", "s3cret")
+    monkeypatch.setenv("METRICS__TEXTFIL", "x.prom")
+    capfd.readouterr()
+    assert finops("doctor") == 1
+    said = capfd.readouterr().out
+    for name, near in {"sources.gitlab.tokn": "sources.gitlab.token", "metrics.textfil": "metrics.textfile"}.items():
+        assert said.count(name + " ") == 1
+        assert f"did you mean {near}?" in said
+    assert "! sources: not checked, for what is wrong above" in said
+    assert "s3cret" not in said
+
+
+def test_the_conclusion_names_the_first_problem(capfd: pytest.CaptureFixture[str]) -> None:
+    assert "Next: solve PostgreSQL (✗), the first of them" in findings(capfd)["conclusion"]
+
+
+def test_a_long_line_is_folded_at_the_terminal_s_width() -> None:
+    finding = Finding(BAD, "x", "word " * 20, "do " * 15, ["one", "two"])
+    lines = finding.lines(60)
+    assert max(map(len, lines)) <= 60
+    assert [line.strip()[0] for line in lines] == ["✗", "w", "o", "t", "→"]
+    assert " ".join(part.strip() for part in lines) == " ".join(part.strip() for part in finding.lines())
