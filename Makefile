@@ -98,7 +98,7 @@ format: $(TOOLS) ## Format Python and SQL
 lock: $(TOOLS) ## Regenerate requirements.lock and its parts, the demo's and the image's (ARGS="--upgrade-package dlt")
 	@$(COMPILE) --extra dev $(ARGS) -o requirements.lock pyproject.toml
 	@$(COMPILE) --extra demo --constraint requirements.lock -o requirements-demo.lock pyproject.toml
-	@$(COMPILE) --extra az --extra gs --extra otel --extra s3 --constraint requirements.lock -o requirements-image.lock pyproject.toml
+	@$(COMPILE) --extra az --extra gs --extra otel --extra s3 --extra sql --constraint requirements.lock -o requirements-image.lock pyproject.toml
 
 sbom: $(TOOLS) ## Write build/sbom.cdx.json, the packages of production as CycloneDX (needs a package index)
 	@mkdir -p build

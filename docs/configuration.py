@@ -52,11 +52,19 @@ OF_THE_LOADER: Mapping[str, Mapping[str, type[Section]]] = {
     "Metrics": {"metrics": Exports},
     "The schedule": {"schedule": Schedule},
 }
-DECLARED = (
-    "`sources.http.<name>`",
-    "`SOURCES__HTTP__<NAME>`",
-    "A service by declaration, with the keys of `<service>` and docs/declared-sources.md's",
-    "",
+DECLARED = tuple(
+    (
+        f"`sources.{kind}.<name>`",
+        f"`SOURCES__{kind.upper()}__<NAME>`",
+        f"{what}, with docs/declared-sources.md's keys",
+        "",
+    )
+    for kind, what in (
+        ("http", "A service by declaration, with the keys of `<service>`"),
+        ("file", "Files by declaration, in a folder or a bucket"),
+        ("sql", "A database by declaration"),
+        ("fixed", "Amounts a month by declaration"),
+    )
 )
 OPENING = """\
 # Configuration
@@ -78,8 +86,8 @@ RULES_OPENING = """\
 Keys of `finops.toml`, written there without `finops.`. A change takes effect in open months with the next nightly, in
 earlier ones with `finops reprocess`. A dbt command uses what the last run stored, or its `--vars`."""
 SOURCES_OPENING = """\
-A source is off until the section of the configuration that turns it on has its address. Services by declaration
-(`sources.http.<name>`) are in [declared-sources.md](declared-sources.md)."""
+A source is off until the section of the configuration that turns it on has its address. Declared sources
+(`sources.http.<name>`, `file`, `sql`, `fixed`) are in [declared-sources.md](declared-sources.md)."""
 POSTGRESQL_OPENING = (
     "libpq's variables, the same ones for the loader, dbt's profile (`profiles.yml.example`) and the API."
 )
@@ -100,7 +108,7 @@ def text() -> str:
 def _settings() -> Iterator[str]:
     for heading, models in OF_THE_LOADER.items():
         rows = [row for section, model in models.items() for row in _keys(section, model)]
-        rows += [DECLARED] if models is OF_SOURCES else []
+        rows += DECLARED if models is OF_SOURCES else []
         table = _table(("setting", "in the environment", "what it is", "default"), rows)
         yield "\n\n".join(filter(None, (f"## {heading}", RULES_OPENING if Rules in models.values() else "", table)))
 

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from finops.ingest.config.reading import RawSection
 from finops.ingest.config.values import Section
 from finops.ingest.errors import ConfigurationError
+from finops.ingest.sources.kinds import DECLARED
 
 Model = TypeVar("Model", bound=Section)
 _RULES = {
@@ -25,6 +26,7 @@ _RULES = {
     "extra_forbidden": "is not a setting: remove it",
     "unexpected_keyword_argument": "is not a setting: remove it",
 }
+_DECLARED = tuple(f"sources.{kind}." for kind in DECLARED)
 _HIDDEN = {"dict_type", "extra_forbidden", "unexpected_keyword_argument"}  # a value that may be a secret
 
 
@@ -90,4 +92,4 @@ def _message(section: str, model: type[Section], error: ErrorDetails) -> str:
 
 
 def _page(section: RawSection) -> str:
-    return " (docs/declared-sources.md)" if section.name.startswith("sources.http.") else ""
+    return " (docs/declared-sources.md)" if section.name.startswith(_DECLARED) else ""

@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
-from finops.ingest.config.values import from_json
+from finops.ingest.config.values import WrittenNumber, from_json
 from finops.ingest.errors import ConfigurationError
 
 # What dlt itself reads, below `sources`, too: https://dlthub.com/docs/reference/performance
@@ -135,7 +135,7 @@ def files() -> list[Path]:
 
 @lru_cache(maxsize=3)  # each section is looked for in each file
 def _parsed(text: bytes) -> dict[str, Any]:
-    return tomllib.loads(text.decode())
+    return tomllib.loads(text.decode(), parse_float=WrittenNumber)
 
 
 def _add_from_vaults(found: RawSection, known: Iterable[str]) -> None:

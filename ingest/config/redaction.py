@@ -11,8 +11,11 @@ from finops.ingest.config.values import from_json
 
 # Greedy up to the last @: a password with a stray / or @ breaks the address, and must not be shown for it.
 _PASSWORD = re.compile(r"://[^:/?#@]*:(.+)@")
-# What else a MongoDB URI may hold, which no one has to know.
-_PASSPHRASE = re.compile(r"[?&](?:tlsCertificateKeyFilePassword|proxyPassword)=([^&]+)", re.IGNORECASE)
+# What else the address of a database may hold, which no one has to know; ODBC's own is percent-encoded.
+_PASSPHRASE = re.compile(
+    r"(?:[?&](?:tlsCertificateKeyFilePassword|proxyPassword|token)=|(?:\bPWD|%3BPWD)(?:=|%3D))((?:(?!%3B)[^&;])+)",
+    re.IGNORECASE,
+)
 # Who knows a signed address may read what it names.
 _SIGNATURE = re.compile(r"[?&](?:X-(?:Amz|Goog)-Signature|sig|token)=([^&#]+)", re.IGNORECASE)
 # In a libpq connection string: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
@@ -29,7 +32,7 @@ def redact(text: str, secrets: Sequence[str]) -> str:
 def secrets_of(values: Mapping[str, object]) -> Iterator[str]:
     """The secrets in a section of the configuration, whether or not its values make sense."""
     texts = {key: str(value) for key, value in values.items() if value}
-    yield from (texts[key] for key in ("token", "password", "client_secret") if key in texts)
+    yield from (texts[key] for key in ("token", "password", "client_secret", "connection") if key in texts)
     if "username" in texts and "password" in texts:  # as a service may repeat it
         yield b64encode(f"{texts['username']}:{texts['password']}".encode()).decode()
     for key in ("uri", "url", "token_url", "pushgateway", "connection"):
@@ -38,7 +41,7 @@ def secrets_of(values: Mapping[str, object]) -> Iterator[str]:
     yield from (found[1].strip("'") for found in _IN_CONNECTION.finditer(texts.get("connection", "")))
     for signature in _SIGNATURE.findall(texts.get("url", "")):
         yield from (signature, unquote(signature))
-    for passphrase in _PASSPHRASE.findall(texts.get("uri", "")):
+    for passphrase in _PASSPHRASE.findall(texts.get("uri", "") + texts.get("connection", "")):
         yield from (passphrase, unquote(passphrase))
     try:
         yield from _texts(from_json(values.get("storage_options") or {}))

@@ -32,8 +32,15 @@ from finops.ingest.config.values import Section
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.reference.tables import TABLES
 from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
-from finops.ingest.sources.declared import Declaration, declared_source
-from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, focus_source
+from finops.ingest.sources.declared import HttpDeclaration, http_source
+from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, RowSource, focus_source
+from finops.ingest.sources.rows.declared import (
+    FileDeclaration,
+    FixedDeclaration,
+    RowDeclaration,
+    SqlDeclaration,
+    row_source,
+)
 
 _OF_THE_LOADER: Mapping[str, type[Section]] = {
     RULES: Rules,
@@ -42,7 +49,13 @@ _OF_THE_LOADER: Mapping[str, type[Section]] = {
     "schedule": Schedule,
 }
 _REFERENCE = "reference"
-_NAMED: Mapping[str, type[Section]] = {"focus": FocusExport, "http": Declaration}  # by a company, under sources
+_NAMED: Mapping[str, type[Section]] = {  # by a company, under sources
+    "focus": FocusExport,
+    "http": HttpDeclaration,
+    "file": FileDeclaration,
+    "sql": SqlDeclaration,
+    "fixed": FixedDeclaration,
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ def load() -> Settings:
             "an embedded PostgreSQL and a made-up company"
         )
     limits = _checked("ingest", ExtractionSettings)
-    for source in (on.source for on in configured if isinstance(on.source, HttpSource)):
+    for source in (on.source for on in configured if isinstance(on.source, HttpSource | RowSource)):
         fields = "[".join(re.findall(r"{([^{}!:]+)", source.record_id or ""))
         for name in (name for name in re.split(r"[][.]+", fields) if name.lower() in limits.mask_fields):
             raise ConfigurationError(
@@ -210,7 +223,7 @@ def _stranger(section: RawSection) -> str:
         near, what, own = nearest(name, TABLES), "a table of reference data", f"the tables are {', '.join(TABLES)}"
     else:
         near, what = nearest(name, [*SERVICES, *_NAMED]), "a source"
-        own = "a service of your own is sources.http.<name> (docs/declared-sources.md)"
+        own = "one of your own is sources.http.<name>, file, sql or fixed (docs/declared-sources.md)"
     return f"{section.name} ({place}) is not {what}: {f'did you mean {above}.{near}?' if near else own}"
 
 
@@ -229,8 +242,10 @@ def _sources_of(service: str, options: Section) -> Iterator[ConfiguredSource]:
     match options:
         case FocusExport():
             yield ConfiguredSource(focus_source(name, options.domain), options)
-        case Declaration():
-            yield ConfiguredSource(declared_source(name, options), options)
+        case HttpDeclaration():
+            yield ConfiguredSource(http_source(name, options), options)
+        case RowDeclaration() | FixedDeclaration():
+            yield ConfiguredSource(row_source(name, options), options)
         case Cmdb():
             for source in SOURCES:
                 if source.service == service and options.collections(source.name):

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -50,6 +50,21 @@ class Section(BaseModel):
         return {key: value for key, value in values.items() if value != "" or key not in optional}
 
 
+class WrittenNumber(float):
+    """A number of a TOML or JSON text that keeps how it is written: a float may not hold all of its digits."""
+
+    _text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Read a number."""
+        number = super().__new__(cls, text)
+        number._text = text
+        return number
+
+    def __str__(self) -> str:
+        return self._text  # what pydantic makes a Decimal of
+
+
 def from_json(value: object) -> object:
     """What a JSON text stands for; a table or a list of a TOML file is a value already.
 
@@ -57,7 +72,7 @@ def from_json(value: object) -> object:
         ValueError: for another text, which is left out, for it may be a secret.
     """
     try:
-        return json.loads(value) if isinstance(value, str) else value
+        return json.loads(value, parse_float=WrittenNumber) if isinstance(value, str) else value
     except json.JSONDecodeError as error:
         raise ValueError(f"is not JSON: {error}") from error
 

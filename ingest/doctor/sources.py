@@ -24,8 +24,10 @@ from finops.ingest.pipeline.ledger import Accepted, accepted
 from finops.ingest.pipeline.runs import RunRequest
 from finops.ingest.pipeline.windows import plan_windows
 from finops.ingest.sources import mongo
-from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, MongoSource, Probe, Source
+from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, MongoSource, Probe, RowSource, Source, Window
 from finops.ingest.sources.rest import records as rest
+from finops.ingest.sources.rows import files, fixed, sql
+from finops.ingest.sources.rows.declared import FileDeclaration, FixedDeclaration, SqlDeclaration
 
 PARALLEL_PROBES = 8
 PROBE_TIMEOUT, DEADLINE = 10, 30  # seconds, at most, of one source
@@ -102,10 +104,22 @@ def _ask(configured: ConfiguredSource, limits: ExtractionSettings, known: Known)
         probe = mongo.probe(configured, limits, windows)
         seconds = (probe.records or 0) / RECORDS_A_SECOND
     else:
-        probe = rest.probe(configured, limits, plan_windows(configured, {}, limits, request)[-1])
-        seconds = (time.monotonic() - began) * len(windows)
+        probe = _probe(configured, limits, plan_windows(configured, {}, limits, request)[-1])
+        is_read_whole = isinstance(source, RowSource) and source.is_read_whole
+        seconds = (time.monotonic() - began) * (1 if is_read_whole else len(windows))
     reading = Reading(days=len(windows), records=probe.records, seconds=seconds)
     return [_answer(source, probe), *clock(source.name, probe.clock_skew)], reading
+
+
+def _probe(configured: ConfiguredSource, limits: ExtractionSettings, window: Window) -> Probe:
+    match configured.options:
+        case FileDeclaration():
+            return files.probe(configured)
+        case SqlDeclaration():
+            return sql.probe(configured, window)
+        case FixedDeclaration():
+            return fixed.probe(configured, window)
+    return rest.probe(configured, limits, window)
 
 
 def _answer(source: Source, probe: Probe) -> Finding:

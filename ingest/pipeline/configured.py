@@ -10,8 +10,8 @@ from finops.ingest.config.cmdb import Cmdb, mapping
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.services import FocusExport
 from finops.ingest.database import Connection
-from finops.ingest.sources.declared import Declaration
 from finops.ingest.sources.kinds import ConfiguredSource
+from finops.ingest.sources.rows.declared import mapping_of
 
 
 def store(connection: Connection, sources: Sequence[ConfiguredSource], rules: Rules) -> None:
@@ -20,7 +20,7 @@ def store(connection: Connection, sources: Sequence[ConfiguredSource], rules: Ru
     Of declared sources that is how their records become usage lines; of the CMDB, which field is what; of bills, which
     keep their tax `apart`.
     """
-    declared = {on.source.name: on.options for on in sources if isinstance(on.options, Declaration)}
+    declared = {on.source.name: paths for on in sources if (paths := mapping_of(on.options))}
     bills = {on.source.name: on.options for on in sources if isinstance(on.options, FocusExport)}
     lines = [
         {
@@ -37,6 +37,9 @@ def store(connection: Connection, sources: Sequence[ConfiguredSource], rules: Ru
             "product_id": line.product,
             "unit": line.unit,
             "factor": str(line.factor),
+            "cost_path": line.cost,
+            "currency_path": line.currency_field,
+            "currency": line.currency,
         }
         for source, paths in declared.items()
         for number, line in enumerate(paths.lines, start=1)

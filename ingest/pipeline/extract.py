@@ -6,7 +6,7 @@ Each source has windows to read (`windows`), is read (`sources/`), landed (`load
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,13 +20,14 @@ from finops.ingest.pipeline.invoices import store as store_statements
 from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction, forget_rows, landed_rows
 from finops.ingest.pipeline.load import Batches, document_batches, land
 from finops.ingest.pipeline.runs import Run, RunRequest, describe
-from finops.ingest.pipeline.windows import plan_windows, unchanged_bills, wanted_bills
+from finops.ingest.pipeline.windows import plan_windows, records_left_out, unchanged_bills, wanted_bills
 from finops.ingest.sources.catalog import SOURCES
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.focus.batches import ahead
 from finops.ingest.sources.focus.export import Export
 from finops.ingest.sources.focus.totals import control_totals
-from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, MongoSource, Window
+from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, HttpSource, MongoSource, Window
+from finops.ingest.sources.rows.declared import FileDeclaration, FixedDeclaration, SqlDeclaration
 from finops.ingest.telemetry.progress import Progress, SourceProgress
 
 ATTEMPTS_TO_LAND = 2
@@ -64,6 +65,26 @@ def _extract(
         progress.event("failed", "error", what=name, error=run.failures[-1])
 
 
+def reader(
+    configured: ConfiguredSource,
+) -> Callable[[ConfiguredSource, ExtractionSettings, list[Window]], Iterator[Record]]:
+    """The function that reads the records of a source in some windows.
+
+    Each imports a client, dlt's among them, that takes longer to import than a small bill takes to land.
+    """
+    if isinstance(configured.source, MongoSource):
+        from finops.ingest.sources.mongo import records
+    elif isinstance(configured.source, HttpSource):
+        from finops.ingest.sources.rest.records import records
+    elif isinstance(configured.options, FileDeclaration):
+        from finops.ingest.sources.rows.files import records
+    elif isinstance(configured.options, SqlDeclaration):
+        from finops.ingest.sources.rows.sql import records
+    else:
+        from finops.ingest.sources.rows.fixed import records
+    return records
+
+
 @dataclass(frozen=True)
 class _SourceRun:
     """One source in one run. Each method returns how many rows have landed."""
@@ -79,24 +100,39 @@ class _SourceRun:
         source = self.configured.source
         known, done = accepted(self.run.connection, source), done_windows(self.run, source)
         planned = plan_windows(self.configured, known, self.limits, self.request)
-        windows = [window for window in planned if window.start not in done]
-        # each imports a client, dlt's among them, that takes longer to import than a small bill takes to land
-        if isinstance(source, MongoSource):
-            from finops.ingest.sources.mongo import records as read
-        else:
-            from finops.ingest.sources.rest.records import records as read
+        windows = self._present([window for window in planned if window.start not in done])
+        read = reader(self.configured)
         counts: Counter[date] = Counter()
+        wanted = {window.start for window in windows}
 
         def counted() -> Iterator[Record]:
             counts.clear()
             for record in read(self.configured, self.limits, windows):
                 counts[record.window_date] += 1
-                yield record
+                if record.window_date in wanted:
+                    yield record
 
         def outcomes() -> list[Outcome]:
             return [self._outcome(window, counts[window.start]) for window in windows]
 
-        return self._land(windows, lambda: document_batches(counted()), outcomes)
+        def others() -> Mapping[date, int]:
+            return {day: count for day, count in counts.items() if day not in wanted}
+
+        landed = self._land(windows, lambda: document_batches(counted()), outcomes, others)
+        for what in records_left_out(others(), known, self.request):
+            self.run.skip("extract", source.name, what)
+        return landed
+
+    def _present(self, windows: list[Window]) -> list[Window]:
+        """Leave out the windows whose files are not there: they stay missing, and are read once they are."""
+        if not windows or not isinstance(self.configured.options, FileDeclaration):
+            return windows
+        from finops.ingest.sources.rows.files import missing
+
+        absent = missing(self.configured, windows)
+        for address in dict.fromkeys(absent.values()):
+            self.run.skip("extract", self.configured.source.name, f"no file yet at {address}")
+        return [window for window in windows if window not in absent]
 
     def _outcome(self, window: Window, count: int) -> Outcome:
         if self.configured.source.measure == "reference":  # has no part in any month's relevés
@@ -151,9 +187,15 @@ class _SourceRun:
         self.run.skip("extract", self.configured.source.name, f"skipped {what}: {why}")
 
     def _land(
-        self, windows: Sequence[Window], read: Callable[[], Batches], outcomes: Callable[[], Sequence[Outcome]]
+        self,
+        windows: Sequence[Window],
+        read: Callable[[], Batches],
+        outcomes: Callable[[], Sequence[Outcome]],
+        others: Callable[[], Mapping[date, int]] = dict,
     ) -> int:
-        """Land what is read, each row once, and accept or refuse it; `outcomes` is what was counted at the source.
+        """Land what is read, each row once, and accept or refuse it.
+
+        `outcomes` is what was counted at the source, and `others` what was read with it and is of other windows.
 
         What is missing because a COMMIT did not arrive is read and landed again.
 
@@ -170,7 +212,9 @@ class _SourceRun:
                 expected = {outcome.window.start: outcome.records for outcome in found if outcome.records}
                 landed = landed_rows(run, source, windows)
                 if landed == expected:
-                    accept_or_refuse(run, source, found, self.limits, accept_shrink=self.request.accept_shrink)
+                    # the configuration itself says what is due: nothing of it can be lost on the way
+                    is_sure = self.request.accept_shrink or isinstance(self.configured.options, FixedDeclaration)
+                    accept_or_refuse(run, source, found, self.limits, accept_shrink=is_sure, has_others=bool(others()))
                     return sum(landed.values())
                 forget_rows(run, source, windows)
             raise SourceError(

@@ -18,22 +18,36 @@ from finops.ingest.pipeline.runs import Run
 from finops.ingest.sources.kinds import Source
 
 
-def accept_or_refuse(
-    run: Run, source: Source, outcomes: Sequence[Outcome], limits: ExtractionSettings, *, accept_shrink: bool
+def accept_or_refuse(  # noqa: PLR0913 what landed, and two words on what it may lack
+    run: Run,
+    source: Source,
+    outcomes: Sequence[Outcome],
+    limits: ExtractionSettings,
+    *,
+    accept_shrink: bool,
+    has_others: bool = False,
 ) -> None:
     """Accept what was landed, or refuse it; all windows of a source stand or fall together.
+
+    Where it `has_others`, records of other windows came with these: that these have none is known, and not suspicious.
 
     Raises:
         SourceError: when a window came back empty or much smaller than the one that counts, or all came back empty.
     """
-    refusal = None if accept_shrink else refusal_of(source, outcomes, ledger.accepted(run.connection, source), limits)
+    before = ledger.accepted(run.connection, source)
+    refusal = None if accept_shrink else refusal_of(source, outcomes, before, limits, has_others=has_others)
     ledger.settle(run, source, outcomes, refusal=refusal, accepts_empty=accept_shrink)
     if refusal:
         raise SourceError(refusal)
 
 
 def refusal_of(
-    source: Source, outcomes: Sequence[Outcome], before: Mapping[date, Accepted], limits: ExtractionSettings
+    source: Source,
+    outcomes: Sequence[Outcome],
+    before: Mapping[date, Accepted],
+    limits: ExtractionSettings,
+    *,
+    has_others: bool = False,
 ) -> str | None:
     """Return why these windows must not replace the ones that count, and what to do; None where nothing is wrong."""
     remedy = "what was published stays; if this is right, run again with --accept-shrink"
@@ -47,7 +61,7 @@ def refusal_of(
             )
         if known and (fall := _fall(outcome.control_totals, known.control_totals, limits.max_shrink)):
             return f"{source.name}: {outcome.window.start} came back with {fall}: {remedy}"
-    if not any(outcome.records for outcome in outcomes):
+    if not has_others and not any(outcome.records for outcome in outcomes):
         span = f"{outcomes[0].window.start} to {outcomes[-1].window.start}"
         return f"{source.name}: no record came back for {span}: {remedy}"
     return None

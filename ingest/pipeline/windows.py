@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
 from finops.ingest.config.cmdb import Cmdb
@@ -13,7 +13,7 @@ from finops.ingest.periods import Period, today
 from finops.ingest.pipeline.ledger import Accepted
 from finops.ingest.pipeline.runs import RunRequest
 from finops.ingest.sources.focus.totals import Totals, control_totals
-from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Window
+from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, RowSource, Window
 
 ONE_DAY = timedelta(days=1)
 
@@ -32,11 +32,12 @@ def plan_windows(
     if source.window == "month":
         months = (Window(period.first, min(period.next.first, last + ONE_DAY)) for period in request.periods)
         return [month for month in months if month.start <= last and _wants_month(month, known, recent, request)]
+    is_read_whole = isinstance(source, RowSource) and source.is_read_whole
     return [
         Window(day, day + ONE_DAY)
         for period in request.periods
         for day in period.days()
-        if day <= last and (request.refetch or day not in known or day > recent)
+        if day <= last and (is_read_whole or request.refetch or day not in known or day > recent)
     ]
 
 
@@ -51,13 +52,45 @@ def _wants_month(month: Window, known: Mapping[date, Accepted], recent: date, re
     return before.window_end == month.end and month.end - ONE_DAY > recent
 
 
+def records_left_out(counts: Mapping[date, int], known: Mapping[date, Accepted], request: RunRequest) -> Iterator[str]:
+    """Say which records were read and are of no window of the run, so that none is left out in silence.
+
+    Args:
+        counts: records by day, of the days that are not in a window.
+        known: the windows that count.
+        request: what the run was asked for.
+    """
+    future = [day for day in counts if day >= request.as_of]
+    if future:
+        number = sum(counts[day] for day in future)
+        yield f"{number} records are dated {min(future)} to {max(future)}: they count once their day is over"
+    months = {Period.of(day) for day in known}
+    unread = [day for day in counts if day < request.as_of and Period.of(day) not in months]
+    if unread:
+        number = sum(counts[day] for day in unread)
+        yield (
+            f"{number} records are dated {min(unread)} to {max(unread)}, in months that no run has read: "
+            f"`finops nightly --period {Period.of(min(unread))}..{Period.of(max(unread))}` reads them"
+        )
+    for month in sorted(months):
+        found = {day: count for day, count in counts.items() if day < request.as_of and Period.of(day) == month}
+        accepted = {day: window.record_count for day, window in known.items() if Period.of(day) == month}
+        if found and any(accepted.get(day) != count for day, count in found.items()):
+            yield (
+                f"{month} has {sum(found.values())} records, and {sum(accepted.values())} count: `finops reprocess "
+                f"--period {month} --refetch --reason …` reads it again"
+            )
+
+
 def supports_past_days(configured: ConfiguredSource) -> bool:
-    """Whether a source can be asked for a past day: a dated dump, a meter, or an archive addressed by `{day}`."""
+    """Whether a source can be asked for a past day: a dated dump or row, a meter, an archive named by `{day}`."""
     source, options = configured.source, configured.options
     if isinstance(options, Cmdb):
         return options.snapshot_field is not None
     if isinstance(source, HttpSource) and isinstance(options, HttpService):
         return source.supports_past_days or "{day}" in json.dumps(options.params)
+    if isinstance(source, RowSource):
+        return source.supports_past_days
     return True
 
 

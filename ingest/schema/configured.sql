@@ -20,9 +20,17 @@ create table if not exists finops.etl_declared_lines (
     resource_name_path text [],
     product_path text [],
     unit_path text [],
-    quantity_path text [] not null,
+    quantity_path text [],
     product_id text,
     unit text,
     factor numeric not null,
+    cost_path text [],
+    currency_path text [],
+    currency text,
     primary key (source, line_number)
 );
+alter table finops.etl_declared_lines
+alter column quantity_path drop not null, -- without one, a line is 1 of its unit, at a cost of its own
+add column if not exists cost_path text [],
+add column if not exists currency_path text [],
+add column if not exists currency text;

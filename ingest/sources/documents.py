@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -48,6 +49,33 @@ def encode(document: dict[str, Any], mask_fields: frozenset[str]) -> str:
 def content_hash(payload: str) -> str:
     """Return an identity for a record that comes without one."""
     return hashlib.sha256(payload.encode()).hexdigest()[:32]
+
+
+def identity(template: str, record: Mapping[str, Any]) -> str:
+    """Return the identity of a record, by a format string over its values.
+
+    Raises:
+        LookupError: for a value that is missing or null, by its name.
+        TypeError: for a part of something that has no parts.
+    """
+    return template.format_map(_Known(record))
+
+
+class _Known:
+    """The values of a record that are not null, for a format string."""
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self._record = record
+
+    def __getitem__(self, key: str) -> object:
+        """Return a value.
+
+        Raises:
+            KeyError: when it is missing or null.
+        """
+        if (value := self._record[key]) is None:
+            raise KeyError(key)
+        return value
 
 
 def _prepare(value: Any, mask_fields: frozenset[str]) -> Any:  # noqa: ANN401 any JSON or BSON value

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
-from finops.ingest.config.cmdb import Cmdb
-from finops.ingest.config.services import FocusExport, HttpService
+from finops.ingest.config.values import Section
 
 Measure = Literal["reference", "inventory", "metered", "billed"]
 # A type of rest/paginators.py, alone or with its parameters: only data, since dlt, which makes it, is slow to import.
@@ -128,6 +127,23 @@ class HttpSource(Source):
 
 
 @dataclass(frozen=True)
+class RowSource(Source):
+    """Rows that a company declares: of files, of a query, or the amounts of the configuration (sources/rows).
+
+    Attributes:
+        record_id: format string over a row; None: its place, for each row of a file or of a query is a fact.
+        skip: rows whose column has this value are left out.
+        supports_past_days: whether it can be read for a past day again.
+        is_read_whole: one reading holds all days, each of which is read again as long as it is open.
+    """
+
+    record_id: str | None = None
+    skip: Mapping[str, str] = field(default_factory=dict)
+    supports_past_days: bool = True
+    is_read_whole: bool = False
+
+
+@dataclass(frozen=True)
 class FocusSource(Source):
     """The FOCUS exports of one provider or account; there are as many as are configured."""
 
@@ -142,7 +158,7 @@ class ConfiguredSource:
     """A source and what is set for it, its secrets among it."""
 
     source: Source
-    options: Cmdb | HttpService | FocusExport = field(repr=False)
+    options: Section = field(repr=False)
 
 
 @dataclass(frozen=True)

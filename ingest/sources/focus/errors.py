@@ -12,6 +12,7 @@ import pyarrow as pa
 from finops.ingest.config.redaction import redact, secrets_of
 from finops.ingest.config.services import FocusExport
 from finops.ingest.errors import SourceError, install_extra
+from finops.ingest.sources.rows.declared import FileDeclaration
 
 # The optional dependencies of pyproject.toml, by the scheme of an address.
 _EXTRAS = {"s3": "s3", "s3a": "s3", "az": "az", "abfs": "az", "abfss": "az", "gs": "gs", "gcs": "gs"}
@@ -35,8 +36,8 @@ class DamagedFileError(SourceError):
 class ErrorTranslator:
     """Turns the errors of one source into one line, without its secrets."""
 
-    def __init__(self, source: str, options: FocusExport) -> None:
-        self._source = source
+    def __init__(self, source: str, options: FocusExport | FileDeclaration, expected: str = "a FOCUS file") -> None:
+        self._source, self._expected = source, expected
         self._url = options.url
         given = {"url": options.url, "storage_options": options.storage_options.get_secret_value()}
         self._secrets = sorted(secrets_of(given), key=len, reverse=True)
@@ -58,7 +59,7 @@ class ErrorTranslator:
         except Exception as error:
             # Arrow raises a plain OSError for a page that it can't read
             if isinstance(error, _DAMAGE) or (type(error) is OSError and error.errno is None):
-                problem = f"{what} is damaged or not a FOCUS file: {self._message(error)}"
+                problem = f"{what} is damaged or not {self._expected}: {self._message(error)}"
                 raise DamagedFileError(f"{self._source}: {problem}; export it again", problem) from error
             if isinstance(error, OSError | ValueError) or type(error).__module__.partition(".")[0] in _DRIVERS:
                 raise SourceError(

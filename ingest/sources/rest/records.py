@@ -20,7 +20,7 @@ from jsonpath_ng import Child, Wildcard
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import HttpService
 from finops.ingest.errors import SourceError
-from finops.ingest.sources.documents import Record, content_hash, encode
+from finops.ingest.sources.documents import Record, content_hash, encode, identity
 from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Probe, Window
 from finops.ingest.sources.rest.auth import create_auth
 from finops.ingest.sources.rest.errors import Endpoint, excerpt, translate_errors
@@ -188,26 +188,9 @@ class _Reader:
         if self.source.record_id is None:
             return None
         try:
-            return self.source.record_id.format_map(_Known(item))
-        except (KeyError, IndexError, TypeError) as error:
+            return identity(self.source.record_id, item)
+        except (LookupError, TypeError) as error:
             raise SourceError(f"{self.where}: a record has no {error}, its identity: {excerpt(item)}") from error
-
-
-class _Known:
-    """The values of a record that are not null, for a format string."""
-
-    def __init__(self, item: Mapping[str, Any]) -> None:
-        self._item = item
-
-    def __getitem__(self, key: str) -> object:
-        """Return a value.
-
-        Raises:
-            KeyError: when it is missing or null.
-        """
-        if (value := self._item[key]) is None:
-            raise KeyError(key)
-        return value
 
 
 def _message(errors: object) -> str:

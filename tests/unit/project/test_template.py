@@ -79,7 +79,10 @@ def test_every_section_has_a_place_in_the_template() -> None:
 
 def test_no_secret_is_asked_for_in_the_file_that_git_keeps() -> None:
     assert (
-        re.findall(r"^#(?:token|password|client_secret|uri|storage_options|pushgateway)\b", CONFIG, re.MULTILINE) == []
+        re.findall(
+            r"^#(?:token|password|client_secret|uri|connection|storage_options|pushgateway)\b", CONFIG, re.MULTILINE
+        )
+        == []
     )
     assert "\n.dlt/secrets.toml\n" in FILES[Path(".gitignore")]
 

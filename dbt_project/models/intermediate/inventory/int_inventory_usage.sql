@@ -14,7 +14,13 @@ with capacity as (
         select
             domain, source, period, usage_date, is_estimated, extraction_run_id, window_date, record_id, record_hash,
             application_code, sub_account_id, sub_account_name, resource_id, resource_name, labels,
-            product_ref, capacity, unit, capacity_text, capacity_remedy, max_capacity
+            product_ref, capacity, unit, capacity_text, capacity_remedy, max_capacity,
+            {% if loop.last -%}
+                line_number, has_own_cost, cost, cost_currency, cost_text
+            {%- else -%}
+                cast(1 as bigint) as line_number, false as has_own_cost, cast(null as numeric) as cost,
+                cast(null as text) as cost_currency, cast(null as text) as cost_text
+            {%- endif %}
         from {{ inventory }}
     {% endfor %}
 
@@ -24,7 +30,8 @@ copies as (
 
     select
         *,
-        row_number() over (partition by source, period, usage_date, record_id, product_ref, record_hash)
+        -- a declaration may have two lines of one product
+        row_number() over (partition by source, period, usage_date, record_id, product_ref, line_number, record_hash)
             as equal_copy,
         min(record_hash) over (partition by source, period, usage_date, record_id)
         <> max(record_hash) over (partition by source, period, usage_date, record_id) as has_conflict
@@ -67,10 +74,16 @@ usage as (
             capacity, usage_date - period + 1, cast(period + interval '1 month' as date) - period
         ) as quantity,
         unit,
+        has_own_cost,
+        finops.day_share(
+            cost, usage_date - period + 1, cast(period + interval '1 month' as date) - period
+        ) as charge_cost,
+        cost_currency as charge_currency,
         case
             when has_conflict then 'CONFLICTING_RECORD'
             when capacity is null then 'UNPARSABLE'
             when capacity < 0 or capacity > max_capacity then 'IMPLAUSIBLE'
+            when has_own_cost and (cost is null or cost_currency is null) then 'UNPARSABLE'
         end as defect,
         case
             when has_conflict then 'the same record id came with different contents'
@@ -81,6 +94,8 @@ usage as (
                 then
                     'capacity ''' || capacity_text || ''' is more than ' || trim_scale(max_capacity)
                     || ' GiB: check its unit, or raise max_vm_ram_gib, max_ram_gib_per_vcpu or max_storage_gib'
+            when has_own_cost and cost is null then 'cost ' || coalesce('''' || cost_text || '''', 'missing')
+            when has_own_cost and cost_currency is null then 'its currency is missing'
         end as defect_detail
     from numbered
 

@@ -1,5 +1,5 @@
--- Services that a company declares: the declaration says which field of a record is what. A window of a month is spread
--- over its days.
+-- Sources that a company declares: the declaration says which field of a record is what. A window of a month is spread
+-- over its days. A line without a quantity is 1 of its unit; one with a cost is not priced by the catalogue.
 with windows as (
 
     select * from {{ ref('int_windows') }}
@@ -39,9 +39,16 @@ spread as (
         records.payload #>> lines.resource_path as resource_id,
         records.payload #>> lines.resource_name_path as resource_name,
         coalesce(lines.product_id, finops.trimmed(records.payload #>> lines.product_path)) as product_ref,
-        finops.to_numeric(records.payload #>> lines.quantity_path) * lines.factor as quantity,
+        case
+            when lines.quantity_path is null then cast(1 as numeric)
+            else finops.to_numeric(records.payload #>> lines.quantity_path) * lines.factor
+        end as quantity,
         coalesce(lines.unit, finops.trimmed(records.payload #>> lines.unit_path)) as unit,
-        records.payload #>> lines.quantity_path as quantity_text
+        records.payload #>> lines.quantity_path as quantity_text,
+        lines.cost_path is not null as has_own_cost,
+        finops.to_numeric(records.payload #>> lines.cost_path) as cost,
+        coalesce(lines.currency, upper(finops.trimmed(records.payload #>> lines.currency_path))) as cost_currency,
+        records.payload #>> lines.cost_path as cost_text
     from windows
     inner join records
         on
@@ -79,7 +86,11 @@ metered as (
         product_ref,
         finops.day_share(quantity, day_number, day_count) as quantity,
         unit,
-        quantity_text
+        quantity_text,
+        has_own_cost,
+        finops.day_share(cost, day_number, day_count) as cost,
+        cost_currency,
+        cost_text
     from spread
 
 )

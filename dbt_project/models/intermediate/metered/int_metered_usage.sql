@@ -13,7 +13,13 @@ with metered as (
         select
             domain, source, period, usage_date, window_end, extraction_run_id, window_date, record_id, record_hash,
             line_number, application_code, sub_account_id, sub_account_name, resource_id, resource_name, labels,
-            product_ref, quantity, unit, quantity_text
+            product_ref, quantity, unit, quantity_text,
+            {% if loop.last -%}
+                has_own_cost, cost, cost_currency, cost_text
+            {%- else -%}
+                false as has_own_cost, cast(null as numeric) as cost, cast(null as text) as cost_currency,
+                cast(null as text) as cost_text
+            {%- endif %}
         from {{ meter }}
     {% endfor %}
 
@@ -57,17 +63,25 @@ usage as (
         product_ref,
         quantity,
         unit,
+        has_own_cost,
+        cost as charge_cost,
+        cost_currency as charge_currency,
         case
             when has_conflict then 'CONFLICTING_RECORD'
             when quantity is null or usage_date is null then 'UNPARSABLE'
-            when quantity < 0 then 'IMPLAUSIBLE'
+            -- a credit has a cost of its own
+            when quantity < 0 and not has_own_cost then 'IMPLAUSIBLE'
+            when has_own_cost and (cost is null or cost_currency is null) then 'UNPARSABLE'
             when usage_date < window_date or usage_date >= window_end then 'OUT_OF_WINDOW'
         end as defect,
         case
             when has_conflict then 'the same record id came with different contents'
             when quantity is null then 'quantity ' || coalesce('''' || quantity_text || '''', 'missing')
             when usage_date is null then 'its timestamp is missing or unreadable'
-            when quantity < 0 then 'quantity ''' || quantity_text || ''' is negative: correct the record'
+            when quantity < 0 and not has_own_cost
+                then 'quantity ''' || quantity_text || ''' is negative: correct the record'
+            when has_own_cost and cost is null then 'cost ' || coalesce('''' || cost_text || '''', 'missing')
+            when has_own_cost and cost_currency is null then 'its currency is missing'
             when usage_date < window_date or usage_date >= window_end then 'its timestamp says ' || usage_date
         end as defect_detail
     from numbered

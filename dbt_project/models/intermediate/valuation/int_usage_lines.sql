@@ -29,10 +29,11 @@ with usage_lines as (
             quantity,
             unit,
             false as is_billed,
-            cast(null as numeric) as charge_cost,
+            has_own_cost,
+            charge_cost,
             cast(null as numeric) as billed_cost,
             cast(null as numeric) as list_cost,
-            cast(null as text) as billing_currency,
+            charge_currency as billing_currency,
             defect,
             defect_detail
         from {{ usage }}
@@ -68,6 +69,7 @@ with usage_lines as (
         quantity,
         unit,
         true as is_billed,
+        true as has_own_cost,
         cost as charge_cost,
         billed_cost,
         list_cost,

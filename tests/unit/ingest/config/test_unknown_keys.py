@@ -13,7 +13,8 @@ from finops.ingest.config.settings import exports, known_secrets, load, schedule
 from finops.ingest.config.values import Section
 from finops.ingest.doctor.report import findings
 from finops.ingest.errors import ConfigurationError
-from finops.ingest.sources.declared import Declaration
+from finops.ingest.sources.declared import HttpDeclaration
+from finops.ingest.sources.rows.declared import FileDeclaration, FixedDeclaration, SqlDeclaration
 from tests.unit.ingest.config.conftest import write
 
 SECTIONS: dict[str, type[Section]] = {
@@ -21,7 +22,10 @@ SECTIONS: dict[str, type[Section]] = {
     "metrics": Exports,
     "schedule": Schedule,
     "sources.focus.aws": FocusExport,
-    "sources.http.helpdesk": Declaration,
+    "sources.http.helpdesk": HttpDeclaration,
+    "sources.file.invoices": FileDeclaration,
+    "sources.sql.licences": SqlDeclaration,
+    "sources.fixed.contracts": FixedDeclaration,
     **{f"sources.{name}": model for name, model in SERVICES.items()},
 }
 KEYS = [(section, key) for section, model in SECTIONS.items() for key in model.model_fields]
@@ -74,7 +78,7 @@ def test_a_misspelt_key_is_refused_with_its_place_and_a_key_that_exists(word: tu
         ("sources.http.helpdesk.paginator.type", "did you mean sources.http.helpdesk.paginator?"),
         ("ingest.frequency", "is not a setting: remove it (docs/configuration.md has them all)"),
         ("sources.gitlb.token", "is not a source: did you mean sources.gitlab?"),
-        ("sources.jenkins.url", "is not a source: a service of your own is sources.http.<name>"),
+        ("sources.jenkins.url", "is not a source: one of your own is sources.http.<name>, file, sql or fixed"),
     ],
 )
 def test_the_nearest_key_is_named_where_there_is_one(wrong: str, said: str) -> None:

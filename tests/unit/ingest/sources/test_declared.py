@@ -9,7 +9,7 @@ from dlt.sources.helpers.rest_client import paginators as dlt
 from finops.ingest.config.checking import validated
 from finops.ingest.config.reading import RawSection
 from finops.ingest.errors import ConfigurationError
-from finops.ingest.sources.declared import Declaration, declared_source
+from finops.ingest.sources.declared import HttpDeclaration, http_source
 from finops.ingest.sources.kinds import HttpSource
 from finops.ingest.sources.rest import paginators
 
@@ -17,16 +17,16 @@ LINE = {"product": "helpdesk.ticket", "quantity": "opened", "unit": "ticket"}
 TABLE: dict[str, Any] = {"url": "https://helpdesk", "path": "tickets", "data_selector": "items[*]", "lines": [LINE]}
 
 
-def declaration(**keys: object) -> Declaration:
+def declaration(**keys: object) -> HttpDeclaration:
     """The one with these keys beside or instead of the least that it needs."""
     values = TABLE | keys
     section = RawSection("sources.http.helpdesk", values, dict.fromkeys(values, "in config.toml"))
-    return validated(section, Declaration)
+    return validated(section, HttpDeclaration)
 
 
 def source(**keys: object) -> HttpSource:
     """The source that is declared with these keys."""
-    return declared_source("helpdesk", declaration(**keys))
+    return http_source("helpdesk", declaration(**keys))
 
 
 def refusal(**keys: object) -> str:
@@ -115,7 +115,11 @@ def test_a_field_is_a_path_and_a_key_with_a_dot_is_a_list() -> None:
         ({"lines": [{"quantity": "n", "unit": "ticket"}]}, "lines.0 needs product or product_field, one of them"),
         ({"lines": [LINE | {"unit_field": "u"}]}, "lines.0 needs unit or unit_field, one of them"),
         ({"lines": [LINE | {"quantity": ""}]}, "sources.http.helpdesk.lines.0.quantity"),
-        ({"lines": [LINE | {"currency": "EUR"}]}, "sources.http.helpdesk.lines.0.currency is not a setting"),
+        ({"lines": [LINE | {"price": "2"}]}, "sources.http.helpdesk.lines.0.price is not a setting"),
+        ({"lines": [LINE | {"currency": "EUR"}]}, "lines.0 has a currency without a cost: set cost to the field"),
+        ({"lines": [LINE | {"cost": "eur"}]}, "lines.0 needs currency or currency_field, one of them"),
+        ({"lines": [LINE | {"cost": "eur", "currency": "euro"}]}, "lines.0.currency 'euro' is not a currency: write"),
+        ({"lines": [{"product": "p", "unit": "u"}]}, "lines.0 needs quantity: the field with the number"),
         ({"paginator": {"limit": 5}}, "sources.http.helpdesk.paginator has no type: write one of single_page, "),
         ({"paginator": "auto"}, "sources.http.helpdesk.paginator type 'auto' is not known: write one of single_page, "),
         ({"paginator": "keyset"}, "sources.http.helpdesk.paginator.key_param is not set"),
@@ -133,7 +137,7 @@ def test_a_field_is_a_path_and_a_key_with_a_dot_is_a_list() -> None:
         ),
         ({"measure": "billed"}, "sources.http.helpdesk.measure 'billed' is not known: write one of metered, inventory"),
         ({"measure": "inventory", "date": "day"}, "an inventory is the state on the day that was asked for"),
-        ({"measure": "inventory", "window": "month"}, "an inventory is the state on the day that was asked for"),
+        ({"measure": "inventory", "window": "month"}, "an inventory is the state on a day: leave out window"),
         ({"window": "month", "date": "day"}, "a month is spread over its days"),
     ],
 )

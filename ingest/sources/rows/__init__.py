@@ -1,0 +1,1 @@
+"""Sources read as rows: files, databases, and the amounts of the configuration."""
