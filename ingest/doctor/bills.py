@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from finops.ingest.config import settings as configuration
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, counted
+from finops.ingest.doctor.reference import Rates
 from finops.ingest.exact import EXACT
 from finops.ingest.periods import Period, listed, to_read
 from finops.ingest.sources.focus.batches import Batch
@@ -51,11 +52,11 @@ class Held:
 
 
 def examine(
-    configured: ConfiguredSource, open_months: Sequence[Period], known: Collection[date]
+    configured: ConfiguredSource, open_months: Sequence[Period], known: Collection[date], rates: Rates | None
 ) -> tuple[list[Finding], int]:
     """Say which months an export holds, and what they cost; return how many lines a nightly would read, too.
 
-    `known` are the months that count already, by their first day.
+    `known` are the months that count already, by their first day. A currency that lacks a rate is a warning.
 
     Raises:
         SourceError: when the export can't be listed, no file of it counts, or one can't be read.
@@ -76,12 +77,25 @@ def examine(
     if held.files == len(files) and not months & set(open_months):
         remedy = f"{to_read(unread)}; " if unread else ""
         remedy += f"a nightly without --period reads {listed(open_months)}, which is not there yet"
-        return [Finding(DOUBT if months else BAD, name, found, remedy, details)], 0
+        sign = DOUBT if months else BAD
+        return [Finding(sign, name, found, remedy, details), *_without_rate(name, held, rates)], 0
     if earlier := {month for month in unread if month < open_months[0]}:
         details.append(f"not read yet: {to_read(earlier)}")
     sign = GOOD if months else DOUBT
-    lines = sum(held.lines[month.first] for month in open_months)
-    return [Finding(sign, name, found, f"check sources.{configured.source.service}.url", details)], lines
+    findings = [Finding(sign, name, found, f"check sources.{configured.source.service}.url", details)]
+    return [*findings, *_without_rate(name, held, rates)], sum(held.lines[month.first] for month in open_months)
+
+
+def _without_rate(name: str, held: Held, rates: Rates | None) -> Iterator[Finding]:
+    """Report the currencies of a bill that would be rejected, and in which months."""
+    lacking: defaultdict[str, set[Period]] = defaultdict(set)
+    for first, costs in held.costs.items():
+        for currency in costs:
+            if rates and rates.lacks(currency, first):
+                lacking[currency].add(Period(first))
+    for currency, months in sorted(lacking.items()):
+        found = f"no rate from {currency} to {rates.reporting_currency if rates else ''} for {listed(months)}"
+        yield Finding(DOUBT, name, found, "add it to the reference table fx_rates: those lines are rejected")
 
 
 def _read(export: Export, files: Sequence[ExportFile]) -> Held:

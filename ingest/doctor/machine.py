@@ -1,4 +1,4 @@
-"""The doctor's checks of this machine: packages, disk, configuration, exports, dbt project and reference data."""
+"""The doctor's checks of this machine: packages, disk, configuration, exports and dbt project."""
 
 from __future__ import annotations
 
@@ -21,17 +21,13 @@ from finops.ingest.config import reading
 from finops.ingest.config import settings as configuration
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, counted
 from finops.ingest.errors import FinopsError, install_extra
-from finops.ingest.periods import today
 from finops.ingest.pipeline import dbt as transform
-from finops.ingest.reference import load as reference
-from finops.ingest.reference.tables import Product
 from finops.ingest.reports import settings as report
 from finops.ingest.scheduler.nights import trigger
 from finops.ingest.telemetry import traces as traces_export
 
 GIB = 1 << 30
 LEAST_FREE, ENOUGH_FREE = 0.25, 2  # GiB: dbt writes what it compiles
-MAX_LISTED = 5  # names of a list
 
 
 def packages() -> Iterator[Finding]:
@@ -155,31 +151,3 @@ def project() -> Iterator[Finding]:
         yield Finding(BAD, "dbt project", f"{found}: {error}", "correct what dbt names")
     else:
         yield Finding(GOOD, "dbt project", found)
-
-
-def reference_data() -> Iterator[Finding]:
-    """Check the reference data as a run does, but without a database, and that each product has a price today."""
-    tables = {table.name: table for table in reference.read(configuration.reference(), None)}
-    missing = {table.content.place for table in tables.values() if table.content.is_missing}
-    shown = ", ".join(f"{len(table.entries)} {name}" for name, table in tables.items() if table.content.lines)
-    yield Finding(GOOD, "reference data", shown or "none")
-    if missing:
-        remedy = "an empty table; write it where the company has such data"
-        yield Finding(DOUBT, "reference data", f"{_some(missing)} not there", remedy)
-    priced = {
-        entry.row.code() for entry in tables["prices"].entries if entry.validity[0] <= today() < entry.validity[1]
-    }
-    # a bill brings its own costs and units
-    charged = {
-        entry.row.code() for entry in tables["products"].entries if isinstance(entry.row, Product) and entry.row.unit
-    }
-    if without := charged - priced:
-        remedy = "add them to the reference table prices: their usage is rejected"
-        yield Finding(DOUBT, "prices", f"none is valid today for {_some(without)}", remedy)
-    elif charged:
-        yield Finding(GOOD, "prices", f"{len(tables['prices'].entries)} prices, each product has one today")
-
-
-def _some(names: set[str]) -> str:
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(sorted(names)[:MAX_LISTED]) + more

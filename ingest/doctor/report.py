@@ -14,7 +14,7 @@ import click
 from finops.ingest.config import settings as configuration
 from finops.ingest.config.reading import unreadable
 from finops.ingest.config.redaction import redact
-from finops.ingest.doctor import database, machine, sources
+from finops.ingest.doctor import database, machine, reference, sources
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, counted
 from finops.ingest.errors import FinopsError
 
@@ -29,7 +29,7 @@ CHECKS: Mapping[str, Mapping[str, Callable[[], Iterable[Finding]]]] = {
         "metrics": machine.metrics,
         "traces": machine.traces,
     },
-    "Reference data": {"reference data": machine.reference_data},
+    "Reference data": {"reference data": reference.examine},
     "Database": {"PostgreSQL": database.examine, "dbt project": machine.project},
     "Sources": {"sources": sources.examine},
 }
@@ -60,7 +60,7 @@ def _conclusion(found: Iterable[Finding]) -> str:
     summary = f"{counted(len(wrong[BAD]), 'problem')}, {counted(len(wrong[DOUBT]), 'warning')}."
     if wrong[BAD]:
         return f"{summary} Next: solve {wrong[BAD][0].what} (✗), the first of them; then run `finops doctor` again."
-    return f"{summary} Next: `finops nightly`."
+    return f"{summary} Next: `finops nightly`{'; a warning says what it would leave out' * bool(wrong[DOUBT])}."
 
 
 def findings() -> Iterator[tuple[str, Finding]]:

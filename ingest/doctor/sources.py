@@ -18,6 +18,7 @@ from finops.ingest.config.settings import Settings
 from finops.ingest.database import connect, exists
 from finops.ingest.doctor import bills
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock, counted
+from finops.ingest.doctor.reference import Rates, read_rates
 from finops.ingest.errors import FinopsError
 from finops.ingest.periods import listed, open_periods, today
 from finops.ingest.pipeline.ledger import Accepted, accepted
@@ -62,9 +63,10 @@ def examine() -> Iterator[Finding]:
             "http_attempts": 1,
         }
     )
-    known, readings = _known(settings), []
+    readings = []
+    ask = partial(_source, limits=limits, known=_known(settings), rates=read_rates())
     with ThreadPoolExecutor(PARALLEL_PROBES) as pool:
-        for findings, reading in pool.map(partial(_source, limits=limits, known=known), settings.sources):
+        for findings, reading in pool.map(ask, settings.sources):
             yield from findings
             readings.append(reading)
     yield _estimate(readings)
@@ -82,21 +84,23 @@ def _known(settings: Settings) -> Mapping[str, Known]:
 
 
 def _source(
-    configured: ConfiguredSource, limits: ExtractionSettings, known: Mapping[str, Known]
+    configured: ConfiguredSource, limits: ExtractionSettings, known: Mapping[str, Known], rates: Rates | None
 ) -> tuple[list[Finding], Reading]:
     name = configured.source.name
     try:
-        return _ask(configured, limits, known.get(name, {}))
+        return _ask(configured, limits, known.get(name, {}), rates)
     except FinopsError as error:
         return [Finding(BAD, name, str(error))], Reading()
     except Exception as error:  # noqa: BLE001 whatever one source does, the others are looked at
         return [Finding(BAD, name, f"unforeseen {type(error).__name__}: {error}", "report it")], Reading()
 
 
-def _ask(configured: ConfiguredSource, limits: ExtractionSettings, known: Known) -> tuple[list[Finding], Reading]:
+def _ask(
+    configured: ConfiguredSource, limits: ExtractionSettings, known: Known, rates: Rates | None
+) -> tuple[list[Finding], Reading]:
     source, request = configured.source, RunRequest(open_periods(today()), today())
     if isinstance(source, FocusSource):
-        findings, lines = bills.examine(configured, request.periods, known)
+        findings, lines = bills.examine(configured, request.periods, known, rates)
         return findings, Reading(bills=len(request.periods), records=lines, seconds=lines / RECORDS_A_SECOND)
     windows = plan_windows(configured, known, limits, request)
     began = time.monotonic()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from finops.ingest.sources.kinds import HttpSource, MongoSource
 
-CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "inventory")
+CMDB_VM = MongoSource("cmdb.vm", "cmdb", "open_legacy", "inventory", products=("vm.vcpu", "vm.ram_gib"))
 CMDB_DISK = MongoSource("cmdb.disk", "cmdb", "open_legacy", "inventory")
 CMDB_LEGACY_STORAGE = MongoSource("cmdb.legacy_storage", "cmdb", "open_legacy", "inventory")
 
@@ -17,6 +17,7 @@ OPENSTACK_USAGE = HttpSource(
     "openstack",
     "private_cloud",
     "metered",
+    products=("openstack.vcpu_hour", "openstack.ram_gib_hour", "openstack.storage_gib_hour"),
     path="os-simple-tenant-usage",
     params={"detailed": "1", "start": "{start}T00:00:00", "end": "{end}T00:00:00", "limit": "1000"},
     data_selector="tenant_usages[*].server_usages[*]",
@@ -56,6 +57,7 @@ KUBERNETES_ALLOCATION = HttpSource(
     "opencost",
     "private_cloud",
     "metered",
+    products=("kubernetes.cpu_core_hour", "kubernetes.ram_gib_hour", "kubernetes.pv_gib_hour"),
     path="allocation",
     params={"window": "{start}T00:00:00Z,{end}T00:00:00Z", "aggregate": "namespace", "includeIdle": "true"},
     data_selector="data[*].*",
@@ -69,6 +71,13 @@ GITLAB_STORAGE = HttpSource(
     "gitlab",
     "native",
     "inventory",
+    products=(
+        "gitlab.repository_gib",
+        "gitlab.lfs_gib",
+        "gitlab.artifacts_gib",
+        "gitlab.packages_gib",
+        "gitlab.registry_gib",
+    ),
     path="api/v4/projects",
     params={
         "statistics": "true",
@@ -90,6 +99,7 @@ GITLAB_CI_MINUTES = HttpSource(
     "gitlab",
     "native",
     "metered",
+    products=("gitlab.ci_minute",),
     window="month",
     path="api/graphql",
     method="POST",
@@ -122,6 +132,7 @@ ARTIFACTORY_STORAGE = HttpSource(
     "artifactory",
     "native",
     "inventory",
+    products=("artifactory.storage_gib",),
     path="api/storageinfo",
     data_selector="repositoriesSummaryList[*]",
     required="repositoriesSummaryList",
@@ -136,6 +147,7 @@ CUBE_USAGE = HttpSource(
     "cube",
     "native",
     "metered",
+    products=("cube.query",),
     path="cubejs-api/v1/load",
     data_selector="data[*]",
     required="data",

@@ -38,6 +38,7 @@ class Source:
         measure: how a record becomes a quantity (DESIGN: inventory, metered or billed); `reference`: it does not.
         window: what one extraction covers. A meter that only knows months is read by the month, and its quantity is
             spread over the days that the window covers.
+        products: what its models make of a record, as far as that is known before one is read.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Source:
     domain: str
     measure: Measure
     window: Literal["day", "month"] = field(default="day", kw_only=True)
+    products: tuple[str, ...] = field(default=(), kw_only=True)
 
     @property
     def raw_table(self) -> tuple[str, str]:

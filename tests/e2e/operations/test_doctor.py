@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from finops.ingest.doctor import bills as bills_check
+from finops.ingest.doctor import reference as reference_check
 from finops.ingest.doctor.finding import BAD, Finding, clock
 from finops.ingest.periods import Period, today
 from finops.ingest.pipeline import dbt as transform
@@ -40,6 +41,7 @@ def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the dbt project, and reference data in which every product has a price."""
     copy = project_copy(tmp_path)
+    monkeypatch.setattr(reference_check, "DEMO", tmp_path / "nowhere")  # the tests' company is the demo's
     if not Path("reference").exists():
         shutil.copytree(REFERENCE, "reference")
     monkeypatch.setattr(transform, "PROJECT", copy)
@@ -387,3 +389,57 @@ def test_a_long_line_is_folded_at_the_terminal_s_width() -> None:
     assert max(map(len, lines)) <= 60
     assert [line.strip()[0] for line in lines] == ["✗", "w", "o", "t", "→"]
     assert " ".join(part.strip() for part in lines) == " ".join(part.strip() for part in finding.lines())
+
+
+def written(folder: Path, **tables: str) -> None:
+    """Reference data in the place of what is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_text(text)
+
+
+def test_products_that_sources_bring_and_nobody_listed_are_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(
+        Path("reference"),
+        products="product_id,family,domain,unit\ngitlab.lfs_gib,CI/CD,native,GiB-month\n",
+        prices="product_id,unit_price,currency,valid_from\ngitlab.lfs_gib,1,USD,2024-01-01\n",
+    )
+    monkeypatch.setenv("SOURCES__GITLAB__URL", "http://127.0.0.1:1")
+    found = findings(capfd)
+    assert "the sources bring gitlab.artifacts_gib, gitlab.packages_gib, gitlab.reg" in found["! products"]
+    assert f"none from USD to EUR for {THIS_MONTH}" in found["! rates"]
+    assert "none is known: all cost is UNALLOCATED" in found["! applications"]
+
+
+def test_a_bill_in_a_currency_without_a_rate_is_named_with_its_months(
+    bills: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_bill(bills, "dollars.csv", [charge("1", f"{THIS_MONTH}-02", currency="XXX")])
+    assert f"no rate from XXX to EUR for {THIS_MONTH}" in findings(capfd)["! focus.nimbus"]
+
+
+def test_what_is_the_demo_s_is_named_outside_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(Path("reference"), **{name: (REFERENCE / f"{name}.csv").read_text() for name in ("products", "prices")})
+    monkeypatch.setenv("PGHOST", str(tmp_path / ".finops" / "postgres"))
+    capfd.readouterr()
+    assert finops("doctor") == 1
+    said = capfd.readouterr().out
+    assert "is the demo's database" in said
+    assert "lines of reference/prices.csv are the made-up company's" in said
+
+
+def test_a_fresh_project_says_the_next_step_in_each_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert finops("init", str(tmp_path / "acme")) == 0
+    monkeypatch.chdir(tmp_path / "acme")
+    found = findings(capfd)
+    assert {subject for subject in found if subject.startswith("✗")} == {"✗ PostgreSQL", "✗ sources"}
+    assert "cp .env.example .env, and fill it" in found["✗ PostgreSQL"]
+    assert "configure one in .dlt/config.toml" in found["✗ sources"]
+    assert all("→" in said for subject, said in found.items() if subject.startswith(("!", "✗")))
