@@ -47,7 +47,7 @@ PROBLEMS = [
     "sources.gitlabb (in config.toml) is not a source: did you mean sources.gitlab?",
     "ingest.max_shrink '2': Input should be less than or equal to 1",
     "sources.gitlab.url 'nonsense' is not an HTTP address: write https://host/path",
-    "sources.http.helpdesk.path is not set (docs/declared-sources.md)",
+    "sources.http.helpdesk.lines is not set (docs/declared-sources.md)",
 ]
 
 
@@ -113,7 +113,7 @@ def test_the_table_marks_what_is_wrong_and_lists_what_is_off(capfd: pytest.Captu
         "sources.gitlab.url",
         "sources.gitlab.tokn",
         "sources.gitlabb.url",
-        "sources.http.helpdesk.path",
+        "sources.http.helpdesk.lines",
     }
     assert "Off: sources.backstage, sources.cmdb," in said
     assert "sources.artifactory (its address is not set)" in said
