@@ -379,6 +379,7 @@ def torture(server: Embedded, template: str, seed: int) -> Iterator[Torture]:
     """The whole set-up, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="finops-torture-") as folder, wire(server) as made:
         chance = random.Random(seed)  # noqa: S311 made-up sources and faults
+        (Path(folder) / "mongo").mkdir()
         with cmdb.serve(Path(folder) / "mongo") as uri, MongoClient[dict[str, Any]](uri) as client:
             company = Company(Path(folder), chance, uri, client["cmdb"])
             with serving({"/seats": company.answer, "/queries": company.answer}) as url:

@@ -17,8 +17,9 @@ from finops.ingest.periods import Period, listed, to_read
 from finops.ingest.pipeline.guard import accept_or_refuse
 from finops.ingest.pipeline.invoices import open_months
 from finops.ingest.pipeline.invoices import store as store_statements
-from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction, forget_rows, landed_rows
-from finops.ingest.pipeline.load import Batches, document_batches, land
+from finops.ingest.pipeline.landing import land_whole
+from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction
+from finops.ingest.pipeline.load import Batches, document_batches
 from finops.ingest.pipeline.runs import Run, RunRequest, describe
 from finops.ingest.pipeline.windows import plan_windows, records_left_out, unchanged_bills, wanted_bills
 from finops.ingest.sources.catalog import SOURCES
@@ -29,8 +30,6 @@ from finops.ingest.sources.focus.totals import control_totals
 from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, HttpSource, MongoSource, Window
 from finops.ingest.sources.rows.declared import FileDeclaration, FixedDeclaration, SqlDeclaration
 from finops.ingest.telemetry.progress import Progress, SourceProgress
-
-ATTEMPTS_TO_LAND = 2
 
 
 def extract_all(run: Run, settings: Settings, request: RunRequest, progress: Progress) -> None:
@@ -197,31 +196,18 @@ class _SourceRun:
 
         `outcomes` is what was counted at the source, and `others` what was read with it and is of other windows.
 
-        What is missing because a COMMIT did not arrive is read and landed again.
-
         Raises:
-            SourceError: when it shows again; when what was landed is refused.
+            SourceError: when not all of it lands; when what was landed is refused.
         """
         if not windows:
             return 0
         run, source = self.run, self.configured.source
         with extraction(run, source, windows):
-            for _ in range(ATTEMPTS_TO_LAND):
-                land(source, run.run_id, self._shown(read()), run.connection)
-                found = outcomes()
-                expected = {outcome.window.start: outcome.records for outcome in found if outcome.records}
-                landed = landed_rows(run, source, windows)
-                if landed == expected:
-                    # the configuration itself says what is due: nothing of it can be lost on the way
-                    is_sure = self.request.accept_shrink or isinstance(self.configured.options, FixedDeclaration)
-                    accept_or_refuse(run, source, found, self.limits, accept_shrink=is_sure, has_others=bool(others()))
-                    return sum(landed.values())
-                forget_rows(run, source, windows)
-            raise SourceError(
-                f"{source.name}: {sum(landed.values())} rows landed where {sum(expected.values())} were read, "
-                f"{ATTEMPTS_TO_LAND} times: connections to PostgreSQL break off at COMMIT; nothing of it counts, and "
-                "the next nightly reads it again"
-            )
+            found = land_whole(run, source, windows, lambda: self._shown(read()), outcomes)
+            # the configuration itself says what is due: nothing of it can be lost on the way
+            is_sure = self.request.accept_shrink or isinstance(self.configured.options, FixedDeclaration)
+            accept_or_refuse(run, source, found, self.limits, accept_shrink=is_sure, has_others=bool(others()))
+        return sum(outcome.records for outcome in found)
 
     def _shown(self, batches: Batches) -> Batches:
         for windows, table in batches:

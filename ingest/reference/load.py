@@ -20,9 +20,9 @@ from psycopg.rows import scalar_row, tuple_row
 from finops.ingest.config import settings
 from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.database import Connection, exists
-from finops.ingest.errors import FinopsError
-from finops.ingest.pipeline.ledger import Outcome, extraction, landed_rows, settle
-from finops.ingest.pipeline.load import document_batches, land
+from finops.ingest.pipeline.landing import land_whole
+from finops.ingest.pipeline.ledger import Outcome, extraction, settle
+from finops.ingest.pipeline.load import document_batches
 from finops.ingest.pipeline.runs import Run, RunRequest
 from finops.ingest.reference.checks import Entry, Knowledge, RefusedError, check
 from finops.ingest.reference.reading import Content, read_all
@@ -184,16 +184,13 @@ def _land(run: Run, as_of: date, tables: Sequence[Table]) -> None:
     """Land a version of all tables, a document a row.
 
     Raises:
-        FinopsError: when PostgreSQL does not take all of them.
+        SourceError: when PostgreSQL does not take all of them.
     """
     window = Window(as_of, as_of + timedelta(days=1))
-    expected = sum(len(table.content.lines) for table in tables)
     with extraction(run, SOURCE, [window]):
-        land(SOURCE, run.run_id, document_batches(_documents(tables, as_of)), run.connection)
-        landed = landed_rows(run, SOURCE, [window]).get(window.start, 0)
-        if landed != expected:
-            raise FinopsError(f"reference data: {landed} rows landed where {expected} were read: run again")
-        settle(run, SOURCE, [Outcome(window, expected)], refusal=None, accepts_empty=True)
+        outcomes = [Outcome(window, sum(len(table.content.lines) for table in tables))]
+        land_whole(run, SOURCE, [window], lambda: document_batches(_documents(tables, as_of)), lambda: outcomes)
+        settle(run, SOURCE, outcomes, refusal=None, accepts_empty=True)
 
 
 def _documents(tables: Sequence[Table], window_date: date) -> Iterator[Record]:

@@ -67,7 +67,7 @@ def test_files_that_are_not_there_are_empty_and_what_everybody_has_is_built_in()
 
 def test_the_demos_reference_data_passes() -> None:
     shutil.copytree(REFERENCE, "reference", dirs_exist_ok=True)
-    assert sum(len(table.rows) for table in tables().values()) > 300
+    assert sum(len(table.rows) for table in tables().values()) > 100
 
 
 def test_a_french_excel_writes_semicolons_a_bom_and_blank_lines() -> None:
