@@ -20,6 +20,7 @@ from finops.ingest.reference.checks import RefusedError
 from finops.ingest.reference.reading import read_all
 from finops.ingest.reference.tables import FxRate, Price, Product
 from finops.ingest.sources.declared import Declaration
+from finops.ingest.sources.rows.declared import FixedDeclaration
 
 MAX_LISTED = 5  # names of a list
 # A made-up company's, where this is a checkout; three equal lines are no coincidence.
@@ -119,15 +120,15 @@ def _prices(tables: Tables) -> Iterator[Finding]:
     priced = {row.product_id: row.currency for row in prices if isinstance(row, Price)}
     rows = (entry.row for entry in tables["products"].entries)
     products = {row.product_id: row for row in rows if isinstance(row, Product)}
-    brought = _brought()
+    to_price, with_cost = _brought()
     if not tables["applications"].content.lines and not _has_catalog():
         remedy = "write them into the reference table applications, or configure Backstage's catalog"
         yield Finding(DOUBT, "applications", "none is known: all cost is UNALLOCATED", remedy)
-    if unlisted := brought - products.keys():
+    if unlisted := to_price - products.keys():
         remedy = "add them to the reference tables products and prices: their usage is rejected"
         yield Finding(DOUBT, "products", f"the sources bring {_some(unlisted)}, not in products", remedy)
     # a bill brings its own costs and units
-    charged = {product for product, row in products.items() if row.unit}
+    charged = {product for product, row in products.items() if row.unit} - (with_cost - to_price)
     if without := charged - priced.keys():
         remedy = "add them to the reference table prices: their usage is rejected"
         yield Finding(DOUBT, "prices", f"none is valid today for {_some(without)}", remedy)
@@ -143,14 +144,18 @@ def _has_catalog() -> bool:
     return any(configured.source.measure == "reference" for configured in configuration.sources())
 
 
-def _brought() -> set[str]:
-    """The products of the configured sources, as far as they are known before anything is read."""
-    found = set()
+def _brought() -> tuple[set[str], set[str]]:
+    """The products of the configured sources, as far as they are known: those to price, those that bring a cost."""
+    to_price, with_cost = set(), set()
     for configured in configuration.sources():
-        found |= set(configured.source.products)
-        if isinstance(configured.options, Declaration):
-            found |= {line.product for line in configured.options.lines if line.product}
-    return found
+        to_price |= set(configured.source.products)
+        match configured.options:
+            case Declaration(lines=lines):
+                to_price |= {line.product for line in lines if line.product and not line.cost}
+                with_cost |= {line.product for line in lines if line.product and line.cost}
+            case FixedDeclaration(amounts=amounts):
+                with_cost |= {amount.product for amount in amounts}
+    return to_price, with_cost
 
 
 def _some(names: Collection[str]) -> str:

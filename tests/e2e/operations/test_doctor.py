@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -443,3 +444,16 @@ def test_a_fresh_project_says_the_next_step_in_each_line(
     assert "cp .env.example .env, and fill it" in found["✗ PostgreSQL"]
     assert "configure one in .dlt/config.toml" in found["✗ sources"]
     assert all("→" in said for subject, said in found.items() if subject.startswith(("!", "✗")))
+
+
+def test_a_product_whose_cost_is_declared_needs_no_price(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(
+        Path("reference"),
+        products="product_id,family,domain,unit\nlicence.office,Licences,native,month\nother.gib,Storage,native,GiB\n",
+    )
+    amount = {"name": "Office", "product": "licence.office", "amount": "10", "currency": "EUR"}
+    amounts = [{**amount, "valid_from": "2026-01-01"}]
+    monkeypatch.setenv("SOURCES__FIXED__OFFICE", json.dumps({"amounts": amounts}))
+    assert findings(capfd)["! prices"].startswith("none is valid today for other.gib ")
