@@ -28,7 +28,7 @@ def probe(configured: ConfiguredSource, window: Window) -> Probe:
     for amount in due:
         sums[amount.currency] += amount.amount
     said = " and ".join(f"{total} {currency}" for currency, total in sorted(sums.items()))
-    return Probe(f"{len(due)} amounts hold on {window.start}{f', {said} a month' if due else ''}", is_empty=not due)
+    return Probe(f"amounts on {window.start}: {len(due)}{f', {said} a month' if due else ''}", is_empty=not due)
 
 
 def _known(configured: ConfiguredSource) -> FixedDeclaration:
