@@ -58,7 +58,8 @@ def findings(capfd: pytest.CaptureFixture[str], code: int = 1) -> dict[str, str]
     subject = ""
     for line in lines[:-1]:
         if line.startswith(("✓", "!", "✗")):
-            subject, _, found[subject] = line.partition(": ")
+            subject, _, said = line.partition(": ")
+            found[subject] = found.get(subject, "") + said
         elif line.startswith("    "):
             found[subject] += line
     found["conclusion"] = lines[-1]
