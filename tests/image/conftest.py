@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from finops.ingest.project.create import create
-from tests.conftest import ROOT
+from tests.conftest import REFERENCE, ROOT
 
 BASE = os.environ.get("FINOPS_IMAGE_BASE", "")  # read before the other variables of this name are forgotten
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
@@ -143,9 +143,13 @@ def made_base(folder: Path, buildah: Any) -> str:
 
 @pytest.fixture
 def container(image: Image, tmp_path: Path) -> Container:
-    """Its folders, with a new project whose files the group 10001 alone can read, as Kubernetes mounts them."""
+    """Its folders, with a project whose files the group 10001 alone can read, as Kubernetes mounts them.
+
+    Its reference data is what the tests' database was built with: empty files would be refused, as fallen too far.
+    """
     project, writable = tmp_path / "project", tmp_path / "tmp"
     create(project)
+    shutil.copytree(REFERENCE, project / "reference", dirs_exist_ok=True)
     for path in (path for path in project.rglob("*") if path.is_file()):
         path.chmod(0o440)
         os.chown(path, 0, 10001)
