@@ -52,6 +52,12 @@ DOCUMENTS = """
         window_date as usage_date, false as is_estimated, run_id as extraction_run_id, window_date
     from sample_documents
 """
+# In the place of the other inventories; the last has the columns of a declared one.
+NONE = """(
+    select *, cast(1 as bigint) as line_number, false as has_own_cost, cast(null as numeric) as cost,
+        cast(null as text) as cost_currency, cast(null as text) as cost_text
+    from sample_capacity where false
+) as none"""
 LINES = """
     select capacity.record_id, capacity.product_ref, capacity.capacity, capacity.unit,
         usage.defect || ': ' || usage.defect_detail as defect
@@ -151,7 +157,7 @@ def _create_relations(connection: Connection, options: Cmdb, rules: Rules, proje
     words = {
         "setting": json.loads(settings).__getitem__,
         "source": lambda *_: "sample_documents",
-        "ref": lambda name: relations.get(name, "(select * from sample_capacity where false) as none"),
+        "ref": lambda name: relations.get(name, NONE),
         "cmdb_document": environment.get_template("macros/cmdb.sql").module.cmdb_document,  # type: ignore[attr-defined]
     }
     connection.execute("set local client_min_messages = warning; create schema if not exists finops")

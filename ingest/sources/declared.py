@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
 from finops.ingest.config.services import HttpService
-from finops.ingest.config.values import CurrencyCode, Section
+from finops.ingest.config.values import CurrencyCode, Section, from_json
 from finops.ingest.exact import EXACT
 from finops.ingest.sources.kinds import HttpSource, Paging
 
@@ -122,7 +122,7 @@ class Declaration(Section):
     sub_account: FieldPath | None = None
     resource: FieldPath | None = None
     resource_name: FieldPath | None = None
-    lines: Annotated[tuple[UsageLine, ...], Field(min_length=1)]
+    lines: Annotated[tuple[UsageLine, ...], BeforeValidator(from_json), Field(min_length=1)]
 
     @model_validator(mode="after")
     def _has_one_time(self) -> Self:

@@ -7,9 +7,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, Secret, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, Secret, SecretStr, model_validator
 
-from finops.ingest.config.values import CurrencyCode, SecretObject, Section
+from finops.ingest.config.values import CurrencyCode, SecretObject, Section, from_json
 from finops.ingest.sources.declared import Declaration, DeclaredPart, UsageLine
 from finops.ingest.sources.kinds import RowSource
 
@@ -154,7 +154,7 @@ class FixedDeclaration(Section):
     """Domain of the amounts: one of `domains` in finops.toml"""
     unit: str = "month"
     """Unit of their products in the catalogue"""
-    amounts: Annotated[tuple[Amount, ...], Field(min_length=1)]
+    amounts: Annotated[tuple[Amount, ...], BeforeValidator(from_json), Field(min_length=1)]
     """Amounts a month: name, application, product, amount, currency, valid_from, valid_to"""
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ import pytest
 from finops.ingest.config.settings import sources
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.sources.kinds import ConfiguredSource, RowSource
-from finops.ingest.sources.rows.declared import FixedDeclaration
+from finops.ingest.sources.rows.declared import FileDeclaration, FixedDeclaration
 from tests.conftest import ROOT
 from tests.unit.ingest.sources.rows.declaring import of_amounts, of_files, of_query
 
@@ -137,3 +137,17 @@ def test_an_amount_is_as_exact_as_it_is_written(written: str, tmp_path: Path, mo
     (found,) = sources()
     assert isinstance(found.options, FixedDeclaration)
     assert found.options.amounts[0].amount == Decimal("12345678901234567.10")
+
+
+def test_lines_and_amounts_stand_in_a_variable_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    amount = '{"name": "a", "product": "p", "amount": 1250.10, "currency": "EUR", "valid_from": "2026-01-01"}'
+    monkeypatch.setenv("SOURCES__FIXED__CONTRACTS__AMOUNTS", f"[{amount}]")
+    monkeypatch.setenv("SOURCES__FILE__TICKETS__URL", "tickets.csv")
+    monkeypatch.setenv("SOURCES__FILE__TICKETS__DATE", "day")
+    monkeypatch.setenv("SOURCES__FILE__TICKETS__LINES", '[{"product": "p", "quantity": "n", "unit": "u"}]')
+    options = {found.source.name: found.options for found in sources()}
+    fixed, tickets = options["fixed.contracts"], options["file.tickets"]
+    assert isinstance(fixed, FixedDeclaration)
+    assert str(fixed.amounts[0].amount) == "1250.10"
+    assert isinstance(tickets, FileDeclaration)
+    assert tickets.lines[0].quantity == ("n",)
