@@ -42,6 +42,7 @@ def test_a_nightly_goes_through_its_stages_and_can_be_looked_at(
         "select step, status, count(*) from finops.etl_steps group by 1, 2 order by min(step_id)"
     ).fetchall()
     assert steps == [
+        ("reference", "SUCCESS", 1),
         ("extract", "SKIPPED", len(SOURCES)),
         ("extract", "SUCCESS", 1),
         ("consolidate", "SUCCESS", 1),
