@@ -124,7 +124,7 @@ def _company(folder: Path, story: Story) -> Iterator[None]:
     """Start the company's systems and set the pipeline's variables to them and to the company's project."""
     project.renew(folder / PROJECT, story)
     os.environ["FINOPS_PROJECT"] = str(folder / PROJECT)
-    with cmdb.serve(folder / CMDB) as mongo_uri, services.serve(story) as services_url:
+    with cmdb.serve(folder / CMDB, story) as mongo_uri, services.serve(story) as services_url:
         os.environ.update(settings.pipeline(mongo_uri, services_url, folder / BILLS))
         yield
 

@@ -7,7 +7,7 @@ hand, a size that is not a number, and a day without a dump.
 import hashlib
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -35,20 +35,27 @@ def fill(folder: Path, story: Story) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with TemporaryDirectory(prefix="finops-cmdb-") as filled:
         with _server(filled) as uri, MongoClient[Document](uri) as client:
-            for name, documents in dumps(story).items():
+            for name in ("vms", "disks", "legacy_storage"):
                 client[DATABASE][name].create_index("snapshot_date")
-                while batch := list(islice(documents, BATCH)):
-                    client[DATABASE][name].insert_many(batch, ordered=False)
+            _write(client, story, story.dumped())
         shutil.copytree(filled, folder)
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Serve a copy of what `fill` wrote, as only one server can use a folder; yields the URI."""
+def serve(folder: Path, story: Story) -> Iterator[str]:
+    """Serve a copy of what `fill` wrote, as only one server can use a folder, and the days since; yields the URI."""
     with TemporaryDirectory(prefix="finops-cmdb-") as copy:
         shutil.copytree(folder, copy, dirs_exist_ok=True)
         with _server(copy) as uri:
+            with MongoClient[Document](uri) as client:
+                _write(client, story, story.later(datetime.now(UTC).date()))
             yield uri
+
+
+def _write(client: MongoClient[Document], story: Story, days: Iterable[date]) -> None:
+    for name, documents in dumps(story, list(days)).items():
+        while batch := list(islice(documents, BATCH)):
+            client[DATABASE][name].insert_many(batch, ordered=False)
 
 
 @contextmanager
@@ -62,10 +69,10 @@ def _server(directory: str) -> Iterator[str]:
             server._socket.shutdown(socket.SHUT_RDWR)  # noqa: SLF001
 
 
-def dumps(story: Story) -> dict[str, Iterator[Document]]:
-    """Yield the documents of each collection, for every day with a dump."""
-    vms = [(vm, day) for day in story.dumped() for vm in VMS if story.holds(day, vm.since, vm.until)]
-    volumes = [(volume, day) for day in story.dumped() for volume in VOLUMES if story.holds(day, None, volume.until)]
+def dumps(story: Story, days: Sequence[date]) -> dict[str, Iterator[Document]]:
+    """Yield the documents of each collection, dumped on each of these days."""
+    vms = [(vm, day) for day in days for vm in VMS if story.holds(day, vm.since, vm.until)]
+    volumes = [(volume, day) for day in days for volume in VOLUMES if story.holds(day, None, volume.until)]
     return {
         "vms": (_vm(vm, day) for vm, day in vms),
         "disks": (disk for vm, day in vms for disk in _disks(vm, day)),

@@ -12,6 +12,7 @@ from typing import TypeVar
 TOLD_IN = date(2026, 11, 1)
 MONTHS = 14  # thirteen whole ones, so that the last of them has one a year before, and the current one
 DAY_WITHOUT_DUMP = 17
+DAYS_OF_A_MONTH = 31
 
 Day = TypeVar("Day", bound=date)
 
@@ -40,6 +41,11 @@ class Story:
         """Yield the days with a CMDB dump: all but one, in the month before the last."""
         missing = self.month(1).replace(day=DAY_WITHOUT_DUMP)
         return (day for day in self.days() if day != missing)
+
+    def later(self, today: date) -> list[date]:
+        """Return the days since: the last month of them at most, which is what a nightly of today may read."""
+        first = max(self.as_of, today - timedelta(days=DAYS_OF_A_MONTH)) + timedelta(days=1)
+        return [first + timedelta(days=offset) for offset in range((today - first).days + 1)]
 
     def period_range(self) -> str:
         """Return the months in the command line's format, such as `2025-11..2026-11`."""
