@@ -98,5 +98,5 @@ def test_a_new_project_is_examined_without_a_traceback(capfd: pytest.CaptureFixt
     said = "".join(capfd.readouterr())
     assert codes == [0, 1, 2]
     assert "Traceback" not in said
-    assert "no database is configured: set PGHOST, PGUSER, PGDATABASE" in said
+    assert "PostgreSQL: not configured: PGHOST is not set" in said
     assert "no source is configured" in said

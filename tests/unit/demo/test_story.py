@@ -19,7 +19,7 @@ def machines(story: Story, day: str) -> set[str]:
     """The virtual machines of a day's dump."""
     return {
         str(document["name"])
-        for document in cmdb.dumps(story)["vms"]
+        for document in cmdb.dumps(story, [date.fromisoformat(day)])["vms"]
         if document["snapshot_date"].date().isoformat() == day
     }
 
@@ -28,6 +28,14 @@ def test_the_last_whole_month_has_one_a_year_before() -> None:
     story = Story(date(2026, 11, 22))
     assert story.period_range() == "2025-10..2026-11"
     assert (story.days()[0], story.days()[-1], len(story.days())) == (date(2025, 10, 1), date(2026, 11, 22), 418)
+
+
+def test_the_company_goes_on_after_the_demo() -> None:
+    story = Story(date(2026, 11, 22))
+    assert story.later(date(2026, 11, 24)) == [date(2026, 11, 23), date(2026, 11, 24)]
+    assert story.later(date(2026, 11, 22)) == []
+    long_after = story.later(date(2027, 6, 30))
+    assert (long_after[0], long_after[-1]) == (date(2027, 5, 31), date(2027, 6, 30))
 
 
 def test_only_one_day_has_no_dump() -> None:
@@ -76,9 +84,10 @@ def test_shops_are_busier_before_christmas_and_offices_in_no_holiday() -> None:
 
 def test_the_last_months_are_the_same_in_a_demo_of_fewer_months() -> None:
     short, year = Story(date(2026, 11, 22), 3), Story(date(2026, 11, 22))
-    disks = list(cmdb.dumps(short)["disks"])
-    assert disks == list(cmdb.dumps(year)["disks"])[-len(disks) :]
     day = date(2026, 9, 3)
+    assert [list(cmdb.dumps(story, [day])["disks"]) for story in (short, year)] == [
+        list(cmdb.dumps(year, [day])["disks"])
+    ] * 2
     assert (pace("BI", day, short), grown("nas", 10, day, short)) == (
         pace("BI", day, year),
         grown("nas", 10, day, year),
