@@ -195,7 +195,7 @@ def test_a_run_is_a_trace_with_a_span_for_each_step(
     by_name = {span.name: span for span in steps}
     assert set(by_name) == {
         *("extract focus.nimbus", "extract kubernetes.allocation"),
-        *("consolidate", "refresh", "purge"),
+        *("reference", "consolidate", "refresh", "purge"),
     }
     read = attributes(by_name["extract focus.nimbus"])
     assert (read["source"], read["rows"], read["status"], read["windows"]) == ("focus.nimbus", 3, "SUCCESS", 1)

@@ -70,10 +70,12 @@ def test_a_pod_tried_again_goes_on_with_the_run_of_the_one_that_was_killed(datab
     )
     assert total(database) == Decimal(20)
     assert steps(database) == [
+        ("reference", None, "SUCCESS", None),
         ("extract", "focus.nimbus", "SUCCESS", None),
         ("extract", "focus.stratus", "SUCCESS", None),
         ("consolidate", None, "FAILED", "the process died"),
         ("attempt", None, "FAILED", "the process died"),
+        ("reference", None, "SUCCESS", None),
         ("extract", "focus.nimbus", "SUCCESS", None),
         ("extract", "focus.stratus", "SUCCESS", None),
         ("consolidate", None, "SUCCESS", None),
