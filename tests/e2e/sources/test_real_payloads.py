@@ -40,9 +40,12 @@ def reconciliation(database: Database) -> tuple[Any, ...]:
 def test_a_real_bill_reconciles_to_the_last_decimal(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(REAL / "focus" / "focus_sample.csv", tmp_path)
-    monkeypatch.setenv("SOURCES__FOCUS__SAMPLE__URL", str(tmp_path))
-    with (tmp_path / "focus_sample.csv").open(newline="") as bill:
+    (tmp_path / "bills").mkdir()
+    sample = shutil.copy(REAL / "focus" / "focus_sample.csv", tmp_path / "bills")
+    monkeypatch.setenv("SOURCES__FOCUS__SAMPLE__URL", str(tmp_path / "bills"))
+    with Path("reference/fx_rates.csv").open("a") as rates:
+        rates.write("2024-09-01,USD,EUR,0.9006\n")
+    with Path(sample).open(newline="") as bill:
         rows = list(csv.DictReader(bill))
     assert nightly("2024-09-30", "focus.sample") == 0
     figures = database.execute(
