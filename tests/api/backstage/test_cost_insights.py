@@ -124,6 +124,7 @@ def test_projects_are_the_applications_of_a_group(service: Service) -> None:
         {"id": "SHOP-MOBILE", "name": "Mobile shop"},
         {"id": "SHOP-WEB", "name": "Online shop"},
         {"id": "SEARCH", "name": "Product search"},
+        {"id": "TILLS", "name": "Tills of the stores"},
     ]
 
 

@@ -108,7 +108,7 @@ def test_what_lists_hold(shared: Shared) -> None:
     assert shared.json("/v1/groups")["data"][-2] == {
         "group_id": "storefront",
         "group_name": "Storefront",
-        "application_count": 3,
+        "application_count": 4,
         "first_period": "2026-09",
         "last_period": "2026-10",
     }
