@@ -42,13 +42,14 @@ def fill(folder: Path, story: Story) -> None:
 
 
 @contextmanager
-def serve(folder: Path, story: Story) -> Iterator[str]:
-    """Serve a copy of what `fill` wrote, as only one server can use a folder, and the days since; yields the URI."""
+def serve(folder: Path, story: Story | None = None) -> Iterator[str]:
+    """Serve a copy of a server's files, as only one can use a folder, with the story's days since; yields the URI."""
     with TemporaryDirectory(prefix="finops-cmdb-") as copy:
         shutil.copytree(folder, copy, dirs_exist_ok=True)
         with _server(copy) as uri:
-            with MongoClient[Document](uri) as client:
-                _write(client, story, story.later(datetime.now(UTC).date()))
+            if story:
+                with MongoClient[Document](uri) as client:
+                    _write(client, story, story.later(datetime.now(UTC).date()))
             yield uri
 
 

@@ -40,7 +40,8 @@ in_reporting_currency as (
         case
             when fx_rate is null
                 then
-                    'add the rate of ' || source_currency || ' for ' || to_char(period, 'YYYY-MM') || ' to the reference table fx_rates'
+                    'add the rate of ' || source_currency || ' for ' || to_char(period, 'YYYY-MM')
+                    || ' to the reference table fx_rates'
         end as rate_defect_detail
     from converted
 
