@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -139,8 +138,7 @@ def test_a_source_distribution_gives_the_same_wheel(tree: Path, wheel: Path, tmp
     build = "import sys; from setuptools.build_meta import build_sdist; print(build_sdist(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", build, tmp_path], cwd=tree, stdout=subprocess.DEVNULL, check=True)
     (archive,) = tmp_path.glob("*.tar.gz")
-    with tarfile.open(archive) as file:
-        file.extractall(tmp_path, filter="data")
+    shutil.unpack_archive(archive, tmp_path)
     (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert contents(built(unpacked, tmp_path / "again")) == contents(wheel)
 
