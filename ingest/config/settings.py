@@ -81,7 +81,7 @@ def load() -> Settings:
             ".dlt/config.toml (docs/sources.md), or try `make demo`, which runs the same nightly on "
             "an embedded PostgreSQL and a made-up company"
         )
-    limits = _checked("ingest", ExtractionSettings)
+    limits = extraction()
     for source in (on.source for on in configured if isinstance(on.source, HttpSource | RowSource)):
         fields = "[".join(re.findall(r"{([^{}!:]+)", source.record_id or ""))
         for name in (name for name in re.split(r"[][.]+", fields) if name.lower() in limits.mask_fields):
@@ -187,7 +187,7 @@ def run_id() -> str | None:
     Raises:
         ConfigurationError: when it is not a UUID.
     """
-    given = _checked("ingest", ExtractionSettings).run_id
+    given = extraction().run_id
     return str(given) if given else None
 
 

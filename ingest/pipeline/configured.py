@@ -15,10 +15,10 @@ from finops.ingest.sources.rows.declared import mapping_of
 
 
 def store(connection: Connection, sources: Sequence[ConfiguredSource], rules: Rules) -> None:
-    """Replace what is stored of the rules, and of these sources; a source that is no longer configured keeps its own.
+    """Store the rules, and for each source what dbt needs to know of it; a removed source keeps its last entry.
 
-    Of declared sources that is how their records become usage lines; of the CMDB, which field is what; of bills, which
-    keep their tax `apart`.
+    A declared source: how its records become usage lines. The CMDB: which field is what. A bill: whether its tax is
+    kept `apart`.
     """
     declared = {on.source.name: paths for on in sources if (paths := mapping_of(on.options))}
     bills = {on.source.name: on.options for on in sources if isinstance(on.options, FocusExport)}

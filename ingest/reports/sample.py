@@ -79,7 +79,7 @@ def show(settings: Settings, rules: Rules, project: Path, source: str, limit: in
     """Print documents of a source as they would land; of the CMDB, also what each field becomes.
 
     Raises:
-        ConfigurationError: when the source is not configured, or is a bill; when there is no database.
+        ConfigurationError: when the source is not configured, or is a bill; when no database is configured.
         SourceError: when the source can't be read.
     """
     configured = _configured(settings, source)
@@ -130,7 +130,7 @@ def interpret(options: Cmdb, rules: Rules, project: Path, source: str, records: 
     """Read documents of the CMDB as the nightly would, and forget them.
 
     Raises:
-        ConfigurationError: when there is no database.
+        ConfigurationError: when no database is configured.
     """
     try:
         connection = connect()

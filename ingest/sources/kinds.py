@@ -13,7 +13,7 @@ Measure = Literal["reference", "inventory", "metered", "billed"]
 # A type of rest/paginators.py, alone or with its parameters: only data, since dlt, which makes it, is slow to import.
 Paging = str | Mapping[str, object]
 
-# Of the raw tables. A domain that a company adds has none of its own.
+# Schemas of the raw tables; a domain that a company adds shares raw_native.
 SCHEMAS = ("raw_reference", "raw_open_legacy", "raw_private_cloud", "raw_public_cloud", "raw_native")
 # What a company names itself, and lands as documents.
 DECLARED = frozenset(("http", "file", "sql", "fixed"))

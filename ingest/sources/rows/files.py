@@ -37,7 +37,7 @@ def missing(configured: ConfiguredSource, windows: list[Window]) -> dict[Window,
     """Return the windows that have no file, each with its address: they are not read, and so remain missing.
 
     Raises:
-        SourceError: when there is no file of any window at all.
+        SourceError: when no window has a file.
     """
     files = Files(configured)
     return files.missing(windows) if files.options.placeholders else {}
