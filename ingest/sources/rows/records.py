@@ -21,9 +21,12 @@ from finops.ingest.sources.kinds import RowSource, Window
 from finops.ingest.sources.rows.declared import RowDeclaration
 
 # As finops.iso_order and finops.to_date_utc have them (schema/values.sql).
-_DAY_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
-_MILLISECONDS = re.compile(r"\d{12,13}([.]0*)?")
-_ISO_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?=$|[T ])")
+_DAY_FIRST = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
+_MILLISECONDS = re.compile(r"[0-9]{12,13}([.]0*)?")
+_ISO = re.compile(
+    r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
+    r"([T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
 _FIRST_YEAR = 1971
 
 
@@ -98,10 +101,12 @@ def day_of(value: object) -> date | None:
     if _MILLISECONDS.fullmatch(said):
         found = datetime.fromtimestamp(int(Decimal(said)) // 1000, UTC).date()
         return found if found.year >= _FIRST_YEAR else None
-    said = _DAY_FIRST.sub(r"\3-\2-\1", said, count=1)
-    said = _ISO_DAY.sub(lambda day: f"{day[1]}-{int(day[2]):02}-{int(day[3]):02}", said, count=1)
+    if (day_first := _DAY_FIRST.match(said)) is not None:
+        said = f"{day_first[3]}-{day_first[2]}-{day_first[1]}{said[day_first.end() :]}"
+    if (iso := _ISO.fullmatch(said)) is None:
+        return None
     with suppress(ValueError, OverflowError):
-        instant = datetime.fromisoformat(said)
+        instant = datetime.fromisoformat(f"{iso[1]}-{int(iso[2]):02}-{int(iso[3]):02}{iso[4] or ''}")
         found = (instant.astimezone(UTC) if instant.tzinfo else instant).date()
         return found if found.year >= _FIRST_YEAR else None
     return None

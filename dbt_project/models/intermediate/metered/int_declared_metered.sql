@@ -32,7 +32,7 @@ spread as (
         records.record_id,
         records.record_hash,
         lines.line_number,
-        finops.to_date_utc(records.payload #>> lines.date_path) as stated_date,
+        finops.to_date_utc(finops.trimmed(records.payload #>> lines.date_path)) as stated_date,
         lines.date_path is not null as has_date,
         finops.trimmed(records.payload #>> lines.application_path) as application_code,
         records.payload #>> lines.sub_account_path as sub_account_id,
