@@ -86,7 +86,8 @@ lint: $(TOOLS)
 types: $(TOOLS)
 	@$(BIN)/mypy
 
-torture: $(TOOLS) ## Disturb nightlies, and check that one plain nightly repairs each (ARGS="--kills 500 --seed 3")
+torture: $(TOOLS) ## Run the hostile tests ten times as hard, then disturb nightlies (ARGS="--kills 500 --seed 3")
+	@TORTURE=10 $(BIN)/python -m pytest -n 2 --dist loadfile -m hostile
 	@$(BIN)/python -m tests.torture $(ARGS)
 
 unit: $(TOOLS) ## Run the tests that need no database

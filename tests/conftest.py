@@ -24,6 +24,7 @@ from finops.ingest.database import prepare
 from finops.ingest.pipeline import configured
 from finops.ingest.pipeline.dbt import note_build
 from finops.ingest.reference import load as reference
+from tests.hostility import times
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
@@ -31,7 +32,7 @@ REFERENCE = ROOT / "demo" / "project" / "reference"
 TEMPLATE = "finops_template"
 NAME = "finops_test"  # the same for all: dbt reads its whole project again when the database has another name
 # How long an example takes says something of the machine, and nothing of the code.
-hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.register_profile("untimed", deadline=None, max_examples=times(100))
 hypothesis_settings.load_profile("untimed")
 # What a crash of the machine would need, and no test does.
 UNSAFE = ("fsync", "full_page_writes", "synchronous_commit")
