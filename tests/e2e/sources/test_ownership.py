@@ -230,6 +230,23 @@ def test_a_catalog_mended_the_same_day_leaves_no_trace_of_what_it_said_before(
     assert scalar(database, "select count(*) from finops.dim_group where group_id = 'paymnets'") == 0
 
 
+def test_the_tree_of_groups_follows_a_catalog_that_alone_has_changed(
+    catalog: Catalog, bills: Path, database: Database
+) -> None:
+    squad = entity("Group", "squad", namespace="shop", type="team", parent="default/storefront")
+    catalog.held = {
+        "2026-10-01": [*TEAMS, shop("storefront")],
+        "2026-10-02": [*TEAMS, squad, shop("storefront")],
+    }
+    write_bill(bills, "a.csv", [charge("5", "2026-10-01")])
+    below = "select group_id, depth from finops.mv_group_tree where ancestor_key = 'digital' order by depth, group_id"
+    assert nightly("2026-10-01") == 0
+    assert database.execute(below).fetchall() == [("digital", 0), ("payments", 1), ("storefront", 1)]
+    assert nightly("2026-10-02", "--source", "backstage.catalog") == 0
+    assert database.execute(below).fetchall() == [("digital", 0), ("payments", 1), ("storefront", 1), ("shop/squad", 2)]
+    assert scalar(database, "select count(*) from finops.mv_group_tree where ancestor_key = 'unallocated'") == 1
+
+
 def test_without_a_catalog_the_reference_data_says_who_owns_what(bills: Path, database: Database) -> None:
     write_bill(bills, "a.csv", [charge("5", "2026-10-01"), charge("3", "2026-10-01", application="ERP")])
     assert nightly("2026-10-02") == 0
