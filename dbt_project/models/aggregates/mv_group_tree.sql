@@ -27,7 +27,10 @@ climbed as (
         'unallocated' as group_id,
         0 as depth
     where
-        not exists (select from team_groups where group_id = 'unallocated')
+        not exists (
+            select from team_groups
+            where group_id = 'unallocated'
+        )
 
 )
 
