@@ -20,6 +20,7 @@ SCHEMA = Path(__file__).with_name("schema")
 # in this order
 SCHEMA_PARTS = (
     "setup",
+    "access",
     "runs",
     "ledger",
     "invoices",
