@@ -1,7 +1,8 @@
 """Around every request: a line in the access log, a measurement, and an end to sending to a client that does not read.
 
 The line has the path and never the query or a header, so that no token gets into it. An answer that says nothing of
-caches is given `no-store`, so that a route that forgets it gives no caller another's costs.
+caches is given `no-store`, so that a route that forgets it gives no caller another's costs; and no browser shows an
+answer as a page, whatever is in it.
 """
 
 from __future__ import annotations
@@ -76,7 +77,10 @@ class _Outgoing:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("Cache-Control", "no-store")
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
         self.size += len(message.get("body", b""))
         try:
             async with asyncio.timeout(self._stall_timeout):

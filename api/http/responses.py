@@ -4,7 +4,8 @@ The ETag is weak: the same answer may be compressed or not. It is made of the re
 run that they are as of, and the caller's identity, so that a cache never gives one caller's answer to another.
 
 PostgreSQL itself writes CSV (COPY) to a file, in memory while it is small, and the connection goes back to the pool
-before the first byte is sent: a caller who reads slowly holds a file, and no connection.
+before the first byte is sent: a caller who reads slowly holds a file, and no connection. A text that a spreadsheet
+would take for a formula gets an apostrophe before it: https://owasp.org/www-community/attacks/CSV_Injection
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import IO, Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
-from psycopg import AsyncClientCursor
+from psycopg import AsyncClientCursor, AsyncCursor
+from psycopg.rows import TupleRow
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -31,6 +33,9 @@ from finops.api.http.problems import invalid
 CSV_WITH_HEADER = f"{CSV}; header=present"
 IN_MEMORY = 1 << 20  # bytes of a CSV that are not worth a file
 CHUNK = 1 << 16
+TEXT = 25  # PostgreSQL's type: pg_type.oid
+# Where a cell begins like a formula, or what a spreadsheet with another separator would take for one.
+FORMULA = r"(^|[;\r\n])(?=\s*[-=+@\uff1d\uff0b\uff0d\uff20])"
 REVISION = 1  # of the form of answers: a new one makes every cached answer stale
 
 
@@ -75,7 +80,7 @@ class DataRequest:
 
     def text(self, content: str) -> Response:
         """CSV that is written already."""
-        return Response(content, headers=self.headers, media_type=CSV_WITH_HEADER)
+        return Response(content, headers=self._download, media_type=CSV_WITH_HEADER)
 
     async def csv(self, connection: Connection, query: str, parameters: Mapping[str, Any]) -> Response:
         """All rows of a query as CSV.
@@ -87,9 +92,9 @@ class DataRequest:
         try:
             statement = AsyncClientCursor(connection).mogrify(query.encode(), parameters)
             ceiling: int = self.request.app.state.csv_lines
-            limited = f"copy ({statement} limit {ceiling + 1}) to stdout (format csv, header)".encode()
             async with connection.cursor() as cursor:
-                async with cursor.copy(limited) as copy:
+                limited = f"{await _cells(cursor, statement)} limit {ceiling + 1}"
+                async with cursor.copy(f"copy ({limited}) to stdout (format csv, header)".encode()) as copy:
                     async for block in copy:
                         file.write(block)
                 _check_lines(cursor.rowcount, ceiling)
@@ -97,7 +102,13 @@ class DataRequest:
         except BaseException:
             file.close()
             raise
-        return StreamingResponse(_chunks(file), headers=self.headers, media_type=CSV_WITH_HEADER)
+        return StreamingResponse(_chunks(file), headers=self._download, media_type=CSV_WITH_HEADER)
+
+    @property
+    def _download(self) -> dict[str, str]:
+        """The headers of a CSV: a file to save, named by what it holds, and not a page to show."""
+        kind = self.path.rpartition("/")[2]
+        return {**self.headers, "Content-Disposition": f'attachment; filename="{kind}.csv"'}
 
     def _tag(self, version: DataVersion) -> str:
         identity = self.reader.identity
@@ -113,6 +124,19 @@ async def data_request(request: Request, reader: ReaderDep) -> DataRequest:
 
 
 DataRequestDep = Annotated[DataRequest, Depends(data_request)]
+
+
+async def _cells(cursor: AsyncCursor[TupleRow], statement: str) -> str:
+    """The rows of a statement, with no text that is a formula."""
+    rows = f"from ({statement}) as answer"
+    await cursor.execute(f"select * {rows} limit 0".encode())
+    cells = (
+        rf"""regexp_replace("{column.name}", '{FORMULA}', '\1''', 'g') as "{column.name}" """
+        if column.type_code == TEXT
+        else f'"{column.name}"'
+        for column in cursor.description or ()
+    )
+    return f"select {', '.join(cells)} {rows}"
 
 
 def _check_lines(count: int, ceiling: int) -> None:

@@ -191,6 +191,41 @@ def test_history_is_csv_too(shared: Shared) -> None:
     ]
 
 
+@pytest.mark.hostile
+def test_no_text_in_a_csv_is_a_formula(costs: Database) -> None:
+    names = {
+        '=HYPERLINK("https://elsewhere.example";"Costs")': '\'=HYPERLINK("https://elsewhere.example";"Costs")',
+        "+1": "'+1",
+        "-2": "'-2",
+        "@SUM(A1)": "'@SUM(A1)",
+        " \t =1": "' \t =1",
+        "\uff1d1": "'\uff1d1",
+        "Shop;=1": "Shop;'=1",  # for one whose separator is a semicolon
+        "Shop\n=1": "Shop\n'=1",
+        "R&D - a=b, 1+1": "R&D - a=b, 1+1",
+        "'=1": "'=1",
+    }
+    with api_here(insecure_local=True) as service:
+        for name, written in names.items():
+            costs.execute(
+                "update finops.dim_application set application_name = %s where application_id = 'ERP'", [name]
+            )
+            costs.execute("refresh materialized view finops.mv_application")
+            told = service.get("/v1/applications").json()["data"]
+            answer = service.get("/v1/applications", headers=CSV)
+            names_of = {line["application_id"]: line["application_name"] for line in table(answer.text)}
+            assert names_of["ERP"] == written
+            assert {line["application_name"] for line in told} >= {name}
+            assert answer.headers["content-disposition"] == 'attachment; filename="applications.csv"'
+
+
+def test_a_browser_shows_no_answer_as_a_page(shared: Shared) -> None:
+    for path in ("/v1/costs", "/v1/costs?from=now", "/v1/nothing", "/livez", "/openapi.json"):
+        headers = shared.service.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'", path
+
+
 def test_csv_has_a_ceiling(costs: Database) -> None:
     assert costs.info.dbname
     with api_here(insecure_local=True, csv_lines=5) as service:
