@@ -1,6 +1,7 @@
 # One image, three commands: `finops nightly` (the default), `finops-api serve`, `finops docs serve`.
 # Everything comes from the hash lock; a company's mirror of the package index is given as pip's own PIP_INDEX_URL.
-ARG BASE=python:3.11-slim
+# The base is by digest, too. A newer one: docker buildx imagetools inspect python:3.11-slim
+ARG BASE=python:3.11-slim@sha256:9c900dea9e8fb7e16277c179b555cc72d29a352dbc33cff48ad5a0412fd5bfc7
 
 FROM ${BASE} AS build
 ARG PIP_INDEX_URL

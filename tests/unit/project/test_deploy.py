@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 import re
 import shutil
 import subprocess
@@ -251,6 +252,27 @@ def test_nobody_talks_to_anybody_by_default(overlay: str) -> None:
                 assert peer.get("ipBlock", {}).get("cidr") != "0.0.0.0/0" or peer["ipBlock"]["except"] == [
                     "169.254.0.0/16"
                 ]
+
+
+@needs_kubectl
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_api_reaches_names_its_database_and_issuers_of_its_cluster_alone(overlay: str) -> None:
+    labels = pods(overlay)["finops-api"]["metadata"]["labels"]
+    reached = []
+    for policy in of_kind(overlay, "NetworkPolicy").values():
+        chosen = policy["spec"]["podSelector"]
+        wanted = {
+            **{key: [value] for key, value in chosen.get("matchLabels", {}).items()},
+            **{rule["key"]: rule["values"] for rule in chosen.get("matchExpressions", [])},
+        }
+        if all(labels.get(key) in values for key, values in wanted.items()):
+            for rule in policy["spec"].get("egress", []):
+                reached += [(peer, port["port"]) for peer in rule["to"] for port in rule["ports"]]
+    blocks = [(ipaddress.ip_network(peer["ipBlock"]["cidr"]), port) for peer, port in reached if "ipBlock" in peer]
+    assert blocks
+    assert [(str(block), port) for block, port in blocks if not block.is_private or port != 5432] == []
+    by_label = {port for peer, port in reached if "ipBlock" not in peer}
+    assert by_label == {53, 443, 7007}
 
 
 @needs_kubectl

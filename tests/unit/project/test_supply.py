@@ -71,3 +71,11 @@ def test_github_s_actions_are_pinned_by_hash_and_run_make() -> None:
     assert [action for action in actions if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", action)] == []
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert [target for target in re.findall(r"run: make (\S+)", workflows) if target not in targets] == []
+
+
+def test_the_image_stands_on_a_base_by_digest() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert set(bases) == {"${BASE}"}
+    [base] = [line.removeprefix("ARG BASE=") for line in lines if line.startswith("ARG BASE=")]
+    assert re.fullmatch(r"python:3\.11-slim@sha256:[0-9a-f]{64}", base)
