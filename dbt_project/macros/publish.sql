@@ -189,7 +189,7 @@ How relevés are replaced, in one transaction for all scopes of a run; a scope i
     select
         '{{ current_run_id() }}', domain, source, period, usage_date, extraction_run_id, window_date, record_id,
         application_id, product_id, family, charge_category, source_cost, source_currency, total_cost, currency,
-        billed_cost, invoice_id
+        billed_cost, finops.bounded(invoice_id)
     from scoped_usage
     where
         set_apart_reason is not null

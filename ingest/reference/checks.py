@@ -14,6 +14,7 @@ from finops.ingest.errors import SourceError
 from finops.ingest.reference.reading import Content
 from finops.ingest.reference.tables import (
     BUILT_IN,
+    MAX_CHARACTERS,
     NO_VALUES,
     TABLES,
     UNALLOCATED,
@@ -107,15 +108,20 @@ def _message(model: type[ReferenceRow], cells: Mapping[str, str], error: ErrorDe
     column = str(error["loc"][0])
     if error["type"] == "missing":
         return f"{column} is empty ({model.model_fields[column].description}): fill it in"
-    shown = f"{column} '{cells[column]}'"
+    shown = f"{column} '{_shortened(cells[column])}'"
     if cells[column] in NO_VALUES:
         return f"{shown} is a formula without a value: correct it, and save the file with a program that calculates it"
     if error["type"] == "value_error":
-        return f"{shown} {error['ctx']['error']}".replace(f"{shown} '{cells[column]}'", shown)
+        repeated = f"'{cells[column]}' "
+        return f"{shown} {str(error['ctx']['error']).removeprefix(repeated)}"
     if error["type"] == "literal_error":
         words = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
         return f"{shown} is not known: write one of {words}"
     return f"{shown}: {error['msg']}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:40]}…"
 
 
 Found = Iterator[tuple[int, str]]

@@ -22,10 +22,16 @@ _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 UNCALCULATED = "#FORMULA!"  # of a program that writes formulas, and not their values
 NO_VALUES = frozenset((UNCALCULATED, "#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"))
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# As finops.is_too_long in ingest/schema/values.sql: what a row of an aggregate's index takes.
+MAX_CHARACTERS, MAX_BYTES = 255, 510
+MAX_DIGITS = 100
+MAX_PATTERN = 1000
 
 
 def _number(text: str) -> Decimal:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"has {len(text)} characters, more than the {MAX_DIGITS} of a number: round it")
     if _COMMA.fullmatch(text):
         raise ValueError("has a decimal comma: write it with a point, such as 1234.50")
     if not _NUMBER.fullmatch(text):
@@ -72,7 +78,21 @@ def _text(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_text)]
+def _bounded(text: str) -> str:
+    if len(text) > MAX_CHARACTERS or len(text.encode()) > MAX_BYTES:
+        size = f"{len(text)} characters in {len(text.encode())} bytes"
+        raise ValueError(f"has {size}, more than {MAX_CHARACTERS} or {MAX_BYTES}: shorten it")
+    return text
+
+
+def _pattern(text: str) -> str:
+    if len(text) > MAX_PATTERN:
+        raise ValueError(f"has {len(text)} characters, more than {MAX_PATTERN}: split the rule into several")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_text), AfterValidator(_bounded)]
+Pattern = Annotated[str, AfterValidator(_text), AfterValidator(_pattern)]
 Number = Annotated[Decimal, BeforeValidator(_number)]
 Day = Annotated[date, BeforeValidator(_day)]
 
@@ -179,7 +199,7 @@ class ApplicationRule(ReferenceRow):
     """What it looks at; a custom attribute of GitLab is matched as `key=value`"""
     match_type: Literal["exact", "prefix", "regex"]
     """How it compares: exact, prefix or regex"""
-    pattern: Text
+    pattern: Pattern
     """What it compares with"""
     application_id: Text
     """The application that a match belongs to"""

@@ -9,6 +9,37 @@ create or replace function finops.trimmed(value text) returns text
 language sql immutable parallel safe
 return nullif(btrim(value, e' \t\r\n\u00a0'), '');
 
+-- Whether a text is too long for the mart: more than 255 characters, or 510 bytes, so that an index of any aggregate takes it.
+-- An index's row has 2704 bytes at most, and up to four such texts.
+create or replace function finops.is_too_long(value text) returns boolean
+language sql immutable parallel safe
+return octet_length(value) > 255 and (octet_length(value) > 510 or char_length(value) > 255);
+
+-- A text as the mart takes it. One that is too long is cut, and a digest of the whole keeps two of them apart.
+create or replace function finops.bounded(value text) returns text
+language sql immutable parallel safe
+return case when finops.is_too_long(value) then left(value, 100) || '~' || md5(value) else value end;
+
+-- A text in a message: no longer than a person reads.
+create or replace function finops.shown(value text) returns text
+language sql immutable parallel safe
+return case when char_length(value) > 1000 then left(value, 1000) || '…' else value end;
+
+-- What is wrong with the first text of several that is too long for the mart, and what to do; null where none is.
+create or replace function finops.too_long_detail(texts jsonb) returns text
+language sql immutable parallel safe
+begin atomic
+    select
+        format(
+            '%s has %s characters in %s bytes, more than 255 or 510: shorten it in the source; it begins with ''%s''',
+            texts.key, char_length(texts.value), octet_length(texts.value), left(texts.value, 40)
+        )
+    from jsonb_each_text(texts) as texts
+    where finops.is_too_long(texts.value)
+    order by texts.key
+    limit 1;
+end;
+
 -- The text of a BSON value in Extended JSON ({"$numberDecimal": "4.50"}, {"$date": …}); null of any other object.
 create or replace function finops.bson_text(object json) returns text
 language sql immutable parallel safe
@@ -51,7 +82,17 @@ return finops.trimmed(
 create or replace function finops.listed_text(field json, path text []) returns text
 language sql immutable parallel safe
 return (
-    select cast(nullif(jsonb_path_query_array(cast(field as jsonb), cast(steps.path as jsonpath)), '[]') as text)
+    select
+        cast(
+            nullif(
+                jsonb_path_query_array(
+                    -- a number may be one of JSON, and too large for PostgreSQL
+                    case when pg_input_is_valid(cast(field as text), 'jsonb') then cast(field as jsonb) end,
+                    cast(steps.path as jsonpath)
+                ),
+                '[]'
+            ) as text
+        )
     from (
         select 'lax $' || string_agg('.' || to_json(step.key), '' order by step.position) || '[*]' as path
         from unnest(path) with ordinality as step (key, position)
@@ -74,17 +115,21 @@ return coalesce(
 create or replace function finops.to_numeric(value text) returns numeric
 language sql immutable parallel safe
 return case
-    when value ~ '^[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,3})?[ \t\r\n]*$'
-        and char_length(value) <= 1000
+    when char_length(value) <= 1000
+        and value ~ '^[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?0*[0-9]{1,3})?[ \t\r\n]*$'
         then cast(value as numeric)
 end;
 
--- A number of vCPU, "4" or "4 vCPUs", or null where the text is neither.
+-- A number of vCPU, "4" or "4 vCPUs", or null where the text is neither. Here and below, a pattern that may begin anywhere is
+-- not tried on a text without end: the time that it takes grows with the square of the length.
 create or replace function finops.to_count(value text) returns numeric
 language sql immutable parallel safe
 return coalesce(
     finops.to_numeric(value),
-    finops.to_numeric(regexp_replace(value, '[ \t\u00a0]*v?cpus?$', '', 'i'))
+    case
+        when char_length(value) <= 1000
+            then finops.to_numeric(regexp_replace(value, '[ \t\u00a0]*v?cpus?$', '', 'i'))
+    end
 );
 
 -- How many GiB one of a unit is, by its first letter, without rounding. Every unit is binary, however spelt: a CMDB says GB,
@@ -104,8 +149,11 @@ end;
 -- be a number: "1,024 MB" is not one.
 create or replace function finops.to_gib(value text) returns numeric
 language sql immutable parallel safe
-return finops.to_numeric(regexp_replace(value, '[ \t\u00a0]*([kmgtp](i?[bo])?|b|bytes)$', '', 'i'))
-* finops.gib_in(substring(value from '([A-Za-z])[A-Za-z]*$'));
+return case
+    when char_length(value) <= 1000
+        then finops.to_numeric(regexp_replace(value, '[ \t\u00a0]*([kmgtp](i?[bo])?|b|bytes)$', '', 'i'))
+            * finops.gib_in(substring(value from '([A-Za-z])[A-Za-z]*$'))
+end;
 
 -- GiB of a size that may leave its unit to the configuration; null of a bare number where there is none.
 create or replace function finops.to_gib(value text, unit text) returns numeric
@@ -128,13 +176,19 @@ begin atomic
                 then finops.bytes_to_gib(finops.to_numeric(regexp_replace(size.text, ' *bytes$', '', 'i')))
             when size.text ~* '[0-9] *[kmgtp]b$' then finops.to_gib(size.text)
         end
-    from (select regexp_replace(replace(value, ',', ''), ' *([(].*)?$', '') as text) as size;
+    from (select regexp_replace(replace(value, ',', ''), ' *([(].*)?$', '') as text where char_length(value) <= 1000) as size;
 end;
 
--- An instant in UTC, or null where the text is not a timestamp; no zone means UTC, as FOCUS and OpenStack have it.
+-- An instant in UTC, or null where the text is not a timestamp of ISO 8601; no zone means UTC, as FOCUS and OpenStack have it.
+-- PostgreSQL takes more for a timestamp: 'now' and 'tomorrow' depend on the clock, 1/9/2026 on a setting.
 create or replace function finops.to_utc(value text) returns timestamptz
 language sql stable parallel safe
 return case
+    when value !~ (
+        '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}'
+        '([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$'
+    )
+        then null
     when pg_input_is_valid(value, 'timestamptz') and value ~ '(Z|[+-]\d{2}:?(\d{2})?)$' and value ~ ':'
         then cast(value as timestamptz)
     when pg_input_is_valid(value, 'timestamp')
@@ -155,11 +209,7 @@ return nullif(
         case
             when value ~ '^[0-9]{12,13}([.]0*)?$'
                 then date '1970-01-01' + cast(div(cast(value as numeric), 86400000) as integer)
-            when finops.iso_order(value) ~ (
-                '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}'
-                '([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$'
-            )
-                then cast(finops.to_utc(finops.iso_order(value)) at time zone 'UTC' as date)
+            else cast(finops.to_utc(finops.iso_order(value)) at time zone 'UTC' as date)
         end,
         date '1970-12-31'
     ),
@@ -199,14 +249,14 @@ begin atomic
 end;
 
 -- A reference of Backstage's, [kind:][namespace/]name, in full and in lower case: what it leaves out follows from where it
--- stands. https://backstage.io/docs/features/software-catalog/references
+-- stands. One that is too long is cut, the same wherever it stands. https://backstage.io/docs/features/software-catalog/references
 create or replace function finops.entity_ref(value text, kind text, namespace text) returns text
 language sql immutable parallel safe
-return lower(
+return finops.bounded(lower(
     coalesce(substring(value from '^([^:/]+):'), kind) || ':'
     || coalesce(substring(value from '^(?:[^:/]+:)?([^:/]+)/'), namespace) || '/'
     || regexp_replace(value, '^.*[:/]', '')
-);
+));
 
 -- The id of a group by its reference: as short as Backstage shows it, a user's whole.
 create or replace function finops.group_of(entity_ref text) returns text

@@ -24,7 +24,7 @@ usage as (
         charges.record_id,
         (
             select finops.trimmed(tags.value)
-            from json_each_text(charges.tags) as tags
+            from json_each_text(case json_typeof(charges.tags) when 'object' then charges.tags end) as tags
             where
                 finops.trimmed(tags.value) is not null
                 and lower(trim(tags.key)) in ({{ tag_keys }})
@@ -57,7 +57,9 @@ usage as (
         end as defect,
         case
             when charges.cost is null
-                then '{{ setting("focus_cost_column") }} ' || coalesce('''' || charges.cost_text || '''', 'missing')
+                then
+                    '{{ setting("focus_cost_column") }} '
+                    || coalesce('''' || finops.shown(charges.cost_text) || '''', 'missing')
             when charges.charge_date is null then 'ChargePeriodStart is missing or unreadable'
             when charges.billing_currency is null then 'BillingCurrency is missing'
         end as defect_detail

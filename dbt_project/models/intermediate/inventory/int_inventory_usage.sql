@@ -88,13 +88,16 @@ usage as (
         case
             when has_conflict then 'the same record id came with different contents'
             when capacity is null
-                then concat_ws(' ', 'capacity', coalesce('''' || capacity_text || '''', 'missing'), capacity_remedy)
-            when capacity < 0 then 'capacity ''' || capacity_text || ''' is negative: correct the record'
+                then
+                    'capacity '
+                    || concat_ws(' ', coalesce('''' || finops.shown(capacity_text) || '''', 'missing'), capacity_remedy)
+            when capacity < 0 then 'capacity ''' || finops.shown(capacity_text) || ''' is negative: correct the record'
             when capacity > max_capacity
                 then
-                    'capacity ''' || capacity_text || ''' is more than ' || trim_scale(max_capacity)
+                    'capacity ''' || finops.shown(capacity_text) || ''' is more than ' || trim_scale(max_capacity)
                     || ' GiB: check its unit, or raise max_vm_ram_gib, max_ram_gib_per_vcpu or max_storage_gib'
-            when has_own_cost and cost is null then 'cost ' || coalesce('''' || cost_text || '''', 'missing')
+            when has_own_cost and cost is null
+                then 'cost ' || coalesce('''' || finops.shown(cost_text) || '''', 'missing')
             when has_own_cost and cost_currency is null then 'its currency is missing'
         end as defect_detail
     from numbered

@@ -76,11 +76,12 @@ usage as (
         end as defect,
         case
             when has_conflict then 'the same record id came with different contents'
-            when quantity is null then 'quantity ' || coalesce('''' || quantity_text || '''', 'missing')
+            when quantity is null then 'quantity ' || coalesce('''' || finops.shown(quantity_text) || '''', 'missing')
             when usage_date is null then 'its timestamp is missing or unreadable'
             when quantity < 0 and not has_own_cost
-                then 'quantity ''' || quantity_text || ''' is negative: correct the record'
-            when has_own_cost and cost is null then 'cost ' || coalesce('''' || cost_text || '''', 'missing')
+                then 'quantity ''' || finops.shown(quantity_text) || ''' is negative: correct the record'
+            when has_own_cost and cost is null
+                then 'cost ' || coalesce('''' || finops.shown(cost_text) || '''', 'missing')
             when has_own_cost and cost_currency is null then 'its currency is missing'
             when usage_date < window_date or usage_date >= window_end then 'its timestamp says ' || usage_date
         end as defect_detail

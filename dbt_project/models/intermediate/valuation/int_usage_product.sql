@@ -1,5 +1,9 @@
 -- What: the record's product, or the catalogue's for a bill's SKU or service. A bill without a mapping is not rejected:
 -- its provider and service make a product; a tax, or another charge without a service, is one of its own.
+{% set id_of_names -%}
+    finops.name_slug(coalesce(mapped.provider_name, 'unknown')) || '.'
+    || finops.name_slug(coalesce(mapped.service_name, lower(nullif(mapped.charge_category, 'Usage')), 'unknown'))
+{%- endset -%}
 with usage_lines as (
 
     select * from {{ ref('int_usage_application') }}
@@ -40,11 +44,10 @@ catalogued as (
         mapped.*,
         case
             when products.product_id is not null or not mapped.is_billed then mapped.catalogue_ref
-            else
-                finops.name_slug(coalesce(mapped.provider_name, 'unknown')) || '.'
-                || finops.name_slug(
-                    coalesce(mapped.service_name, lower(nullif(mapped.charge_category, 'Usage')), 'unknown')
-                )
+            -- two names that are long, but not too long, may make an id that is
+            when octet_length(concat(mapped.provider_name, mapped.service_name, mapped.charge_category)) > 200
+                then finops.bounded({{ id_of_names }})
+            else {{ id_of_names }}
         end as product_id,
         case
             when products.product_id is not null then products.family

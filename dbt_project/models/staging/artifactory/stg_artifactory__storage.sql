@@ -13,7 +13,10 @@ select
     -- how much: bytes where this version of Artifactory gives them, else the text, "59.77 GB"
     finops.to_numeric(repository."usedSpaceInBytes") as used_bytes,
     finops.to_numeric(substring(replace(repository."usedSpace", ',', '') from '^\s*(-?[0-9.]+)')) as used_value,
-    lower(substring(repository."usedSpace" from '([A-Za-z]+)\s*(\(.*)?$')) as used_unit,
+    case
+        when char_length(repository."usedSpace") <= 1000
+            then lower(substring(repository."usedSpace" from '([A-Za-z]+)\s*(\(.*)?$'))
+    end as used_unit,
     coalesce(repository."usedSpaceInBytes", repository."usedSpace") as used_text,
 
     -- how much of all repositories together is shared: what is on disk, and what it would be without sharing

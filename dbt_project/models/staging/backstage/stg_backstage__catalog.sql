@@ -5,16 +5,19 @@ select
     source.window_date,
     source.record_id,
 
-    -- what: a reference is the same in any case
+    -- what: a reference is the same in any case; what is too long for the mart is cut, and is no reason to stop
     lower(entity.kind) as kind,
     entity.namespace,
-    lower(entity.kind || ':' || entity.namespace || '/' || entity.name) as entity_ref,
-    entity.name as entity_name,
-    coalesce(
-        finops.trimmed(entity.spec -> 'profile' ->> 'displayName'), finops.trimmed(entity.metadata ->> 'title')
+    finops.bounded(lower(entity.kind || ':' || entity.namespace || '/' || entity.name)) as entity_ref,
+    finops.bounded(entity.name) as entity_name,
+    finops.bounded(
+        coalesce(
+            finops.trimmed(entity.spec -> 'profile' ->> 'displayName'), finops.trimmed(entity.metadata ->> 'title')
+        )
     ) as title,
-    finops.trimmed(entity.metadata -> 'annotations' ->> '{{ setting("backstage_application_annotation") }}')
-        as annotated_code,
+    finops.bounded(
+        finops.trimmed(entity.metadata -> 'annotations' ->> '{{ setting("backstage_application_annotation") }}')
+    ) as annotated_code,
 
     -- whose
     finops.entity_ref(finops.trimmed(entity.spec ->> 'owner'), 'group', entity.namespace) as owner_ref,

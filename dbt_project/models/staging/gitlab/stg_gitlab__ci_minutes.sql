@@ -9,7 +9,13 @@ select
     -- who
     source.payload #>> '{project,fullPath}' as project_path,
     -- the path without its last part
-    nullif(regexp_replace(source.payload #>> '{project,fullPath}', '/?[^/]*$', ''), '') as namespace_path,
+    nullif(
+        left(
+            source.payload #>> '{project,fullPath}',
+            -strpos(reverse(source.payload #>> '{project,fullPath}'), '/')
+        ),
+        ''
+    ) as namespace_path,
     topics.topic_application,
     topics.topics,
 

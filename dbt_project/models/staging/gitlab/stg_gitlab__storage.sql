@@ -44,8 +44,14 @@ cross join
             min(finops.trimmed(attribute.value)) filter (
                 where lower(finops.trimmed(attribute.key)) = '{{ setting("gitlab_application_attribute") | lower }}'
             ) as attribute_application
-        from json_to_recordset(
-            case json_typeof(project.custom_attributes) when 'array' then project.custom_attributes end
-        ) as attribute (key text, value text)
+        from
+            json_array_elements(
+                case json_typeof(project.custom_attributes) when 'array' then project.custom_attributes end
+            ) as element (value)
+        cross join lateral (
+            select
+                element.value ->> 'key' as key,
+                element.value ->> 'value' as value
+        ) as attribute
     ) as attributes
 cross join lateral finops.gitlab_topics(project.topics, '{{ setting("gitlab_application_topic_prefix") }}') as topics

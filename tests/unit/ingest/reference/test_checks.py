@@ -109,6 +109,25 @@ def test_a_price_that_can_not_be_is_refused(row: str, problem: str) -> None:
     assert said.startswith(f" line 2: {problem}")
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("x" * 256, "256 characters in 256 bytes"), ("漢" * 171, "171 characters in 513 bytes")],
+)
+def test_a_text_that_is_longer_than_the_mart_takes_is_refused(text: str, size: str) -> None:
+    lines = ["group_id,group_name", f"{text},a team", f"team,{text}", f"{'é' * 255},{'漢' * 170}"]
+    shown = text if len(text) == 171 else f"{text[:40]}…"
+    assert problems("groups", *lines) == [
+        f" line {line}: {column} '{shown}' has {size}, more than 255 or 510: shorten it"
+        for line, column in ((2, "group_id"), (3, "group_name"))
+    ]
+
+
+def test_a_number_of_too_many_digits_is_refused() -> None:
+    (said,) = problems("prices", PRICES, f"vm.vcpu,0.{'1' * 100_000},EUR,2026-01-01,")
+    assert said.endswith("has 100002 characters, more than the 100 of a number: round it")
+    assert len(said) < 200
+
+
 def test_prices_overlap_where_one_begins_before_another_ends() -> None:
     lines = ["vm.vcpu,1,EUR,2026-01-01,2026-06-01", "vm.vcpu,2,EUR,2026-02-01,2026-03-01"]
     lines += ["vm.vcpu,3,EUR,2026-05-31,"] * 2
