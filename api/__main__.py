@@ -8,15 +8,24 @@ from typing import Any
 
 import click
 import uvicorn
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from finops.api.app import LOOPBACK, create_app
 from finops.api.auth import tokens
+from finops.api.auth.references import GroupKey
 from finops.api.http import logs
 from finops.api.http.protocol import protocol_with_timeout
 from finops.api.settings import Settings
 
 FULL_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def _keys(_context: click.Context, _option: click.Parameter, groups: tuple[str, ...]) -> list[str]:
+    """The keys of the groups that were given."""
+    try:
+        return TypeAdapter(list[GroupKey]).validate_python(list(groups))
+    except ValidationError as error:
+        raise click.BadParameter("; ".join(fault["msg"] for fault in error.errors())) from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,10 +76,10 @@ def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # 
 
 @cli.command("token")
 @click.argument("name")
-@click.option("--group", "groups", multiple=True, metavar="ID", help="A group whose costs it shows; repeatable.")
+@click.option("--group", "groups", multiple=True, metavar="ID", callback=_keys, help="A group it shows; repeatable.")
 @click.option("--everything", is_flag=True, help="It shows the costs of all groups.")
 @click.option("--expires", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Day (UTC) on which it expires.")
-def token(name: str, groups: tuple[str, ...], everything: bool, expires: datetime) -> None:  # noqa: FBT001
+def token(name: str, groups: list[str], everything: bool, expires: datetime) -> None:  # noqa: FBT001
     """Make a token: shown once, on stderr; on stdout what to append to FINOPS_API_TOKENS_FILE.
 
     Example: finops-api token backstage --everything --expires 2027-06-30 >> tokens.toml
@@ -82,7 +91,7 @@ def token(name: str, groups: tuple[str, ...], everything: bool, expires: datetim
     day: date = expires.date()
     if day <= datetime.now(UTC).date():
         raise click.BadParameter(f"{day} is not in the future: the token would have expired", param_hint="--expires")
-    made, entry = tokens.create(name, day, "*" if everything else list(groups))
+    made, entry = tokens.create(name, day, "*" if everything else groups)
     click.echo(f"The token, shown this once: {made}", err=True)
     click.echo(entry)
 

@@ -6,14 +6,26 @@ by default: an API without configuration rejects every request.
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from limits import parse
-from pydantic import BaseModel, ConfigDict, Field, Json, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-Scope = Literal["*"] | list[str]
+from finops.api.auth.references import GroupKey, Reference
+
+Scope = Literal["*"] | list[GroupKey]
 
 
 class Issuer(BaseModel):
@@ -32,9 +44,30 @@ class Issuer(BaseModel):
         min_length=1, description="null: its tokens carry none, as those of Backstage's plugins."
     )
     groups_claim: str = "ent"
-    scopes: dict[str, Scope] = Field(
+    scopes: dict[Reference, Scope] = Field(
         default_factory=dict, description="What a subject or a group reference sees beyond the groups in its claim."
     )
+    insecure_http: bool = Field(
+        default=False, description="Fetch the keys over http from another machine: whoever is between can sign tokens."
+    )
+
+    @field_validator("scopes", mode="wrap")
+    @classmethod
+    def _names_each_once(cls, scopes: object, validate: ValidatorFunctionWrapHandler) -> dict[str, Scope]:
+        found: dict[str, Scope] = validate(scopes)
+        if isinstance(scopes, dict) and len(found) < len(scopes):
+            raise ValueError(f"two of {', '.join(scopes)} are the same group or user: write it once")
+        return found
+
+    @model_validator(mode="after")
+    def _is_fetched_safely(self) -> Self:
+        address = urlsplit(self.jwks_url)
+        if address.scheme == "http" and not self.insecure_http and not is_loopback(address.hostname):
+            raise ValueError(
+                f"http://{address.hostname}: keys from another machine are fetched over https; where that can't be, "
+                'write "insecure_http": true beside this jwks_url'
+            )
+        return self
 
 
 class Settings(BaseSettings):
@@ -71,3 +104,11 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"'{text}' is not a rate: write one such as 600/minute, or nothing") from error
         return text
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False

@@ -14,7 +14,8 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from finops.api.auth.caller import EVERYTHING, Identity
-from finops.api.auth.jwts import Issuers, KeysError
+from finops.api.auth.jwks import KeysError
+from finops.api.auth.jwts import Issuers
 from finops.api.auth.tokens import PREFIX, Tokens, TokensError
 from finops.api.http.problems import ProblemError, unavailable
 from finops.api.settings import Settings

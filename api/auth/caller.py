@@ -12,7 +12,7 @@ EVERYTHING: Literal["*"] = "*"
 
 @dataclass(frozen=True)
 class Identity:
-    """A caller's name and groups: `*` for all of them."""
+    """A caller's name, and the keys (references.py) of its groups: `*` for all of them."""
 
     name: str
     groups: Literal["*"] | frozenset[str]

@@ -1,56 +1,36 @@
 """JWTs: accepted when a configured issuer signed them for this audience, and they have not expired.
 
-PyJWT fetches the keys in a thread. They are kept for five minutes, and fetched again for an unknown key id at most once
-every half minute: an invented id must not become a flood of requests to Backstage. PyJWT's own cache has no such limit.
+Whatever a token says of itself is checked before its issuer's keys are needed: who sends nonsense causes no fetch. A
+token that is signed well and whose claims are malformed is refused like any other, and the log says by which rule.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
 import jwt
-from anyio import to_thread
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finops.api.auth.caller import Identity, union
+from finops.api.auth.jwks import ALGORITHMS, Keys, KeysError
+from finops.api.auth.references import Reference
 from finops.api.settings import Issuer, Scope
 
-# Asymmetric ones only: with HS256, a public key would pass for a shared secret.
-ALGORITHMS = ["ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "EdDSA"]
-KEYS_LIFESPAN = 300  # seconds
-REFETCH_AFTER = 30  # seconds
-TIMEOUT = 5  # seconds
-GROUP_KIND = "group:"
+LOG = logging.getLogger("finops.api")
+MAX_GROUPS = 1000
+# What PyJWT raises of a token, and what numbers without end and brackets without end make Python raise in it.
+REFUSED = (jwt.InvalidTokenError, ArithmeticError, ValueError, RecursionError)
 
 
-class KeysError(Exception):
-    """An issuer's keys can't be fetched."""
+class Claims(BaseModel):
+    """What a token says of its bearer."""
 
+    model_config = ConfigDict(frozen=True, strict=True)
 
-class Keys:
-    """The keys that one issuer publishes, by key id."""
-
-    def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=TIMEOUT)
-        self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._fetched_at = -float("inf")
-
-    async def get(self, key_id: str | None) -> jwt.PyJWK | None:
-        """The key with this id, fetched where that may help; None where the issuer has no such key.
-
-        Raises:
-            KeysError: when the keys can't be fetched.
-        """
-        age = time.monotonic() - self._fetched_at
-        if age > KEYS_LIFESPAN or (key_id not in self._keys and age > REFETCH_AFTER):
-            try:
-                found = await to_thread.run_sync(self._client.get_signing_keys)
-            except jwt.PyJWKClientError as error:
-                raise KeysError(str(error)) from error
-            self._keys = {key.key_id: key for key in found}
-            self._fetched_at = time.monotonic()
-        return self._keys.get(key_id)
+    subject: Reference
+    groups: Annotated[list[Reference], Field(max_length=MAX_GROUPS)]
 
 
 class Issuers:
@@ -68,22 +48,32 @@ class Issuers:
         try:
             header = jwt.get_unverified_header(token)
             named = jwt.decode(token, options={"verify_signature": False}).get("iss")
-        except jwt.InvalidTokenError:
+        except REFUSED:
             return None
+        key_id = header.get("kid")
+        if header.get("alg") not in ALGORITHMS or not isinstance(key_id, str):
+            return None
+        unknown = None
         for issuer, keys in self._issuers:
             if issuer.issuer != named:
                 continue
-            key = await keys.get(header.get("kid"))
+            try:
+                key = await keys.get(key_id)
+            except KeysError as error:
+                unknown = error
+                continue
             claims = _claims(token, key, issuer) if key else None
             if claims is not None:
-                return Identity(str(claims["sub"]), union(_scopes(issuer, claims)))
+                return Identity(claims.subject, union(_scopes(issuer, claims)))
+        if unknown:
+            raise unknown
         return None
 
 
-def _claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> Mapping[str, Any] | None:
+def _claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> Claims | None:
     required = ["exp", "sub", "aud", *(["iss"] if issuer.issuer else [])]
     try:
-        claims: Mapping[str, Any] = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=ALGORITHMS,
@@ -91,16 +81,28 @@ def _claims(token: str, key: jwt.PyJWK, issuer: Issuer) -> Mapping[str, Any] | N
             issuer=issuer.issuer,
             options={"require": required},
         )
-    except jwt.InvalidTokenError:
+    except REFUSED:
         return None
-    return claims
+    groups = claims.get(issuer.groups_claim)
+    try:
+        return Claims(subject=claims["sub"], groups=[] if groups is None else groups)
+    except ValidationError as error:
+        faults = {f"{fault['loc'][0]}: {fault['type']}" for fault in error.errors(include_input=False)}
+        LOG.warning("a token of %s is refused, its claims are malformed: %s", issuer.issuer, ", ".join(sorted(faults)))
+        return None
 
 
-def _scopes(issuer: Issuer, claims: Mapping[str, Any]) -> Iterator[Scope]:
-    """What the subject may see, then what each group may see that the token puts it in."""
-    yield issuer.scopes.get(str(claims["sub"]), [])
-    references = claims.get(issuer.groups_claim)
-    for reference in references if isinstance(references, list) else []:
-        yield issuer.scopes.get(str(reference), [])
-        if str(reference).startswith(GROUP_KIND):
-            yield [str(reference).rpartition("/")[2]]
+def _scopes(issuer: Issuer, claims: Claims) -> Iterator[Scope]:
+    """What the subject may see, then what each group may see that the token puts it in.
+
+    A group or a user shows its own costs. Any other name shows what `scopes` says: another kind of entity owns nothing,
+    and `payments` alone may be a name of the identity provider's, and not the catalog's group.
+    """
+    for name in (claims.subject, *claims.groups):
+        yield issuer.scopes.get(name, [])
+    for name in (claims.subject, *claims.groups):
+        if name.startswith("user:"):
+            yield [name]
+    for name in claims.groups:
+        if name.startswith("group:"):
+            yield [name.removeprefix("group:")]

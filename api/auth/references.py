@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import re
 import string
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
 
 _REFERENCE = re.compile(r"(?:(group|user):)?(?:([^:/]+)/)?([^:/]+)", re.IGNORECASE | re.ASCII)
 _UNUSABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")  # PostgreSQL has no text of a NUL or half a surrogate pair
@@ -35,3 +38,22 @@ def group_key(text: str) -> str:
     if kind == "user":
         return f"user:{namespace or 'default'}/{name}"
     return name if namespace in (None, "default") else f"{namespace}/{name}"
+
+
+def reference(text: str) -> str:
+    """Return a reference to a group or a user in one form, `group:payments`; any other text as it is.
+
+    Raises:
+        ValueError: for one of these kinds whose name can't be an id.
+    """
+    kind = text.partition(":")[0].translate(_LOWER)
+    if ":" not in text or kind not in {"group", "user"}:
+        return text
+    key = group_key(text)
+    return f"group:{key}" if kind == "group" else key
+
+
+# As long as an id in the database may be.
+PlainText = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^\P{Cc}+$")]
+GroupKey = Annotated[PlainText, AfterValidator(group_key)]
+Reference = Annotated[PlainText, AfterValidator(reference)]

@@ -3,7 +3,7 @@
     [backstage]
     sha256 = "5e88…"
     expires = 2027-06-30
-    groups = ["storefront", "payments"]     # or "*"
+    groups = ["storefront", "group:platform/payments"]     # or "*"
 
 A token is 256 random bits, made by `finops-api token`: it can't be guessed, so one round of SHA-256 is enough. While
 the file can't be read, no token is accepted: callers are told to come back, and the log says why.
@@ -12,6 +12,7 @@ the file can't be read, no token is accepted: callers are told to come back, and
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import tomllib
 from datetime import UTC, date, datetime
@@ -79,7 +80,7 @@ class Tokens:
 def create(name: str, expires: date, groups: Scope) -> tuple[str, str]:
     """A new token, and the lines to add to the file for it."""
     token = PREFIX + secrets.token_urlsafe(32)
-    shown = '"*"' if groups == "*" else "[" + ", ".join(f'"{group}"' for group in groups) + "]"
+    shown = json.dumps(groups, ensure_ascii=False)  # TOML writes texts and lists of them as JSON does
     return token, f'[{name}]\nsha256 = "{digest(token)}"\nexpires = {expires}\ngroups = {shown}\n'
 
 

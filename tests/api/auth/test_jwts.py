@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from finops.api.auth.jwts import Issuers
+from finops.api.settings import Issuer
 from tests.api.auth.test_access import EVERY_GROUP, groups_of
 from tests.api.service import Service, Shared, api, api_here
 from tests.e2e.finops import serving
+from tests.hostility import times
 
 ISSUER = "https://backstage.example.com/api/auth"
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -37,7 +44,8 @@ def signed(key: ec.EllipticCurvePrivateKey = KEY, kid: str = "key-1", **claims: 
         **claims,
     }
     present = {name: value for name, value in whole.items() if value is not None}
-    return jwt.encode(present, key, algorithm="ES256", headers={"kid": kid})
+    # not jwt.encode, which refuses claims that no honest issuer would sign
+    return jwt.PyJWS().encode(json.dumps(present).encode(), key, algorithm="ES256", headers={"kid": kid})
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +105,170 @@ def test_a_token_without_a_signature_is_refused(trusting: Service) -> None:
     claims = jwt.decode(signed(), options={"verify_signature": False})
     unsigned = jwt.encode(claims, "", algorithm="none", headers={"kid": "key-1"})
     assert trusting.get("/v1/applications", token=unsigned).status_code == 401
+
+
+# What the claims become, asked of the code that the API asks
+
+
+@pytest.fixture(scope="module")
+def issuers() -> Iterator[list[dict[str, Any]]]:
+    """Backstage, and a provider of identities whose groups are plain names."""
+    with serving({"/jwks.json": published_keys()}) as address:
+        users = {"jwks_url": f"{address}/jwks.json", "issuer": ISSUER, "audience": "backstage"}
+        scopes = {
+            "Group:Controllers": "*",
+            "user:bob": ["Group:Default/Logistics", "platform/team-a"],
+            "Domain Users": ["payments"],
+            "cost-insights": ["user:jane"],
+        }
+        yield [{**users, "scopes": scopes}]
+
+
+def seen(issuers: list[dict[str, Any]], **claims: Any) -> set[str] | str | None:
+    """The keys of the groups that a signed token shows; None where it is refused."""
+    found = asyncio.run(Issuers([Issuer(**issuer) for issuer in issuers]).identity(signed(**claims)))
+    if found is None:
+        return None
+    return found.groups if found.groups == "*" else set(found.groups)
+
+
+@pytest.mark.parametrize(
+    ("claims", "keys"),
+    [
+        ({"ent": ["group:sandbox/payments"]}, {"sandbox/payments"}),
+        ({"ent": ["group:platform/team-a", "group:default/team-a"]}, {"platform/team-a", "team-a"}),
+        ({"ent": ["Group:Default/Payments", "group:payments", "group:default/payments"]}, {"payments"}),
+        ({"ent": ["user:default/jane"]}, {"user:default/jane"}),
+        ({"sub": "user:default/Jane", "ent": []}, {"user:default/jane"}),
+        ({"ent": ["component:default/payments", "api:payments", "payments", "sandbox/payments"]}, set()),
+        ({"ent": ["group:user:default/ceo"]}, {"group:user:default/ceo"}),  # the key of no group and no user
+        ({"ent": []}, set()),
+        ({"ent": None}, set()),
+        ({"sub": "group:default/payments", "ent": []}, set()),
+        ({"sub": "user:default/bob", "ent": []}, {"user:default/bob", "logistics", "platform/team-a"}),
+        ({"ent": ["group:default/CONTROLLERS"]}, "*"),
+        ({"ent": ["Controllers", "controllers", "default/controllers"]}, set()),
+        ({"ent": ["Domain Users"]}, {"payments"}),
+        ({"ent": ["domain users", "group:Domain Users"]}, {"domain users"}),
+        ({"sub": "cost-insights", "ent": ["x" * 255]}, {"user:default/jane"}),
+        ({"ent": [f"group:default/g{number}" for number in range(1000)]}, {f"g{number}" for number in range(1000)}),
+    ],
+)
+def test_a_claim_shows_what_it_names_and_never_drops_a_namespace(
+    issuers: list[dict[str, Any]], claims: dict[str, Any], keys: set[str] | str
+) -> None:
+    assert seen(issuers, **{"sub": "someone", **claims}) == keys
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"ent": "group:default/payments"},
+        {"ent": {"group:default/payments": True}},
+        {"ent": 7},
+        {"ent": False},
+        {"ent": [7]},
+        {"ent": [None]},
+        {"ent": [["group:default/payments"]]},
+        {"ent": ["group:default/payments", {"a": 1}]},
+        {"ent": [""]},
+        {"ent": ["group:default/payments\0"]},
+        {"ent": ["group:default/payments\n"]},
+        {"ent": ["group:default/\ud800"]},
+        {"ent": ["group:default/*"]},
+        {"ent": ["group:*"]},
+        {"ent": ["group:default/" + "x" * 250]},
+        {"ent": [f"group:default/{number}" for number in range(10_000)]},
+        {"sub": ""},
+        {"sub": 7},
+        {"sub": ["user:default/ada"]},
+        {"sub": {"user": "ada"}},
+        {"sub": "ada\0"},
+        {"sub": "ada\ud800"},
+        {"sub": "a" * 256},
+        {"exp": float("inf")},
+        {"exp": "soon"},
+        {"exp": [1]},
+        {"exp": -float("inf")},
+        {"nbf": float("inf")},
+        {"iat": float("nan")},
+        {"aud": {"backstage": 1}},
+        {"aud": [7]},
+    ],
+    ids=lambda claims: str(claims)[:60].encode("ascii", "replace").decode(),
+)
+def test_a_malformed_claim_is_refused_however_well_it_is_signed(
+    issuers: list[dict[str, Any]], claims: dict[str, Any]
+) -> None:
+    assert seen(issuers, **claims) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+    max_leaves=20,
+)
+REFERENCES = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["", "group:", "GROUP:", "user:", "component:", "group:group:", "*:", ":"]),
+        st.sampled_from(["", "default/", "sandbox/", "default/default/", "/", "*/", "../"]),
+        st.sampled_from(
+            ["payments", "PAYMENTS", "*", "", "storefront\0", "\ud800", "unallocated", "pay\u212aents", "%", "'"]
+        ),
+    ),
+)
+CLAIMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "sub": REFERENCES | JSON,
+        "ent": st.lists(REFERENCES, max_size=5) | JSON,
+        **dict.fromkeys(("exp", "nbf", "iat", "iss", "aud", "jti"), JSON),
+    },
+)
+
+
+@pytest.mark.hostile
+@settings(max_examples=times(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(claims=CLAIMS)
+def test_whatever_a_signed_token_claims_is_answered_and_shows_no_more_than_it_names(
+    trusting: Service, claims: dict[str, Any]
+) -> None:
+    answer = trusting.get("/v1/applications", token=signed(**claims))
+    assert answer.status_code in {200, 401}, (claims, answer.text)
+    shown = {line["group_id"] for line in answer.json()["data"]} if answer.status_code == 200 else set()
+    named = claims.get("ent", ["group:payments", "group:storefront"])
+    references = {text.lower() for text in named if isinstance(text, str)} if isinstance(named, list) else set()
+    assert shown == {group for group in shown if references & {f"group:{group}", f"group:default/{group}"}}
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "HS384", "ES256", "RS256", "EdDSA", "ES256K", "", "\0"])
+@pytest.mark.parametrize("part", ["header", "payload"])
+def test_what_can_not_be_read_at_all_is_refused(trusting: Service, algorithm: str, part: str) -> None:
+    parts = {
+        "header": json.dumps({"alg": algorithm, "kid": "key-1"}),
+        "payload": json.dumps({"iss": ISSUER, "aud": "backstage", "sub": "user:default/ada", "exp": 4102444800}),
+    }
+    for ugly in (
+        "[" * 20_000,
+        "1" * 5000,
+        '{"a":' * 6000,
+        "null",
+        '"text"',
+        "\xff",
+        "{}",
+        '{"kid": ["a"]}',
+        '{"iss": {}}',
+    ):
+        given = {**parts, part: ugly}
+        token = ".".join(urlsafe_b64encode(text.encode("latin-1")).decode().rstrip("=") for text in given.values())
+        for signature in ("", "AAAA", "é"):
+            answer = trusting.get(
+                "/v1/applications", headers={"Authorization": f"Bearer {token}.{signature}".encode("latin-1")}, token=""
+            )
+            assert answer.status_code == 401, (ugly[:20], answer.text)
 
 
 def test_an_issuer_that_does_not_give_its_keys_is_a_503() -> None:

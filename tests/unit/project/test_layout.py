@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 PROGRAMS = ("api",)
 MAX_LINES = 250
 MAX_ENTRIES = 12
-MAX_FLOORS = 6
+MAX_FLOORS = 7
 
 
 def modules(program: str) -> Mapping[str, Path]:
