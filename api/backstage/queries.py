@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from finops.api.costs.dimensions import smallest
+from finops.api.costs.dimensions import IN_GROUPS, smallest
 
 # The days of a month, summed without unnesting them: 31 plain sums, cut to the month's length.
 DAYS = f"(array[{', '.join(f'sum(daily_cost[{day}])' for day in range(1, 32))}])[1:max(cardinality(daily_cost))]"
@@ -63,40 +63,45 @@ LAST_COMPLETE_DATE = """
     where complete_date > (select max(complete_date) from sources) - 31
 """
 
-GROUPS = "select distinct group_id as id, group_name as name from finops_api.visible_applications order by 2, 1"
+# Of a group, and of all groups below it.
+OF_GROUP = IN_GROUPS.format(parameter="groups")
 
-GROUP = "select group_id from finops_api.visible_applications where group_id = %(group)s limit 1"
+# The groups that own applications, and those above them.
+GROUPS = """
+    select distinct groups.group_id as id, groups.group_name as name
+    from finops_api.visible_groups as groups
+    inner join finops_api.visible_group_tree as tree on groups.group_key = tree.ancestor_key
+    where tree.group_id in (select group_id from finops_api.visible_applications)
+    order by 2, 1
+"""
 
-APPLICATIONS_OF_GROUP = """
+GROUP = "select group_id from finops_api.visible_groups where group_key = lower(%(group)s)"
+
+APPLICATIONS_OF_GROUP = f"""
     select application_id as id, application_name as name
     from finops_api.visible_applications
-    where group_id = %(group)s
+    where {OF_GROUP}
     order by 2, 1
 """
 
 APPLICATION = "select application_id from finops_api.visible_applications where application_id = %(application)s"
 
 
-def _of_entity(column: str, name: str) -> str:
-    """The id of an entity; Backstage writes references in lower case, so an exact match comes first."""
-    return f"""
-        select {column} as {name}
-        from finops_api.visible_applications
-        where lower({column}) = lower(%(name)s)
-        order by {column} = %(name)s desc, {column}
-        limit 1
-    """
-
-
-APPLICATION_OF_ENTITY = _of_entity("application_id", "application")
-GROUP_OF_ENTITY = _of_entity("group_id", '"group"')
+# Backstage writes references in lower case, so an exact match comes first.
+APPLICATION_OF_ENTITY = """
+    select application_id as application
+    from finops_api.visible_applications
+    where lower(application_id) = lower(%(name)s)
+    order by application_id = %(name)s desc, application_id
+    limit 1
+"""
 
 FAMILIES = "select distinct family from finops_api.visible_products order by family"
 
-FAMILIES_OF_GROUP = """
+FAMILIES_OF_GROUP = f"""
     select distinct family
     from finops_api.visible_group_costs
-    where group_id = %(group)s and period >= %(first_period)s and period < %(end)s
+    where {OF_GROUP} and period >= %(first_period)s and period < %(end)s
 """
 
 
@@ -116,8 +121,8 @@ def _daily(view: str, part: str, where: str) -> str:
     """
 
 
-GROUP_DAYS_BY_FAMILY = _daily("visible_group_costs", "family", "group_id = %(group)s")
-GROUP_DAYS_BY_APPLICATION = _daily("visible_app_costs", "application_id", "group_id = %(group)s")
+GROUP_DAYS_BY_FAMILY = _daily("visible_group_costs", "family", OF_GROUP)
+GROUP_DAYS_BY_APPLICATION = _daily("visible_app_costs", "application_id", OF_GROUP)
 APPLICATION_DAYS_BY_FAMILY = _daily("visible_app_costs", "family", "application_id = %(application)s")
 TOTAL_DAYS = _daily("visible_group_costs", "cast('total' as text)", "%(group)s::text is null or group_id = %(group)s")
 
@@ -141,21 +146,19 @@ def _compared(where: str) -> str:
     """
 
 
-COMPARED_OF_GROUP = _compared("group_id = %(group)s and family = any(%(families)s)")
-COMPARED_OF_APPLICATION = _compared(
-    "group_id = %(group)s and application_id = %(application)s and family = any(%(families)s)"
-)
+COMPARED_OF_GROUP = _compared(f"{OF_GROUP} and family = any(%(families)s)")
+COMPARED_OF_APPLICATION = _compared(f"{OF_GROUP} and application_id = %(application)s and family = any(%(families)s)")
 # Whole months of applications that were there for the whole of both periods: a new one has not grown.
-COMPARED_OF_SETTLED = """
+COMPARED_OF_SETTLED = f"""
     select application_id, family, currency,
         coalesce(sum(total_cost) filter (where period < %(middle)s), 0) as previous,
         coalesce(sum(total_cost) filter (where period >= %(middle)s), 0) as current
     from finops_api.visible_app_families
-    where group_id = %(group)s and period >= %(start)s and period < %(end)s
+    where {OF_GROUP} and period >= %(start)s and period < %(end)s
         and application_id in (
             select application_id
             from finops_api.visible_applications
-            where group_id = %(group)s and first_period <= %(start)s
+            where {OF_GROUP} and first_period <= %(start)s
         )
     group by application_id, family, currency
 """
@@ -164,7 +167,10 @@ COMPARED_OF_SETTLED = """
 def reports(columns: Sequence[str], filters: Collection[str], *, daily: bool) -> str:
     """A `ReportedCosts` for each month and combination of columns, at most `most` of them."""
     listed = ", ".join(columns)
-    wanted = "".join(f"{name} = any(%({name})s) and " for name in filters)
+    wanted = "".join(
+        f"{IN_GROUPS.format(parameter=name) if name == 'group_id' else f'{name} = any(%({name})s)'} and "
+        for name in filters
+    )
     view = smallest([*columns, *filters, *(["daily_cost"] if daily else [])])
     return f"""
         select {listed}, currency, period, sum(total_cost) as total_cost {f", {DAYS} as days" if daily else ""}

@@ -58,19 +58,29 @@ LISTS = (
     List(
         "groups",
         "Groups that you may see",
-        "The owners of those applications; `unallocated` owns what nobody claims.",
+        "The owners of those applications, and the groups above them; `unallocated` owns what nobody claims.",
         schemas.Groups,
         ("group_id",),
         # one that no longer owns anything still has the months that it paid for
         """
-        select group_id, coalesce(min(group_name), group_id) as group_name, count(application_id) as application_count,
-            to_char(min(period), 'YYYY-MM') as first_period, to_char(max(period), 'YYYY-MM') as last_period
-        from (
-            select group_id, group_name, application_id, null::date as period from finops_api.visible_applications
-            union all
-            select group_id, null, null, period from finops_api.visible_group_periods
-        ) as known
-        group by group_id
+        with owned as (
+            select group_id, count(*) as application_count from finops_api.visible_applications group by group_id
+        ),
+        paid as (
+            select group_id, min(period) as first_period, max(period) as last_period
+            from finops_api.visible_group_periods group by group_id
+        )
+        select groups.group_id, min(groups.group_name) as group_name, min(groups.parent_group_id) as parent_group_id,
+            coalesce(sum(owned.application_count) filter (where tree.depth = 0), 0)::bigint as application_count,
+            coalesce(sum(owned.application_count), 0)::bigint as total_application_count,
+            to_char(min(paid.first_period), 'YYYY-MM') as first_period,
+            to_char(max(paid.last_period), 'YYYY-MM') as last_period
+        from finops_api.visible_groups as groups
+        inner join finops_api.visible_group_tree as tree on groups.group_key = tree.ancestor_key
+        left join owned on tree.group_id = owned.group_id
+        left join paid on tree.group_id = paid.group_id
+        group by groups.group_id
+        having count(owned.group_id) + count(paid.group_id) > 0
         """,
     ),
     List(

@@ -27,11 +27,13 @@ class Application(BaseModel):
 
 
 class Group(BaseModel):
-    """Who owns applications: a Group of Backstage."""
+    """Who owns applications, or stands above who does: a Group of Backstage."""
 
     group_id: str = Field(examples=["storefront"])
     group_name: str = Field(examples=["Storefront"])
-    application_count: int = Field(examples=[3])
+    parent_group_id: str | None = Field(default=None, examples=["digital"], description="The group above it")
+    application_count: int = Field(examples=[3], description="Applications of its own")
+    total_application_count: int = Field(examples=[3], description="With those of all groups below it")
     first_period: FirstMonth = None
     last_period: LastMonth = None
 

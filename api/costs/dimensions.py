@@ -25,6 +25,11 @@ COLUMNS: Mapping[str, str] = {
     "charge_category": "charge_category",
     "currency": "currency",
 }
+# A group's costs are its own and those of all groups below it. Keys are lowered here, too: see auth/references.py.
+IN_GROUPS = """group_id = any(array(
+    select group_id from finops_api.visible_group_tree
+    where ancestor_key = any(array(select lower(key) from unnest(cast(%({parameter})s as text [])) as named (key)))
+))"""
 # Filters, and the view that their known values are in.
 FILTERS: Mapping[str, str] = {
     "domain": "visible_products",

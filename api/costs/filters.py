@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from finops.api.auth.references import group_key
 from finops.api.costs.dimensions import COLUMNS, FILTERS, ScopeDimension
 from finops.api.costs.parameters import CostParameters, Selection
 from finops.api.costs.query import Comparison
@@ -17,12 +18,13 @@ DEFAULT_MONTHS = 12
 MAX_MONTHS = 120
 MAX_ALLOWED = 100  # values that a problem lists
 
-# Does this caller have such a one?
+# The one that this caller may see, as it is spelt.
 SCOPES = {
-    "application": "select from finops_api.visible_applications where application_id = %(value)s",
-    "group": "select from finops_api.visible_applications where group_id = %(value)s limit 1",
-    "domain": "select from finops_api.visible_products where domain = %(value)s limit 1",
-    "family": "select from finops_api.visible_products where family = %(value)s limit 1",
+    "application": "select application_id as value from finops_api.visible_applications"
+    " where application_id = %(value)s",
+    "group": "select group_id as value from finops_api.visible_groups where group_key = lower(%(value)s)",
+    "domain": "select domain as value from finops_api.visible_products where domain = %(value)s limit 1",
+    "family": "select family as value from finops_api.visible_products where family = %(value)s limit 1",
 }
 
 
@@ -33,14 +35,22 @@ class Scope:
     dimension: ScopeDimension | None = None
     value: str = ""
 
-    async def check(self, connection: Connection) -> None:
-        """Check that this caller has it.
+    async def found(self, connection: Connection) -> Scope:
+        """Return it as it is spelt; a group may be named by any reference.
 
         Raises:
-            ProblemError: 404 otherwise.
+            ProblemError: 404 where this caller has none.
         """
-        if self.dimension and not await connection.rows(dict, SCOPES[self.dimension], {"value": self.value}):
-            raise not_found(f"there is no {self.dimension} '{self.value}' that you may see")
+        if self.dimension is None:
+            return self
+        unknown = not_found(f"there is no {self.dimension} '{self.value}' that you may see")
+        try:
+            value = group_key(self.value) if self.dimension == "group" else self.value
+        except ValueError as error:
+            raise unknown from error
+        for row in await connection.rows(dict, SCOPES[self.dimension], {"value": value}):
+            return replace(self, value=row["value"])
+        raise unknown
 
     @property
     def shown(self) -> dict[ScopeDimension, str]:

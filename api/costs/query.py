@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from finops.api.costs.dimensions import COLUMNS, VIEWS, Dimension, smallest
+from finops.api.costs.dimensions import COLUMNS, IN_GROUPS, VIEWS, Dimension, smallest
 from finops.api.months import MONTHS_OF
 
 RANKS = {
@@ -208,7 +208,7 @@ class CostQuery:
 
     def _filters(self, known: Collection[str] = COLUMNS) -> str:
         """The conditions, as far as a view knows their columns."""
-        return " ".join(f"and {COLUMNS[name]} = any(%(only_{name})s)" for name in self.filters if name in known)
+        return " ".join(f"and {_one_of(name)}" for name in self.filters if name in known)
 
     def _order(self) -> str:
         direction = " desc" if self.order == "-key" else ""
@@ -223,6 +223,13 @@ class CostQuery:
         if self.order == "-key":
             return f"where ({names}) < ({values})"
         return f"where (rank, {names}) > (cast(%(after_0)s as numeric), {values})"
+
+
+def _one_of(name: str) -> str:
+    """The condition of one filter."""
+    if name == "group":
+        return IN_GROUPS.format(parameter="only_group")
+    return f"{COLUMNS[name]} = any(%(only_{name})s)"
 
 
 def _listed(parts: Iterable[str]) -> str:

@@ -41,9 +41,8 @@ async def costs(data_request: DataRequestDep, parameters: Annotated[CostParamete
     Without `from` and `to`: the last twelve months published. As CSV: the lines alone, all of them.
     """
     check(parameters)
-    scope = _scope(data_request.request)
     async with data_request.snapshot() as (connection, version):
-        await scope.check(connection)
+        scope = await _scope(data_request.request).found(connection)
         first, last = months(parameters, version)
         cursors = Cursors.of(data_request.path, parameters, version.version)
         after = cursors.decode(parameters.cursor, len(parameters.group_by) + 1)
@@ -74,9 +73,8 @@ async def costs(data_request: DataRequestDep, parameters: Annotated[CostParamete
 @router.get("/history", summary="History of all that you may see", response_model=History, responses=HISTORY)
 async def history(data_request: DataRequestDep, parameters: Annotated[HistoryParameters, Query()]) -> Response:
     """A point for each month or quarter published, zeros included, each with the change from the one before it."""
-    scope = _scope(data_request.request)
     async with data_request.snapshot() as (connection, version):
-        await scope.check(connection)
+        scope = await _scope(data_request.request).found(connection)
         first, last = months(parameters, version)
         if parameters.granularity == "quarter":
             first, last = quarter(first), shifted(quarter(last), 2)
@@ -115,7 +113,13 @@ def serve(scope: ScopeDimension, path: str, parameter: str, meaning: str, exampl
 
 
 serve("application", "applications", "application_id", "Its id; a `/` is written `%2F`", "SHOP-WEB")
-serve("group", "groups", "group_id", "Its id; a `/` is written `%2F`", "storefront")
+serve(
+    "group",
+    "groups",
+    "group_id",
+    "Its id or reference, in any case; a `/` is written `%2F`. Its costs are its own and those of all groups below it",
+    "storefront",
+)
 serve("domain", "domains", "domain", "One of `/v1/domains`", "public_cloud")
 serve("family", "families", "family", "Its name; a `/` is written `%2F`", "CI/CD")
 

@@ -17,6 +17,7 @@ from finops.api.backstage import queries
 from finops.api.backstage.cost_insights import schemas, service
 from finops.api.backstage.cost_insights.intervals import AnyIntervals, Intervals, TwoIntervals, last_quarters
 from finops.api.backstage.currency import Currency, one_currency
+from finops.api.backstage.groups import group_of, visible_group
 from finops.api.backstage.queries import ComparedCosts, DailyCosts
 from finops.api.database import Connection, ReaderDep
 from finops.api.http.problems import NOTHING_PUBLISHED, not_found, responses, unavailable
@@ -25,7 +26,15 @@ from finops.api.money import Day, ExactResponse
 router = APIRouter(prefix="/api/cost-insights", tags=["Backstage: Cost Insights"], responses=responses())
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[ExactResponse]])
 NO_NUL = "^[^\x00]+$"
-GroupId = Annotated[str, Query(pattern=NO_NUL, max_length=255, description="A group", examples=["storefront"])]
+GroupId = Annotated[
+    str,
+    Query(
+        pattern=NO_NUL,
+        max_length=255,
+        description="A group, by its id or reference: itself and all groups below it",
+        examples=["storefront"],
+    ),
+]
 ProjectId = Annotated[str, Query(pattern=NO_NUL, max_length=255, description="An application", examples=["SHOP-WEB"])]
 
 APPLICATION_KINDS = ("component", "system", "resource", "api")
@@ -85,8 +94,8 @@ async def products(reader: ReaderDep) -> ExactResponse:
 async def projects(reader: ReaderDep, group: GroupId) -> ExactResponse:
     """Whether they ever cost anything or not."""
     async with reader.transaction() as connection:
-        await _check_group(connection, group)
-        return ExactResponse(await connection.rows(schemas.Project, queries.APPLICATIONS_OF_GROUP, {"group": group}))
+        about = await group_of(connection, group)
+        return ExactResponse(await connection.rows(schemas.Project, queries.APPLICATIONS_OF_GROUP, about))
 
 
 @answer("/group-daily-cost", schemas.Cost, "What a group costs, day by day", 404, 422)
@@ -95,8 +104,7 @@ async def group_daily_cost(
 ) -> ExactResponse:
     """By family (`groupedCosts.product`) and by application (`groupedCosts.project`)."""
     async with reader.transaction() as connection:
-        await _check_group(connection, group)
-        return await _cost(connection, group, {"group": group}, OF_GROUP, intervals, currency)
+        return await _cost(connection, group, await group_of(connection, group), OF_GROUP, intervals, currency)
 
 
 @answer("/project-daily-cost", schemas.Cost, "What an application costs, day by day", 404, 422)
@@ -117,25 +125,25 @@ async def catalog_entity_daily_cost(
         Query(
             pattern=NO_NUL,
             max_length=255,
-            description="A reference (https://backstage.io/docs/features/software-catalog/references): the name of"
-            f" a group, or of an application ({', '.join(APPLICATION_KINDS)}), in any case and namespace.",
+            description="A reference (https://backstage.io/docs/features/software-catalog/references): a group, or the"
+            f" name of an application ({', '.join(APPLICATION_KINDS)}) in any namespace; in any case.",
             examples=["component:default/shop-web"],
         ),
     ],
     intervals: AnyIntervals,
     currency: Currency = None,
 ) -> ExactResponse:
-    """A component, system, resource or API is the application of its name, a group the group."""
+    """A component, system, resource or API is the application of its name, a group the group and all below it."""
     unknown = not_found(f"there is no cost of '{entity}' that you may see")
     found = re.fullmatch(r"(?:([^:/]+):)?(?:[^:/]+/)?([^:/]+)", entity)
     if not found:
         raise unknown
-    kind, name = (found[1] or "component").lower(), {"name": found[2]}
+    kind = (found[1] or "component").lower()
     async with reader.transaction() as connection:
-        if kind == "group" and (groups := await connection.rows(dict, queries.GROUP_OF_ENTITY, name)):
-            return await _cost(connection, entity, groups[0], OF_GROUP, intervals, currency)
+        if kind == "group" and (about := await visible_group(connection, entity)):
+            return await _cost(connection, entity, about, OF_GROUP, intervals, currency)
         if kind in APPLICATION_KINDS and (
-            applications := await connection.rows(dict, queries.APPLICATION_OF_ENTITY, name)
+            applications := await connection.rows(dict, queries.APPLICATION_OF_ENTITY, {"name": found[2]})
         ):
             return await _cost(connection, entity, applications[0], OF_APPLICATION, intervals, currency)
     raise unknown
@@ -169,10 +177,9 @@ async def product_insights(  # noqa: PLR0913, PLR0917 - the plugin's own paramet
     currency: Currency = None,
 ) -> ExactResponse:
     """By application, then product; of one application, by product. Nothing spent: no entities."""
-    about = {**intervals.parameters, "group": group, "application": project}
     query = queries.COMPARED_OF_APPLICATION if project else queries.COMPARED_OF_GROUP
     async with reader.transaction() as connection:
-        await _check_group(connection, group)
+        about = {**intervals.parameters, **await group_of(connection, group), "application": project}
         if project:
             await _check_application(connection, project)
         known = await _families(connection, queries.FAMILIES_OF_GROUP, about)
@@ -188,9 +195,9 @@ async def alerts(reader: ReaderDep, group: GroupId, currency: Currency = None) -
     Those that were there for both, and were at least 1 % of the group's cost.
     """
     async with reader.transaction() as connection:
-        await _check_group(connection, group)
+        of_group = await group_of(connection, group)
         quarters = last_quarters(await _last_complete(connection))
-        about = {**quarters.parameters, "group": group}
+        about = {**quarters.parameters, **of_group}
         costs, _ = one_currency(await connection.rows(ComparedCosts, queries.COMPARED_OF_SETTLED, about), currency)
     return ExactResponse(service.alerts(quarters, costs))
 
@@ -207,11 +214,6 @@ async def _families(connection: Connection, query: str, about: Mapping[str, obje
     return [row["family"] for row in await connection.rows(dict, query, about)]
 
 
-async def _check_group(connection: Connection, group: str) -> None:
-    if not await connection.rows(dict, queries.GROUP, {"group": group}):
-        raise not_found(f"there is no group '{group}' that you may see")
-
-
 async def _check_application(connection: Connection, application: str) -> None:
     about = {"application": application}
     if "\x00" in application or not await connection.rows(dict, queries.APPLICATION, about):
@@ -221,7 +223,7 @@ async def _check_application(connection: Connection, application: str) -> None:
 async def _cost(  # noqa: PLR0913, PLR0917 - what is asked, and by what
     connection: Connection,
     identifier: str,
-    of: Mapping[str, str],
+    of: Mapping[str, object],
     breakdowns: Mapping[service.Kind, str],
     intervals: Intervals,
     currency: str | None,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 
+from finops.api.auth.references import group_key
 from finops.api.http.problems import ProblemError, invalid
 from finops.api.months import distance
 
@@ -24,14 +25,15 @@ COLUMNS: Mapping[str, str] = {
     "category": "family",
 }
 FORM = "(key:value,key:(value|value))"
-TEXT = r"[^,:()|\x00]+"
-PAIR = re.compile(rf"\s*({TEXT}?)\s*:\s*(?:({TEXT}?)|\(({TEXT}(?:\|{TEXT})*)\))\s*", re.ASCII)
+KEY = r"[^,:()|\x00]+"
+TEXT = r"[^,()|\x00]+"  # an account may be `group:default/storefront`
+PAIR = re.compile(rf"\s*({KEY}?)\s*:\s*(?:({TEXT}?)|\(({TEXT}(?:\|{TEXT})*)\))\s*", re.ASCII)
 EMPTY = ("", "()")
 MAX_MONTHS = 36
 
 
 def filters(text: str) -> dict[str, list[str]]:
-    """The values that are wanted by key; none where the text is empty or `()`.
+    """The values that are wanted by key, those of `account` as keys of groups; none where the text is empty or `()`.
 
     Raises:
         ProblemError: (400) when it can't be read, or a key is unknown or comes twice.
@@ -53,7 +55,10 @@ def filters(text: str) -> dict[str, list[str]]:
         found[key] = [value.strip() for value in (one or several).split("|")]
         if not all(found[key]):
             raise refused("filters", f"'{pair.strip()}' has an empty value")
-    return found
+        if key != "account" and any(":" in value for value in found[key]):
+            raise refused("filters", f"'{pair.strip()}' is not a filter: write {FORM}")
+    found["account"] = [_group(reference) for reference in found.get("account", ())]
+    return {key: values for key, values in found.items() if values}
 
 
 def groups(text: str) -> list[str]:
@@ -101,6 +106,13 @@ def days(start_time: int, end_time: int) -> tuple[date, date]:
 def refused(parameter: str, detail: str, allowed: list[str] | None = None) -> ProblemError:
     """A 400 that names the parameter."""
     return invalid(parameter, detail, allowed, HTTPStatus.BAD_REQUEST)
+
+
+def _group(reference: str) -> str:
+    try:
+        return group_key(reference)
+    except ValueError as error:
+        raise refused("filters", str(error)) from error
 
 
 def _check_key(parameter: str, key: str) -> None:

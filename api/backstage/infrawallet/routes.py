@@ -46,6 +46,7 @@ async def reports(  # noqa: PLR0913, PLR0917 - the plugin's own parameters
 ) -> ExactResponse:
     """Provider = domain, account = group, project = application, service = product, category = family.
 
+    A filter on an account takes its id or reference, and includes all groups below it; lines name the owning group.
     Monthly reports are of whole months, daily ones of the days asked for that cost something.
     """
     wanted = parameters.filters(filters)
