@@ -1,12 +1,14 @@
 """Documents as exact JSON text: what MongoDB or an API sends can be read back as the same value.
 
 BSON types become MongoDB's relaxed Extended JSON v2, integers and decimals keep every digit, and NaN stays NaN
-(`{"$numberDouble": "NaN"}`) instead of becoming null. A NUL, which PostgreSQL can't store, becomes U+FFFD.
+(`{"$numberDouble": "NaN"}`) instead of becoming null. A NUL, which PostgreSQL can't store, becomes U+FFFD. A number
+beyond its numbers, and what is nested deeper than orjson writes, lands as its text, and is rejected where it is used.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -14,9 +16,15 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
+import simplejson
 from bson import Code, DBRef, Decimal128, Int64, ObjectId, json_util
 
 MASK = "***"
+# MongoDB stores 100, and orjson writes 254.
+LEVELS = 200
+TOO_DEEP = f"it is nested deeper than can be read: write at most {LEVELS} levels"
+# PostgreSQL's numeric has more; the longest number that dbt reads (finops.to_numeric) has no more.
+LONGEST_NUMBER = 1000
 _EPOCH = 1970  # an earlier date is a number in Extended JSON
 # What neither holds other values nor may have to be replaced: most of a document, so told apart at a look.
 _LEAVES = frozenset({str, int, bool, type(None), Decimal, Int64, ObjectId, datetime, Decimal128})
@@ -30,20 +38,55 @@ class Record(NamedTuple):
     payload: str
 
 
+def read_json(text: str | bytes) -> Any:  # noqa: ANN401 any JSON value
+    """Return what a JSON text says, its numbers exact: a decimal, or the number's own text where it has no decimal.
+
+    Raises:
+        ValueError: says why the text can't be read.
+    """
+    try:
+        try:
+            return json.loads(text, parse_float=Decimal)
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise
+        except (ValueError, ArithmeticError):  # a number of thousands of digits, or with an exponent of 20
+            return json.loads(text, parse_float=_number, parse_int=_number)
+    except RecursionError as error:
+        raise ValueError(TOO_DEEP) from error
+
+
+def _number(text: str) -> Decimal | int | str:
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        return text
+    if not _is_storable(value, text):
+        return text
+    return value if set(text) & set(".eE") else int(text)
+
+
+def _is_storable(value: Decimal, text: str) -> bool:
+    return len(text) <= LONGEST_NUMBER and -LONGEST_NUMBER < value.adjusted() < LONGEST_NUMBER
+
+
 def encode(document: dict[str, Any], mask_fields: frozenset[str]) -> str:
     """Return the document as JSON text, with the values of masked fields replaced, in the document itself too.
 
     Names are compared without case, at any depth. A date without a zone is in UTC.
 
     Raises:
-        RecursionError: when it is nested too deep.
+        ValueError: when it is nested deeper than can be read.
     """
-    _prepare(document, mask_fields)
     try:
-        text = _dumps(document)
-    except orjson.JSONEncodeError:  # half of a surrogate pair, an integer of more than 64 bits, a deep nesting
-        text = _spell(document)
-    return (_spell(document) if rb"\u0000" in text else text).decode()
+        _prepare(document, mask_fields)
+        try:
+            text = _dumps(document)
+        except orjson.JSONEncodeError:  # half of a surrogate pair, an integer of more than 64 bits, a deep nesting
+            _flatten(document)
+            text = _spell(document)
+        return (_spell(document) if rb"\u0000" in text else text).decode()
+    except RecursionError as error:
+        raise ValueError(TOO_DEEP) from error
 
 
 def content_hash(payload: str) -> str:
@@ -97,6 +140,22 @@ def _prepare(value: Any, mask_fields: frozenset[str]) -> Any:  # noqa: ANN401 an
     return value
 
 
+def _flatten(document: dict[str, Any]) -> None:
+    """Replace what is nested too deep by its JSON text, in place; not by recursion, which it may be too deep for."""
+    level: list[Any] = [document]
+    for depth in range(1, LEVELS + 1):
+        following = []
+        for container in level:
+            for key, item in list(container.items() if isinstance(container, dict) else enumerate(container)):
+                if not isinstance(item, dict | list):
+                    continue
+                if depth < LEVELS:
+                    following.append(item)
+                else:
+                    container[key] = simplejson.dumps(item, use_decimal=True, allow_nan=True, default=json_util.default)
+        level = following
+
+
 def _dumps(value: Any) -> bytes:  # noqa: ANN401 any JSON or BSON value
     return orjson.dumps(value, _default, orjson.OPT_PASSTHROUGH_DATETIME)
 
@@ -105,7 +164,10 @@ def _default(value: Any) -> Any:  # noqa: ANN401 any BSON value
     """What orjson is to write for a type that it does not know; the frequent ones don't wait for `json_util`."""
     kind = type(value)
     if kind is Decimal:
-        return orjson.Fragment(str(value)) if value.is_finite() else _not_finite(float(value))
+        if not value.is_finite():
+            return _not_finite(float(value))
+        text = str(value)
+        return orjson.Fragment(text) if _is_storable(value, text) else text
     if kind is ObjectId:
         return {"$oid": str(value)}
     if kind is datetime and value.tzinfo is None and value.year >= _EPOCH:
@@ -122,7 +184,8 @@ def _spell(value: Any) -> bytes:  # noqa: ANN401 any JSON or BSON value
     if isinstance(value, str):
         value = value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     elif isinstance(value, int) and not isinstance(value, bool):
-        return str(int(value)).encode()
+        text = str(int(value))
+        return (text if len(text) <= LONGEST_NUMBER else f'"{text}"').encode()
     return _dumps(value)
 
 

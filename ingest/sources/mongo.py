@@ -26,7 +26,7 @@ from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError, Ser
 
 from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.sections import ExtractionSettings
-from finops.ingest.errors import SourceError
+from finops.ingest.errors import SourceError, one_line
 from finops.ingest.periods import today
 from finops.ingest.sources.documents import Record, encode
 from finops.ingest.sources.kinds import ConfiguredSource, Probe, Window
@@ -61,7 +61,7 @@ def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: l
             for document in collection.find(
                 _filter(options, window), _projection(options), batch_size=options.batch_size
             ):
-                yield Record(prefix + _identity(document["_id"]), window.start, encode(document, limits.mask_fields))
+                yield _record(prefix, window.start, document, limits)
 
 
 def sample(configured: ConfiguredSource, limits: ExtractionSettings, count: int) -> Iterator[Record]:
@@ -79,7 +79,18 @@ def sample(configured: ConfiguredSource, limits: ExtractionSettings, count: int)
             for document in found:
                 dumped_at = document.get(options.snapshot_field) if options.snapshot_field else None
                 day = dumped_at.date() if isinstance(dumped_at, datetime) else today()
-                yield Record(prefix + _identity(document["_id"]), day, encode(document, limits.mask_fields))
+                yield _record(prefix, day, document, limits)
+
+
+def _record(prefix: str, day: date, document: dict[str, Any], limits: ExtractionSettings) -> Record:
+    record_id = prefix + _identity(document["_id"])
+    try:
+        return Record(record_id, day, encode(document, limits.mask_fields))
+    except ValueError as error:
+        raise SourceError(
+            f"the document {one_line(record_id)} can't be read, {error}: correct it in the CMDB, or leave it out by "
+            "sources.cmdb.filter"
+        ) from error
 
 
 def probe(configured: ConfiguredSource, limits: ExtractionSettings, windows: Sequence[Window] = ()) -> Probe:
@@ -165,7 +176,7 @@ def _translate_errors(where: str) -> Iterator[None]:
     except OperationFailure as error:
         remedy = _REMEDIES.get(error.code or 0, "sources.cmdb.filter, projection and read_concern")
         raise SourceError(f"{where}: MongoDB refuses: {_first(error)}; check {remedy}") from error
-    except BSONError as error:
+    except (BSONError, RecursionError) as error:  # MongoDB itself stores no more than 100 levels
         raise SourceError(
             f"{where}: a document is not BSON that can be read ({_first(error)}): find and correct it in the CMDB, or "
             "leave it out by sources.cmdb.filter"

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import simplejson
 
 from finops.ingest.exact import EXACT
-from finops.ingest.sources.documents import encode
+from finops.ingest.sources.documents import encode, read_json
 from finops.ingest.sources.focus.versions import OLDER_NAMES
 
 COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
@@ -221,7 +221,7 @@ def tags(column: pa.Array, mask_fields: frozenset[str]) -> pa.Array:
 @lru_cache(_KEPT_TEXTS)
 def _tag_object(text: str, *, mask_fields: frozenset[str], skip_nulls: bool) -> str | None:
     try:
-        value = simplejson.loads(text, use_decimal=True)
+        value = read_json(text)
     except ValueError:
         return None
     if isinstance(value, list) and all(isinstance(tag, dict) and "key" in tag for tag in value):

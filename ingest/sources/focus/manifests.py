@@ -10,7 +10,6 @@ Google and Oracle write none.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from finops.ingest.periods import Period
+from finops.ingest.sources.documents import read_json
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.focus.versions import stated_version
 
@@ -71,12 +71,12 @@ def read_manifests(filesystem: Any, folder: str, paths: set[str]) -> Iterator[Ma
     manifests = [path for path in sorted(paths) if _NAME.fullmatch(path)]
     for path, content in (filesystem.cat(manifests) if manifests else {}).items():
         try:
-            document = json.loads(content)
+            document = read_json(content)
             if isinstance(document, dict) and "dataFiles" in document:
                 yield _aws(path, document, filesystem)
             elif isinstance(document, dict) and "blobs" in document:
                 yield _azure(path, document, filesystem)
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             raise ExportError(f"{path} is not a manifest ({error}): export it again, or remove it") from error
 
 

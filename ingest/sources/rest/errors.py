@@ -95,7 +95,10 @@ def refusal(response: requests.Response, asked: Endpoint) -> str:
 
 def excerpt(value: object) -> str:
     """The beginning of what came, on one line."""
-    text = " ".join(str(value)[:1000].split())
+    try:
+        text = " ".join(str(value)[:1000].split())
+    except RecursionError:
+        text = "[[…]]"
     return text if len(text) <= 120 else text[:117] + "…"  # noqa: PLR2004 a line of a message
 
 

@@ -180,8 +180,8 @@ class _Reader:
         identity = self._identity(item)  # of what came, before it is masked
         try:
             payload = encode(item, self.mask_fields)
-        except RecursionError as error:
-            raise SourceError(f"{self.where}: a record is nested too deep to be read: {excerpt(item)}") from error
+        except ValueError as error:
+            raise SourceError(f"{self.where}: a record can't be read, {error}: {excerpt(item)}") from error
         return Record(content_hash(payload) if identity is None else identity, window.start, payload)
 
     def _identity(self, item: Mapping[str, Any]) -> str | None:

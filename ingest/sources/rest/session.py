@@ -11,7 +11,6 @@ import json
 import time
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any, cast
@@ -37,6 +36,7 @@ from tenacity import (
 
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.errors import SourceError
+from finops.ingest.sources.documents import read_json
 from finops.ingest.sources.rest.errors import Endpoint, failure, refusal
 
 _PIECE = 1 << 16  # bytes
@@ -174,12 +174,14 @@ class _ExactResponse(requests.Response):
     @cached_property
     def _document(self) -> Any:  # noqa: ANN401
         try:
-            return json.loads(self.content, parse_float=Decimal)
+            return read_json(self.content)
         except UnicodeDecodeError as error:
             said = f"UTF-8 text ({error.reason} at byte {error.start})"
             raise requests.exceptions.InvalidJSONError(said, response=self) from error
-        except (ValueError, ArithmeticError, RecursionError) as error:  # a number or a nesting beyond all measure, too
+        except json.JSONDecodeError as error:
             raise requests.exceptions.InvalidJSONError("JSON", response=self) from error
+        except ValueError as error:
+            raise requests.exceptions.InvalidJSONError(f"JSON that can be read, {error}", response=self) from error
 
 
 class _RetryAfter(wait_exponential_retry_after):

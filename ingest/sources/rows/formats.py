@@ -1,7 +1,7 @@
 """The rows of a file, as they are written: a CSV's cells as texts, numbers of other formats as exact decimals.
 
 dlt's filesystem source reads with pandas, which makes floats of what looks like a number, or with a JSON reader that
-does; so each format is read by the library that does not: `csv`, simplejson, Arrow and openpyxl.
+does; so each format is read by the library that does not: `csv`, `json`, Arrow and openpyxl.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from itertools import chain
 from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
-import simplejson
-
 from finops.ingest.errors import one_line
+from finops.ingest.sources.documents import read_json
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.rows.declared import FileDeclaration
 from finops.ingest.sources.rows.records import Row, check_columns
@@ -101,7 +100,7 @@ def _json_lines(name: str, binary: BinaryIO, _: FileDeclaration) -> Iterator[Row
         if not text.strip():
             continue
         try:
-            values = simplejson.loads(text.decode(), use_decimal=True)
+            values = read_json(text.decode())
         except ValueError as error:  # a byte that is not UTF-8, too
             raise ExportError(f"{name} line {number} is not JSON: {error}") from error
         if not isinstance(values, dict):

@@ -15,7 +15,7 @@ from uuid import UUID
 from finops.ingest.config.checking import nearest
 from finops.ingest.errors import SourceError, one_line
 from finops.ingest.periods import Period
-from finops.ingest.sources.documents import Record, encode, identity
+from finops.ingest.sources.documents import TOO_DEEP, Record, encode, identity
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.kinds import RowSource, Window
 from finops.ingest.sources.rows.declared import RowDeclaration
@@ -132,14 +132,19 @@ def _day_of(source: RowSource, options: RowDeclaration, row: Row) -> date:
 
 
 def _record(source: RowSource, row: Row, day: date, mask_fields: frozenset[str]) -> Record:
-    values = {name: _plain(value) for name, value in row.values.items()}
     try:
+        values = {name: _plain(value) for name, value in row.values.items()}
         record_id = identity(source.record_id, values) if source.record_id else row.where
     except (LookupError, TypeError) as error:
         raise SourceError(
             f"{source.name}: {row.where} has no {error}, which is in sources.{source.service}.record_id: correct it"
         ) from error
-    return Record(record_id, day, encode(values, mask_fields))
+    except RecursionError as error:
+        raise SourceError(f"{source.name}: {row.where} can't be read, {TOO_DEEP}") from error
+    try:
+        return Record(record_id, day, encode(values, mask_fields))
+    except ValueError as error:
+        raise SourceError(f"{source.name}: {row.where} can't be read, {error}") from error
 
 
 def _text(value: object) -> str:
