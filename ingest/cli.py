@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from finops.ingest.commands import docs, nightly, reference, reports, sources
+from finops.ingest.commands import database, docs, nightly, reference, reports, sources
 from finops.ingest.commands import project as project_commands
 from finops.ingest.commands.errors import Commands, redacted
 from finops.ingest.errors import Terminated
@@ -70,6 +70,7 @@ for command in (
     sources.sources_group,
     docs.docs_group,
     project_commands.init_command,
+    database.init_db_command,
     project_commands.config_command,
     project_commands.dbt_command,
 ):

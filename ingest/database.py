@@ -6,13 +6,15 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, scalar_row
 
 from finops.ingest.errors import ConfigurationError, FinopsError
 
@@ -20,6 +22,7 @@ SCHEMA = Path(__file__).with_name("schema")
 # in this order
 SCHEMA_PARTS = (
     "setup",
+    "append_only",
     "access",
     "runs",
     "ledger",
@@ -33,16 +36,26 @@ SCHEMA_PARTS = (
     "run_functions",
     "aggregates",
     "replace",
+    "roles",
 )
 OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid
 
 # A run's session holds its lock and is silent while a source is read: without keepalives, a firewall could drop it.
 OPTIONS = make_conninfo(connect_timeout=10, application_name="finops", keepalives_idle=60, keepalives_interval=10)
 
+# Made by `finops init-db`. In a database without them, one login owns and does everything.
+OWNER, LOADER, TRANSFORMER = "finops_owner", "finops_loader", "finops_transformer"
+MAY_ACT = """
+    select pg_has_role(session_user, role.oid, 'set') as may_act
+    from pg_namespace
+    inner join pg_roles as owner on nspowner = owner.oid
+    cross join pg_roles as role
+    where nspname = 'finops' and owner.rolname = 'finops_owner' and role.rolname = %s
+"""
+
 # Readers queue behind a session that waits to change a table. So stage 0 waits for a moment only, and tries again.
 LOCK_TIMEOUT = "20s"
-SCHEMA_ATTEMPTS = 40
-PAUSE = 0.5  # seconds between them
+RETRIED_FOR, PAUSE = 20, 0.5  # seconds: in all, and between two attempts
 PREPARED = """
     select exists (select from finops.etl_schema where version = %s) and case
         when exists (select from pg_roles where rolname = 'finops_api')
@@ -77,15 +90,16 @@ _REMEDIES = (
     ("timeout", "check PGHOST and PGPORT, and that no firewall is in between"),
 )
 
+T = TypeVar("T")
 Connection = psycopg.Connection[dict[str, object]]
 
 
-def connect() -> Connection:
-    """Connect in autocommit mode, with rows as dictionaries.
+def connect(role: str | None = LOADER) -> Connection:
+    """Connect in autocommit mode, with rows as dictionaries; act as the role, where the database has roles.
 
     Raises:
         ConfigurationError: when the libpq variables are not set.
-        FinopsError: when the server can't be reached or refuses.
+        FinopsError: when the server can't be reached or refuses, or the login may not act as the role.
     """
     missing = [name for name in ("PGHOST", "PGUSER", "PGDATABASE") if not os.environ.get(name)]
     if missing:
@@ -99,13 +113,28 @@ def connect() -> Connection:
         # for dbt's connections and those that load as well
         os.environ["PGOPTIONS"] = f"-c lock_timeout={LOCK_TIMEOUT} {options}".strip()
     try:
-        return psycopg.connect(OPTIONS, autocommit=True, row_factory=dict_row)
+        connection: Connection = psycopg.connect(OPTIONS, autocommit=True, row_factory=dict_row)
     except psycopg.OperationalError as error:
         where = " ".join(
             f"{name}={os.environ.get(name, default)}"
             for name, default in {"PGHOST": "", "PGPORT": "5432", "PGUSER": "", "PGDATABASE": ""}.items()
         )
         raise FinopsError(f"PostgreSQL can't be reached with {where}: {_refusal(str(error))}") from error
+    if role and (may := may_act_as(connection, role)) is not None:
+        if not may:
+            connection.close()
+            raise FinopsError(
+                f"{os.environ['PGUSER']} may not act as {role} in {os.environ['PGDATABASE']}: as an administrator, run "
+                f"`finops init-db --loader-login {os.environ['PGUSER']}`"
+            )
+        connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+    return connection
+
+
+def may_act_as(connection: Connection, role: str) -> bool | None:
+    """Return whether the login may act as one of the roles of `finops init-db`; None in a database without roles."""
+    row = connection.execute(MAY_ACT, (role,)).fetchone()
+    return bool(row["may_act"]) if row else None
 
 
 def _refusal(message: str) -> str:
@@ -113,6 +142,17 @@ def _refusal(message: str) -> str:
     reason = _ATTEMPT.sub("", message.strip().splitlines()[0]).strip()
     remedy = next((remedy for part, remedy in _REMEDIES if part in reason), None)
     return f"{reason}: {remedy}" if remedy else reason
+
+
+def act_as(connection: Connection, role: str) -> None:
+    """Take on one of the roles of `finops init-db` for the rest of a transaction, where the database has roles."""
+    if may_act_as(connection, role):
+        connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+
+
+def current_role(connection: Connection) -> str:
+    """Return the role that a connection acts as, for another connection to take on; 'none' where it is its login."""
+    return connection.cursor(row_factory=scalar_row).execute("select current_setting('role')").fetchone() or "none"
 
 
 @contextmanager
@@ -133,17 +173,18 @@ def prepare(connection: Connection) -> None:
     """Create the loader's schemas, tables and functions, or update them to this version.
 
     Raises:
-        FinopsError: when the server is too old, or the role may not create schemas.
+        FinopsError: when the server is too old, or the login may not change them.
     """
-    if connection.info.server_version < OLDEST_SERVER:
-        raise FinopsError(
-            f"PostgreSQL {connection.info.server_version // 10000} is too old: version 16 or later is needed"
-        )
-    schema = b"\n".join((SCHEMA / f"{part}.sql").read_bytes() for part in SCHEMA_PARTS)
-    version = hashlib.sha256(schema).hexdigest()
+    require_version(connection)
     try:
-        if not _is_prepared(connection, version):
-            _apply_schema(connection, schema, version)
+        if not _is_prepared(connection, hashlib.sha256(schema()).hexdigest()):
+            may_act = may_act_as(connection, OWNER)
+            if may_act is False:
+                raise FinopsError(
+                    f"{connection.info.dbname} was set up by another version, and {connection.info.user} may not "
+                    "change it: as an administrator, run `finops init-db`"
+                )
+            apply_schema(connection, OWNER if may_act else None)
     except psycopg.errors.LockNotAvailable as error:
         raise FinopsError(
             f"the loader's tables could not be changed within {LOCK_TIMEOUT}: in use by {users(connection)}; "
@@ -152,24 +193,51 @@ def prepare(connection: Connection) -> None:
     except psycopg.errors.InsufficientPrivilege as error:
         raise FinopsError(
             f"the role {connection.info.user} may not set the database up: {str(error).strip().splitlines()[0]}; "
-            f"grant it: grant create on database {connection.info.dbname} to {connection.info.user}"
+            f"as an administrator, run `finops init-db --loader-login {connection.info.user}`, or grant it: "
+            f"grant create on database {connection.info.dbname} to {connection.info.user}"
         ) from error
 
 
-def _apply_schema(connection: Connection, schema: bytes, version: str) -> None:
-    for attempt in range(1, SCHEMA_ATTEMPTS + 1):
+def require_version(connection: Connection) -> None:
+    """Refuse a server that is too old."""
+    if connection.info.server_version < OLDEST_SERVER:
+        raise FinopsError(
+            f"PostgreSQL {connection.info.server_version // 10000} is too old: version 16 or later is needed"
+        )
+
+
+def schema() -> bytes:
+    """Return the statements that create the loader's tables, or update them."""
+    return b"\n".join((SCHEMA / f"{part}.sql").read_bytes() for part in SCHEMA_PARTS)
+
+
+def apply_schema(connection: Connection, owner: str | None) -> None:
+    """Create or update the loader's tables, as their owner; the login itself without one."""
+    statements = schema()
+    version = hashlib.sha256(statements).hexdigest()
+
+    def apply() -> None:
+        with connection.transaction():
+            connection.execute("select pg_advisory_xact_lock(7061747)")
+            connection.execute("set local client_min_messages = warning; set local lock_timeout = '50ms'")
+            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(owner or "none")))
+            connection.execute(statements)
+            connection.execute("delete from finops.etl_schema")
+            connection.execute("insert into finops.etl_schema (version) values (%s)", (version,))
+
+    retried(apply)
+
+
+def retried(change: Callable[[], T]) -> T:
+    """Make a change whose transaction waits for a lock for a moment only, until nobody is in the way."""
+    deadline = time.monotonic() + RETRIED_FOR
+    while True:
         try:
-            with connection.transaction():
-                connection.execute("select pg_advisory_xact_lock(7061747)")
-                connection.execute("set local client_min_messages = warning; set local lock_timeout = '50ms'")
-                connection.execute(schema)
-                connection.execute("delete from finops.etl_schema")
-                connection.execute("insert into finops.etl_schema (version) values (%s)", (version,))
-                return
+            return change()
         except psycopg.errors.LockNotAvailable:
-            if attempt == SCHEMA_ATTEMPTS:
+            if time.monotonic() > deadline:
                 raise
-            time.sleep(PAUSE)
+        time.sleep(PAUSE)
 
 
 def _is_prepared(connection: Connection, version: str) -> bool:
@@ -182,5 +250,7 @@ def _is_prepared(connection: Connection, version: str) -> bool:
 
 def users(connection: Connection) -> str:
     """Describe the sessions that hold locks on the loader's tables."""
-    rows = connection.execute(USERS).fetchall()
+    with connection.transaction():  # the login, and none of its roles, may see its other sessions
+        connection.execute("set local role none")
+        rows = connection.execute(USERS).fetchall()
     return "; ".join(str(row["who"]) for row in rows) or "a session that has ended"

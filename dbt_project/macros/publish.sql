@@ -117,6 +117,7 @@ How relevés are replaced, in one transaction for all scopes of a run; a scope i
     from figures
     where
         scope.run_id = '{{ current_run_id() }}'
+        and scope.status = 'PENDING'
         and scope.source = figures.source
         and scope.period = figures.period;
 
@@ -153,11 +154,12 @@ How relevés are replaced, in one transaction for all scopes of a run; a scope i
         and scope.status = 'PENDING'
         and scope.run_id = decided.run_id
         and scope.source = decided.source
-        and scope.period = decided.period;
+        and scope.period = decided.period
+        and scope.attempt = decided.attempt;
 
     delete from open_scopes
-    where (source, period) not in (
-        select source, period
+    where (source, period, attempt) not in (
+        select source, period, attempt
         from finops.etl_reconciliations
         where run_id = '{{ current_run_id() }}' and status = 'PUBLISHED'
     );
@@ -221,12 +223,7 @@ How relevés are replaced, in one transaction for all scopes of a run; a scope i
     ) as lookup (kind, key)
     where lookup.key is not null;
 
-    update finops.etl_reconciliations as scope
-    set reference_digest = answers.reference_digest
-    from {{ ref('int_scope_references') }} as answers
-    where
-        scope.run_id = '{{ current_run_id() }}'
-        and scope.status = 'PUBLISHED'
-        and scope.source = answers.source
-        and scope.period = answers.period;
+    select count(finops.enter_reference_digest('{{ current_run_id() }}', source, period, reference_digest))
+    from {{ ref('int_scope_references') }}
+    where (source, period) in (select source, period from open_scopes);
 {% endmacro %}

@@ -18,8 +18,24 @@ it would read again, in each run, what asked for a variable that has changed.
     {{ return(execute and flags.WHICH in ('build', 'run') and 'model.finops.fact_releve' in selected_resources) }}
 {% endmacro %}
 
+{#- In a database with roles (`finops init-db`), a view of another owner than finops_transformer would stop the next nightly. -#}
+{% macro require_role() %}
+    {%- set query -%}
+        select count(*) from pg_namespace
+        where
+            nspname = 'finops' and pg_get_userbyid(nspowner) = 'finops_owner' and current_user <> 'finops_transformer'
+    {%- endset -%}
+    {%- if run_query(query).columns[0][0] -%}
+        {{ exceptions.raise_compiler_error(
+            "dbt is not finops_transformer in database '" ~ target.database ~ "': run `finops dbt`, or set "
+            ~ "FINOPS_DBT_ROLE=finops_transformer, with the line `role` of profiles.yml.example in your profiles.yml"
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
 {#- Before the first model: make the fact table, and open the run of a command by hand (ingest/schema/run_functions.sql). -#}
 {% macro open_run() %}
+    {%- if execute and flags.WHICH in ('build', 'run') -%}{%- do require_role() -%}{%- endif -%}
     {%- if not writes_fact() -%}{{ return('') }}{%- endif -%}
     {%- if run_query("select to_regprocedure('finops.open_dbt_run(uuid, text, text)') is null").columns[0][0] -%}
         {{ exceptions.raise_compiler_error(

@@ -5,11 +5,17 @@ Plan the run's scopes (finops.due_scopes), and value their usage lines in scoped
     {%- if not (execute and flags.WHICH in ('build', 'run')) -%}{{ return('') }}{%- endif -%}
     {%- do run_query("
         select finops.hold_run('" ~ current_run_id() ~ "');
-        insert into finops.etl_reconciliations (run_id, source, period)
-        select '" ~ current_run_id() ~ "', due.source, due.period from finops.due_scopes('" ~ current_run_id() ~ "') as due
-        on conflict (run_id, source, period) do update set status = 'PENDING', decided_at = null
+        insert into finops.etl_reconciliations (run_id, source, period, attempt)
+        select '" ~ current_run_id() ~ "', due.source, due.period, 1 + (
+            select count(*) from finops.etl_reconciliations as earlier
+            where
+                earlier.run_id = '" ~ current_run_id() ~ "' and earlier.status = 'PUBLISHED'
+                and earlier.source = due.source and earlier.period = due.period
+        )
+        from finops.due_scopes('" ~ current_run_id() ~ "') as due
+        on conflict (run_id, source, period, attempt) do update set status = 'PENDING', decided_at = null
     ") -%}
-    {%- set pending = "select source, period from finops.etl_reconciliations where run_id = '" ~ current_run_id()
+    {%- set pending = "select source, period, attempt from finops.etl_reconciliations where run_id = '" ~ current_run_id()
         ~ "' and status = 'PENDING'" -%}
     {%- set scopes = run_query(pending) -%}
     create temporary table open_scopes on commit drop as {{ pending }};

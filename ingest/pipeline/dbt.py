@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from finops.ingest.database import Connection
+from finops.ingest.database import TRANSFORMER, Connection, connect, may_act_as
 from finops.ingest.errors import FinopsError, one_line
 
 SHOWN_FAILURES = 3
@@ -50,7 +50,7 @@ def build(
         if due.fetchone() is None:
             return False
     connection.execute("delete from finops.etl_project")
-    with _environment({"FINOPS_RUN_ID": run_id}):  # see macros/runs.sql
+    with _environment({"FINOPS_RUN_ID": run_id, **_role(connection)}):  # see macros/runs.sql
         _invoke(["build", NO_JSON, "--exclude-resource-type", "unit_test", *selected], advance)
     note_build(connection)
     return True
@@ -97,7 +97,8 @@ def write_docs(folder: Path) -> Path:
     """
     where = ["--target-path", str(folder), "--log-path", str(folder)]
     # the profile requires these names, though nothing connects to a database that is not configured
-    with _environment({name: "finops" for name in ("PGUSER", "PGDATABASE") if name not in os.environ}):
+    unset = {name: "finops" for name in ("PGUSER", "PGDATABASE") if name not in os.environ}
+    with _environment({**unset, **_role_by_hand()}):
         manifest = _invoke(["parse", *where])
         manifest.unit_tests.clear()
         manifest.write(str(folder / "manifest.json"))  # dbt writes it only where it compiles, which takes a database
@@ -126,7 +127,7 @@ def run(arguments: Sequence[str]) -> int:
     _, target, _, log = _options_of_folder(())
     with _profiles_directory() as profiles:
         folders = {"PROJECT_DIR": str(PROJECT), "PROFILES_DIR": profiles, "TARGET_PATH": target, "LOG_PATH": log}
-        with _environment({f"DBT_{name}": folder for name, folder in folders.items()}):
+        with _environment({**{f"DBT_{name}": folder for name, folder in folders.items()}, **_role_by_hand()}):
             code = cli.main(list(arguments), prog_name="finops dbt", standalone_mode=False)
     return code if isinstance(code, int) else 0
 
@@ -182,6 +183,19 @@ def _options_of_folder(arguments: Sequence[str]) -> Sequence[str]:
             " user can write, or set DBT_TARGET_PATH to one"
         ) from error
     return ("--target-path", str(folder), "--log-path", os.environ.get("DBT_LOG_PATH") or str(folder))
+
+
+def _role(connection: Connection) -> dict[str, str]:
+    """Return the variable by which dbt's profile takes on its role, where the database has roles."""
+    return {"FINOPS_DBT_ROLE": TRANSFORMER} if may_act_as(connection, TRANSFORMER) else {}
+
+
+def _role_by_hand() -> dict[str, str]:
+    try:
+        with connect(role=None) as connection:
+            return _role(connection)
+    except FinopsError:  # dbt says what is wrong with the connection, where it needs one
+        return {}
 
 
 def _failures(results: object) -> Iterator[str]:

@@ -67,11 +67,7 @@ def extraction(run: Run, source: Source, windows: Sequence[Window]) -> Iterator[
     """Open an extraction of each window; all of them FAILED if the block fails."""
     with run.connection.transaction(), run.connection.cursor() as cursor:
         if run.resumed:  # what the earlier attempt half landed has the same run id, and would be counted
-            forget_rows(run, source, windows)
-            cursor.execute(
-                "delete from finops.etl_extractions where run_id = %s and source = %s and window_date = any(%s)",
-                (run.run_id, source.name, [window.start for window in windows]),
-            )
+            cursor.execute("select finops.forget_windows(%s, %s, %s, %s)", _what_of(run, source, windows))
         cursor.executemany(
             "insert into finops.etl_extractions (run_id, domain, source, measure, window_date, window_end)"
             " values (%s, %s, %s, %s, %s, %s)",
@@ -90,10 +86,11 @@ def extraction(run: Run, source: Source, windows: Sequence[Window]) -> Iterator[
 
 def forget_rows(run: Run, source: Source, windows: Sequence[Window]) -> None:
     """Delete what this run has landed of these windows."""
-    query = sql.SQL("delete from {} where run_id = %s and source = %s and window_date = any(%s)")
-    run.connection.execute(
-        query.format(sql.Identifier(*source.raw_table)), (run.run_id, source.name, [window.start for window in windows])
-    )
+    run.connection.execute("select finops.forget_rows(%s, %s, %s, %s)", _what_of(run, source, windows))
+
+
+def _what_of(run: Run, source: Source, windows: Sequence[Window]) -> tuple[str, str, list[date], str]:
+    return run.run_id, source.name, [window.start for window in windows], ".".join(source.raw_table)
 
 
 def landed_rows(run: Run, source: Source, windows: Sequence[Window]) -> dict[date, int]:

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
-from psycopg import sql
 
-from finops.ingest.database import OPTIONS, Connection
+from finops.ingest.database import OPTIONS, Connection, current_role
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.kinds import Source
@@ -65,6 +64,7 @@ def land(source: Source, run_id: str, batches: Batches, connection: Connection) 
     schema, name = source.raw_table
     try:
         with dbapi.connect(OPTIONS) as loading, loading.cursor() as cursor:
+            cursor.execute(f'set role "{current_role(connection)}"')
             # a COPY each: Arrow would make a text of an exception, or of a signal, that arises inside a longer stream
             for table in itertools.chain([first], tables):
                 pieces = table.to_reader(max_chunksize=max(1, table.num_rows * PIECE_BYTES // table.nbytes))
@@ -79,7 +79,7 @@ def land(source: Source, run_id: str, batches: Batches, connection: Connection) 
 
 def _wait_for_other_loads(source: Source, connection: Connection) -> None:
     with connection.transaction():
-        connection.execute(sql.SQL("lock table {} in share mode").format(sql.Identifier(*source.raw_table)))
+        connection.execute("select finops.wait_for_loads(%s)", (".".join(source.raw_table),))
 
 
 def _reason(error: dbapi.Error) -> str:

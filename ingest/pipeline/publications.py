@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from psycopg.rows import scalar_row
 
+from finops.ingest.database import TRANSFORMER, act_as
 from finops.ingest.pipeline.runs import Run
 
 DOES_NOT_ADD_UP = (
@@ -21,8 +22,10 @@ CHANGES_TOO_MUCH = (
 def refresh(run: Run) -> None:
     """Do what a run owes that builds nothing: days are missing that were none last night, months wait that did not."""
     with run.connection.transaction():
+        act_as(run.connection, TRANSFORMER)
         run.connection.execute("select finops.refresh_aggregates(%s)", (run.run_id,))
     with run.connection.transaction():
+        act_as(run.connection, TRANSFORMER)
         run.connection.execute("set local lock_timeout = '1s'")
         run.connection.execute("select finops.drop_replaced()")
     run.connection.execute("select finops.note_outcome(%s)", (run.run_id,))

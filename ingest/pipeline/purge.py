@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from psycopg import sql
+from collections import defaultdict
+
+from psycopg.rows import scalar_row
 
 from finops.ingest.pipeline.runs import Run
 from finops.ingest.sources.kinds import raw_table_of
 
-DELETE = "delete from {} where run_id = %(run_id)s and source = %(source)s and window_date = %(window_date)s"
-
 
 def purge(run: Run, keep_days: int) -> int:
     """Delete superseded raw versions of more than `keep_days` days ago; return how many rows that was."""
-    extractions = run.connection.execute(
-        "select extraction_id, run_id::text, domain, source, measure, window_date from finops.purgeable(%s, %s)",
-        (run.run_id, keep_days),
+    found = run.connection.execute(
+        "select extraction_id, source, domain from finops.purgeable(%s, %s)", (run.run_id, keep_days)
     ).fetchall()
-    purged = 0
-    for old in extractions:
-        table = sql.Identifier(*raw_table_of(str(old["source"]), str(old["domain"])))
-        with run.connection.transaction():
-            deleted = run.connection.execute(sql.SQL(DELETE).format(table), old)
-            purged += deleted.rowcount
-            run.connection.execute(
-                "update finops.etl_extractions set purged_at = now() where extraction_id = %(extraction_id)s", old
-            )
-    return purged
+    by_table = defaultdict(list)
+    for old in found:
+        by_table[".".join(raw_table_of(str(old["source"]), str(old["domain"])))].append(old["extraction_id"])
+    cursor = run.connection.cursor(row_factory=scalar_row)
+    return sum(
+        cursor.execute("select finops.purge(%s, %s, %s, %s)", (run.run_id, keep_days, extractions, table)).fetchone()
+        or 0
+        for table, extractions in by_table.items()
+    )

@@ -144,6 +144,20 @@ def open_run(
             connection.execute("select pg_advisory_unlock_all()")
 
 
+@contextmanager
+def publishing_lock(connection: Connection) -> Iterator[None]:
+    """Hold the lock of a run that publishes, without a run.
+
+    Raises:
+        LockedError: a run holds it; the message names it.
+    """
+    _lock(connection, ())
+    try:
+        yield
+    finally:
+        connection.execute("select pg_advisory_unlock_all()")
+
+
 def _lock(connection: Connection, only: Sequence[str]) -> None:
     query = "select pg_try_advisory_lock_shared(%s)" if only else "select pg_try_advisory_lock(%s)"
     cursor = connection.cursor(row_factory=scalar_row)

@@ -138,7 +138,7 @@ def store(connection: Connection, run_id: str, tables: Sequence[Table]) -> list[
             with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(relation, _columns(table.name))) as copy:
                 for row in table.rows:
                     copy.write_row(row)
-            cursor.execute(sql.SQL("analyze {}").format(relation))
+            cursor.execute("select finops.analyze_reference(%s)", (table.name,))
         cursor.executemany(
             "insert into finops.etl_reference (table_name, place, row_count, digest, run_id)"
             " values (%s, %s, %s, %s, %s)"

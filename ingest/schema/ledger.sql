@@ -23,6 +23,9 @@ create table if not exists finops.etl_extractions (
 create index if not exists etl_extractions_window
 on finops.etl_extractions (source, window_date, extraction_id) where status = 'COMPLETE';
 
+create or replace trigger append_only before update or delete on finops.etl_extractions
+for each row execute function finops.append_only('RUNNING');
+
 alter table finops.etl_extractions
 drop constraint if exists etl_extractions_measure_check,
 add constraint etl_extractions_measure_check check (measure in ('reference', 'inventory', 'metered', 'billed'));

@@ -1,4 +1,5 @@
--- One row per run and (source, period) to publish; dbt fills in the result.
+-- One row per run and (source, period) to publish, and attempt: a run that is resumed and publishes a scope again, since more
+-- of it has landed, enters it once more. dbt fills in the result.
 create table if not exists finops.etl_reconciliations (
     run_id uuid not null references finops.etl_runs,
     source text not null,
@@ -29,6 +30,7 @@ alter table finops.etl_reconciliations add column if not exists cost_after numer
 alter table finops.etl_reconciliations add column if not exists measured_days int [];
 alter table finops.etl_reconciliations add column if not exists estimated_days int [];
 alter table finops.etl_reconciliations add column if not exists refusal text;
+alter table finops.etl_reconciliations add column if not exists attempt integer not null default 1;
 -- The last day with a cost: how far a bill is that still grows. What was published before has it from its relevés, once.
 alter table finops.etl_reconciliations add column if not exists last_cost_day int;
 do $$
@@ -46,8 +48,12 @@ begin
 end
 $$;
 alter table finops.etl_reconciliations
+drop constraint if exists etl_reconciliations_pkey,
+add primary key (run_id, source, period, attempt),
 drop constraint if exists etl_reconciliations_status_check,
 add constraint etl_reconciliations_status_check check (status in ('PENDING', 'PUBLISHED', 'BLOCKED', 'REFUSED'));
+create or replace trigger append_only before update or delete on finops.etl_reconciliations
+for each row execute function finops.append_only('PENDING', 'BLOCKED', 'REFUSED');
 create sequence if not exists finops.etl_publication;
 drop index if exists finops.etl_reconciliations_scope;
 create index if not exists etl_reconciliations_publication

@@ -41,6 +41,14 @@ create table if not exists finops.etl_reference (
 );
 drop table if exists finops.etl_seeds; -- the files as dbt loaded them
 
+-- Have the planner know the rows of a table that was replaced: only an owner may.
+create or replace function finops.analyze_reference(table_name name) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    execute format('analyze finops_reference.%I', table_name);
+end
+$$;
+
 -- A digest of all reference data in use, whoever wrote it.
 create or replace function finops.reference_digest() returns text language sql stable as $$
     select string_agg(finops.table_digest(pg_class.oid), ' ' order by relname)

@@ -20,6 +20,8 @@ alter table finops.etl_runs add column if not exists waiting_scopes text [] not 
 alter table finops.etl_runs add column if not exists accepts_changes boolean not null default false;
 alter table finops.etl_runs add column if not exists changes jsonb not null default '{}';
 create index if not exists etl_runs_start_time on finops.etl_runs (start_time);
+create or replace trigger append_only before update or delete on finops.etl_runs
+for each row execute function finops.append_only('RUNNING');
 
 create table if not exists finops.etl_steps (
     step_id bigint generated always as identity primary key,
@@ -34,3 +36,5 @@ create table if not exists finops.etl_steps (
     error text
 );
 create index if not exists etl_steps_run_id on finops.etl_steps (run_id);
+create or replace trigger append_only before update or delete on finops.etl_steps
+for each row execute function finops.append_only('RUNNING');

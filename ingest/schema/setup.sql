@@ -7,6 +7,9 @@ create schema if not exists raw_private_cloud;
 create schema if not exists raw_public_cloud;
 create schema if not exists raw_native;
 create schema if not exists raw_reference;
+-- of the views that dbt makes, whose role makes no schema
+create schema if not exists finops_staging;
+create schema if not exists finops_intermediate;
 
 -- The version of these files that was last applied. It is not applied again, because that would lock the tables every night.
 create table if not exists finops.etl_schema (version text not null);

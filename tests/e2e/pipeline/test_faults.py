@@ -174,7 +174,7 @@ def test_a_stage_0_that_finds_the_tables_in_use_says_by_whom(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database.execute("update finops.etl_schema set version = 'older'")
-    monkeypatch.setattr("finops.ingest.database.SCHEMA_ATTEMPTS", 2)
+    monkeypatch.setattr("finops.ingest.database.RETRIED_FOR", 0.2)
     with psycopg.connect(application_name="a report") as reader:
         reader.execute("select from finops.etl_runs")
         with (

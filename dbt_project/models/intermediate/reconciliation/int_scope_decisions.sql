@@ -76,6 +76,7 @@ decisions as (
         run_id,
         source,
         period,
+        attempt,
         decision,
         case when status = 'PENDING' and decision = 'REFUSED' then excessive_change else refusal end as refusal,
         records_unaccounted,
