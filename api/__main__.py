@@ -62,6 +62,11 @@ def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # 
             "FINOPS_API_ISSUERS, or try --insecure-local",
             err=True,
         )
+    elif not settings.claims_key:
+        raise click.UsageError(
+            "FINOPS_API_CLAIMS_KEY is not set, and PostgreSQL shows nothing without it: `finops init-db` makes the "
+            "key, stores it in the database and shows it once"
+        )
     uvicorn.run(
         create_app(settings, insecure_local=insecure_local),
         host=settings.host,

@@ -53,7 +53,7 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.pool = create_pool(settings)
+        app.state.pool = create_pool(settings, as_login=insecure_local)
         await app.state.pool.open(wait=False)
         try:
             yield
@@ -73,6 +73,8 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
     app.state.authenticator = Authenticator(settings, everybody=insecure_local)
     app.state.rate_limit = RateLimit(settings.rate_limit)
     app.state.csv_lines = settings.csv_lines
+    key = settings.claims_key if not insecure_local else None
+    app.state.claims_key = key.get_secret_value().encode() if key else None
     app.state.metrics = Metrics(app.state)
     problems.install(app)
     app.include_router(probes.router)

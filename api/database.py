@@ -1,8 +1,9 @@
 """PostgreSQL: a pool, and transactions that can only read what their caller may see.
 
 A `Reader` is the only way to a connection, and belongs to a caller: the first statement of each transaction says which
-groups it may see, and the views of dbt_project/models/api show those. A transaction is read-only, and one snapshot: the
-aggregates are refreshed together, so everything in one answer belongs together.
+groups it may see, signed, and the views of dbt_project/models/api show those; a session that says nothing is shown
+nothing. A transaction is read-only, and one snapshot: the aggregates are refreshed together, so everything in an answer
+belongs together.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool
 
+from finops.api.auth import claims
 from finops.api.auth.caller import Identity
 from finops.api.http.problems import NOTHING_PUBLISHED, unavailable
 from finops.api.settings import Settings
@@ -58,10 +60,11 @@ class DataVersion:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads as one caller."""
+    """Reads as one caller, whose claims `key` signs; without one, as what the session may see."""
 
     pool: AsyncConnectionPool[Connection]
     identity: Identity
+    key: bytes | None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -71,18 +74,20 @@ class Reader:
             psycopg.Error, PoolTimeout: which http/problems.py turns into a 503.
         """
         async with self.pool.connection() as connection:
-            await connection.execute("select set_config('finops.groups', %s, true)", [self.identity.setting])
+            if self.key is not None:
+                claim = claims.sign(self.identity, self.key)
+                await connection.execute("select set_config('finops.claims', %s, true)", [claim])
             yield connection
 
 
-def create_pool(settings: Settings) -> AsyncConnectionPool[Connection]:
-    """A pool that is not open yet."""
+def create_pool(settings: Settings, *, as_login: bool = False) -> AsyncConnectionPool[Connection]:
+    """A pool that is not open yet; `as_login`, its sessions show what its login may see."""
     return AsyncConnectionPool(
         make_conninfo(
             application_name="finops-api",
             connect_timeout=5,
             keepalives_idle=KEEPALIVE,
-            options=session_options(settings),
+            options=session_options(settings, as_login=as_login),
         ),
         connection_class=Connection,
         min_size=min(2, settings.pool_size),
@@ -96,9 +101,10 @@ def create_pool(settings: Settings) -> AsyncConnectionPool[Connection]:
     )
 
 
-def session_options(settings: Settings) -> str:
+def session_options(settings: Settings, *, as_login: bool = False) -> str:
     """Options of every session, after those of PGOPTIONS."""
     options = {
+        "finops.claims": "" if as_login else "none",
         "role": settings.role,
         "default_transaction_read_only": "on",
         "statement_timeout": str(round(settings.statement_timeout * 1000)),
@@ -134,7 +140,7 @@ async def data_version(connection: Connection) -> DataVersion:
 
 async def reader(request: Request) -> Reader:
     """The reader of an authenticated caller; async, since FastAPI runs a plain function in a thread."""
-    return Reader(request.app.state.pool, request.state.identity)
+    return Reader(request.app.state.pool, request.state.identity, request.app.state.claims_key)
 
 
 ReaderDep = Annotated[Reader, Depends(reader)]

@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     Json,
+    SecretStr,
     ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
@@ -26,6 +27,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from finops.api.auth.references import GroupKey, Reference
 
 Scope = Literal["*"] | list[GroupKey]
+MIN_KEY = 32  # bytes
 
 
 class Issuer(BaseModel):
@@ -78,6 +80,10 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
     role: str = Field(default="finops_api", min_length=1, description="PostgreSQL role that its transactions take on")
+    claims_key: SecretStr | None = Field(
+        default=None,
+        description="Key, made by `finops init-db`, that signs for PostgreSQL what a caller may see",
+    )
     pool_size: int = Field(default=10, ge=1, le=1000, description="Most connections to PostgreSQL")
     pool_timeout: float = Field(default=2, gt=0, description="Seconds to wait for a connection before a 503")
     statement_timeout: float = Field(default=10, gt=0, description="Seconds that a query may take")
@@ -95,6 +101,13 @@ class Settings(BaseSettings):
     cors_origins: Json[list[str]] = Field(
         default_factory=list, validate_default=False, description="JSON list of origins that browsers may call from"
     )
+
+    @field_validator("claims_key")
+    @classmethod
+    def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value().encode()) < MIN_KEY:
+            raise ValueError(f"it has less than {MIN_KEY} bytes: `finops init-db` makes one")
+        return key
 
     @field_validator("rate_limit")
     @classmethod

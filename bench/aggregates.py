@@ -18,7 +18,9 @@ from dbt.cli.main import dbtRunner
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from finops.ingest.config.rules import Rules
 from finops.ingest.database import prepare
+from finops.ingest.pipeline import configured
 
 ROOT = Path(__file__).resolve().parents[1]
 APPLICATIONS_OF_A_GROUP = 25
@@ -48,6 +50,15 @@ FILL = (
     """,
     """
     delete from finops.dim_application_owner
+    """,
+    """
+    delete from finops.dim_group
+    """,
+    """
+    insert into finops.dim_group (group_id, group_name, group_path, is_active)
+    select distinct group_id, group_name, array['company', group_id], true from finops.dim_application
+    union all
+    select 'company', 'Company', array['company'], true
     """,
     """
     insert into finops.dim_application_owner (application_id, group_id, valid_from)
@@ -126,6 +137,7 @@ def build() -> None:
     """Everything that the loader and dbt make, in the database of libpq's variables, and nothing in it."""
     with psycopg.connect(autocommit=True, row_factory=dict_row) as connection:
         prepare(connection)
+        configured.store(connection, [], Rules())
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(ROOT / "profiles.yml.example", Path(folder) / "profiles.yml")
         places = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", folder]

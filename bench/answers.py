@@ -29,6 +29,8 @@ from bench.aggregates import APPLICATIONS_OF_A_GROUP, CARELESS, LAST_PERIOD, Sca
 from bench.load import Target, saturate
 from bench.measure import Cost, Goal, Result, database
 from finops.api.auth import tokens
+from finops.api.auth.caller import EVERYTHING, Identity
+from finops.api.auth.claims import sign
 from finops.api.backstage.cost_insights.intervals import Intervals, parse
 from finops.api.backstage.queries import GROUP, GROUP_DAYS_BY_APPLICATION, GROUP_DAYS_BY_FAMILY, TOTAL_DAYS
 from finops.api.costs.filters import SCOPES
@@ -36,6 +38,8 @@ from finops.api.costs.query import Comparison, CostQuery
 from finops.api.database import DATA_VERSION, session_options
 from finops.api.months import shifted
 from finops.api.settings import Settings
+from finops.ingest.access import new_claim_key, store_claim_key
+from finops.ingest.database import connect
 
 LAST = date.fromisoformat(LAST_PERIOD)
 YEAR = (shifted(LAST, -11), LAST)
@@ -43,6 +47,8 @@ ROUNDS = 5
 SECONDS = 10.0
 FIVE_MILLION = Scale(applications=2334, months=36, products=60)
 HALF_A_MILLION = Scale(applications=234, months=36, products=60)
+KEY = new_claim_key()
+CALLER = Identity("bench", EVERYTHING)
 Connection = psycopg.Connection[DictRow]
 Statement = tuple[bytes, dict[str, Any]]
 
@@ -66,7 +72,7 @@ class Question:
     def run(self, connection: Connection, thing: str) -> None:
         """As the API does."""
         with connection.transaction():
-            connection.execute("select set_config('finops.groups', %s, true)", ["*"])
+            connection.execute("select set_config('finops.claims', %s, true)", [sign(CALLER, KEY.encode())])
             for statement, values in self.statements(thing):
                 connection.execute(statement, values, prepare=self.prepare).fetchall()
 
@@ -179,6 +185,8 @@ class Server:
 @contextmanager
 def serve() -> Iterator[Server]:
     """`finops-api serve`, on the database of libpq's variables."""
+    with connect() as connection:
+        store_claim_key(connection, KEY)
     with tempfile.TemporaryDirectory() as folder:
         token, entry = tokens.create("bench", date(2099, 1, 1), "*")
         (Path(folder) / "tokens.toml").write_text(entry, encoding="utf-8")
@@ -186,6 +194,7 @@ def serve() -> Iterator[Server]:
             **os.environ,
             "FINOPS_API_TOKENS_FILE": f"{folder}/tokens.toml",
             "FINOPS_API_RATE_LIMIT": "",
+            "FINOPS_API_CLAIMS_KEY": KEY,
         }
         command = [str(Path(sys.executable).with_name("finops-api")), "serve", "--port", "0"]
         log = Path(folder) / "log"

@@ -31,7 +31,7 @@ PAGE = Path(__file__).with_suffix(".md")
 LIBPQ = (
     ("PGHOST", "Server, or the folder of its unix socket; the loader wants it said"),
     ("PGPORT", "Port; 5432 where it is not said"),
-    ("PGUSER", "Role: of the loader, one that may create schemas; of the API, one that may take on `finops_api`"),
+    ("PGUSER", "Role: of the loader, one that may create schemas; of the API, one in `finops_api` alone"),
     ("PGPASSWORD", "Its password (a secret)"),
     ("PGDATABASE", "Database"),
     ("PGSSLMODE", "`verify-full` wherever a network is between; `prefer` where it is not said"),

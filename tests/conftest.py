@@ -19,6 +19,7 @@ from psycopg import sql
 
 from finops.demo import postgres
 from finops.demo.postgres import Embedded
+from finops.ingest.access import store_claim_key
 from finops.ingest.config.rules import Rules
 from finops.ingest.database import prepare
 from finops.ingest.pipeline import configured
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "real"
 REFERENCE = ROOT / "demo" / "project" / "reference"
 TEMPLATE = "finops_template"
+CLAIMS_KEY = "what the claims of tests are signed with"
 NAME = "finops_test"  # the same for all: dbt reads its whole project again when the database has another name
 # How long an example takes says something of the machine, and nothing of the code.
 hypothesis_settings.register_profile("untimed", deadline=None, max_examples=times(100))
@@ -120,6 +122,7 @@ def build_template(server: Embedded, folder: Path) -> str:
     """Make a database with everything built and nothing landed; its name."""
     with made_as(server, TEMPLATE), psycopg.connect(autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
         prepare(connection)
+        store_claim_key(connection, CLAIMS_KEY)
         configured.store(connection, [], Rules())
         reference.store(connection, str(uuid.UUID(int=0)), reference.read({}, connection))
         shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")

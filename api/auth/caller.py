@@ -19,7 +19,7 @@ class Identity:
 
     @property
     def setting(self) -> str:
-        """The value of `finops.groups`, by which the views know what to show."""
+        """The groups as one text, the same for the same groups: a part of what an answer depends on."""
         return EVERYTHING if self.groups == EVERYTHING else json.dumps(sorted(self.groups))
 
 

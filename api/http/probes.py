@@ -31,9 +31,11 @@ async def healthz() -> Health:
 
 @router.get("/readyz", summary="Can it answer?", responses=responses(probe=True))
 async def readyz(request: Request) -> Health:
-    """503 while the database does not answer, or holds no aggregates yet."""
-    async with Reader(request.app.state.pool, NOBODY).transaction() as connection:
+    """503 while the database does not answer, holds no aggregates yet, or does not know the key of the claims."""
+    state = request.app.state
+    async with Reader(state.pool, NOBODY, state.claims_key).transaction() as connection:
         await data_version(connection)
+        await connection.execute("select finops_api.caller_keys()")
     return Health()
 
 

@@ -119,17 +119,20 @@ def of_database(error: Exception) -> ProblemError:
     """What an error of PostgreSQL, of its pool, or of our own code is to the caller."""
     match error:
         case psycopg.errors.QueryCanceled():
-            return unavailable("the query took longer than this API allows: ask for fewer months, or group by less")
-        case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
-            return unavailable(NOTHING_PUBLISHED)
+            detail = "the query took longer than this API allows: ask for fewer months, or group by less"
+        case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedFunction() | psycopg.errors.InvalidSchemaName():
+            detail = NOTHING_PUBLISHED
         case psycopg.errors.InsufficientPrivilege():
-            return unavailable("the API's role may not read the aggregates: see 'Who sees what' in docs/api.md")
+            detail = "the API's role may not read the aggregates: see 'Who sees what' in docs/api.md"
+        case psycopg.errors.InvalidAuthorizationSpecification():
+            detail = "the database does not accept what this API says of its callers: see the API's log"
         case TooManyRequests():
-            return unavailable("too many requests are waiting for the database")
+            detail = "too many requests are waiting for the database"
         case psycopg.OperationalError() | PoolTimeout() | PoolClosed():
-            return unavailable("the database does not answer")
+            detail = "the database does not answer"
         case _:
             return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "the request failed here, and was logged")
+    return unavailable(detail)
 
 
 def _answer(request: Request, error: ProblemError) -> Response:

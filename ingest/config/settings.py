@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from finops.ingest.access import KEY_VARIABLE
 from finops.ingest.config.checking import Model, domain_problem, nearest, unknown_keys, validated
 from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.reading import (
@@ -193,7 +194,8 @@ def run_id() -> str | None:
 
 def known_secrets() -> tuple[str, ...]:
     """Every value that must never be printed, longest first, whether or not the configuration makes sense."""
-    found = {os.environ.get("PGPASSWORD", ""), *secrets_of({"url": os.environ.get("PGHOST", "")})}
+    found = {os.environ.get(name, "") for name in ("PGPASSWORD", KEY_VARIABLE)}
+    found.update(secrets_of({"url": os.environ.get("PGHOST", "")}))
     if not unreadable():
         for section, model in sections():
             known = (model or HttpService).model_fields  # what is under a misspelt name may be a secret all the same

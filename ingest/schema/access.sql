@@ -127,7 +127,7 @@ begin
         return '{*}';
     end if;
     return array(
-        select key from jsonb_array_elements_text(granted -> 'groups') as keys (key)
+        select lower(key) from jsonb_array_elements_text(granted -> 'groups') as keys (key)
         where key <> '*' -- a group of that name is not everything
     );
 end

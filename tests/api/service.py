@@ -21,9 +21,11 @@ import requests
 import uvicorn
 
 from finops.api.app import create_app
-from finops.api.auth import tokens
+from finops.api.auth import claims, tokens
+from finops.api.auth.caller import Identity, union
 from finops.api.http.protocol import protocol_with_timeout
 from finops.api.settings import Scope, Settings
+from tests.conftest import CLAIMS_KEY
 from tests.e2e.finops import Database
 
 FINOPS_API = str(Path(sys.executable).with_name("finops-api"))
@@ -79,6 +81,13 @@ class Shared:
         return answer.json()
 
 
+def say_who_calls(database: Database, groups: Scope) -> None:
+    """Say it in a transaction, as the API does."""
+    claim = claims.sign(Identity("test", union([groups])), CLAIMS_KEY.encode())
+    database.execute("set local role finops_api")
+    database.execute("select set_config('finops.claims', %s, true)", [claim])
+
+
 def named(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters by the names that the API has for them."""
     return {name.rstrip("_"): value for name, value in parameters.items()}
@@ -96,7 +105,7 @@ def republish(database: Database) -> None:
 @contextmanager
 def api_here(*, token: str | None = None, insecure_local: bool = False, **settings: Any) -> Iterator[Service]:
     """The API on a free port, in a thread: it is there at once; its settings are given as fields of Settings."""
-    given = Settings(**settings)
+    given = Settings(**{"claims_key": CLAIMS_KEY, **settings})
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(given, insecure_local=insecure_local),
@@ -126,7 +135,8 @@ def api(*arguments: str, token: str | None = None, environment: Mapping[str, str
     with tempfile.TemporaryDirectory(prefix="finops-api-") as folder:
         log = Path(folder) / "log"
         with log.open("w", encoding="utf-8") as output:
-            process = _start(arguments, {**os.environ, **(environment or {})}, output)
+            given = {**os.environ, "FINOPS_API_CLAIMS_KEY": CLAIMS_KEY, **(environment or {})}
+            process = _start(arguments, given, output)
             try:
                 yield Process(_address(process, log), token, process=process, log=log)
             finally:

@@ -20,8 +20,9 @@ from finops.api.costs.dimensions import VIEWS, Dimension
 from finops.api.costs.query import Comparison, CostQuery
 from finops.api.costs.routes import EXAMPLES
 from finops.api.costs.schemas import Costs, History
+from finops.api.settings import Scope
 from finops.ingest.periods import DAYS_THAT_KEEP_THE_PREVIOUS_MONTH_OPEN
-from tests.api.service import Service, Shared, republish
+from tests.api.service import Service, Shared, republish, say_who_calls
 from tests.e2e.finops import Database
 
 # The bills of conftest.py, added up by hand.
@@ -162,15 +163,14 @@ QUESTIONS = st.fixed_dictionaries(
 )
 
 
-@given(question=QUESTIONS, groups=st.sampled_from(["*", '["storefront", "payments"]', '["unallocated"]']))
+@given(question=QUESTIONS, groups=st.sampled_from(["*", ["storefront", "payments"], ["unallocated"]]))
 def test_every_view_that_has_what_is_asked_gives_the_same_answer(
-    question: dict[str, Any], groups: str, shared: Shared
+    question: dict[str, Any], groups: Scope, shared: Shared
 ) -> None:
     asked = CostQuery(date(2026, 9, 1), date(2026, 10, 1), **question)
     answers = {}
     with shared.database.transaction():
-        shared.database.execute("set local role finops_api")
-        shared.database.execute("select set_config('finops.groups', %s, true)", [groups])
+        say_who_calls(shared.database, groups)
         for name, columns in VIEWS.items():
             with contextlib.suppress(StopIteration):
                 query = replace(asked, views={name: columns})
@@ -527,8 +527,8 @@ def test_the_examples_of_the_specification_are_answers_that_it_allows() -> None:
         assert model.model_validate(text).currency == "EUR"
 
 
-@pytest.mark.parametrize("groups", ["*", '["storefront", "payments"]'])
-def test_one_application_s_year_reaches_its_index(costs: Database, groups: str) -> None:
+@pytest.mark.parametrize("groups", ["*", ["storefront", "payments"]])
+def test_one_application_s_year_reaches_its_index(costs: Database, groups: Scope) -> None:
     query = CostQuery(
         date(2026, 1, 1),
         date(2026, 12, 1),
@@ -537,8 +537,8 @@ def test_one_application_s_year_reaches_its_index(costs: Database, groups: str) 
         Comparison(date(2025, 1, 1), date(2025, 12, 1), 12),
     )
     with costs.transaction():
-        costs.execute("set local enable_seqscan = off; set local enable_bitmapscan = off; set local role finops_api")
-        costs.execute("select set_config('finops.groups', %s, true)", [groups])
+        costs.execute("set local enable_seqscan = off; set local enable_bitmapscan = off")
+        say_who_calls(costs, groups)
         lines = costs.execute(f"explain {query.page()}".encode(), query.parameters).fetchall()
     plan = "\n".join(str(line[0]) for line in lines)
     reached = re.findall(r"on fact_releve.*\n +Index Cond: (.*)\n(?: +Filter: (.*)\n)?", plan)

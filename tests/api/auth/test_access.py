@@ -15,7 +15,8 @@ from psycopg import sql
 
 from finops.api.__main__ import cli
 from finops.api.auth import tokens
-from tests.api.service import FAR, FINOPS_API, Process, Service, Shared, api, api_here, write_tokens
+from finops.api.settings import Scope
+from tests.api.service import FAR, FINOPS_API, Process, Service, Shared, api, api_here, say_who_calls, write_tokens
 from tests.e2e.finops import Database
 
 VIEWS = {
@@ -39,12 +40,10 @@ EVERY_GROUP = {
 }
 
 
-def seen(database: Database, groups: str | None, query: str, view: str = "") -> list[tuple[Any, ...]]:
-    """The rows of a query as the API's role, with or without the setting."""
+def seen(database: Database, groups: Scope, query: str, view: str = "") -> list[tuple[Any, ...]]:
+    """The rows of a query for a caller of these groups."""
     with database.transaction():
-        database.execute("set local role finops_api")
-        if groups is not None:
-            database.execute("select set_config('finops.groups', %s, true)", [groups])
+        say_who_calls(database, groups)
         relation = sql.Identifier("finops_api", view)
         return database.execute(sql.SQL(query).format(view=relation)).fetchall()
 
@@ -60,20 +59,14 @@ def groups_of(service: Service, token: str) -> set[str]:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("groups", [None, "", "[]", '["nobody"]', '["*"]'])
-def test_nothing_is_shown_to_whom_nothing_was_granted(costs: Database, view: str, groups: str | None) -> None:
+@pytest.mark.parametrize("groups", [[], ["nobody"], ["*"], [""]])
+def test_nothing_is_shown_to_whom_nothing_was_granted(costs: Database, view: str, groups: Scope) -> None:
     assert seen(costs, groups, "select * from {view}", view) == []
-
-
-@pytest.mark.parametrize("groups", ["null", "storefront", '{"*": "*"}', "**", '"*"'])
-def test_a_setting_that_is_no_list_shows_nothing(costs: Database, groups: str) -> None:
-    with pytest.raises(psycopg.DataError):
-        seen(costs, groups, "select * from finops_api.visible_app_costs")
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_list_of_groups_shows_those_alone(costs: Database, view: str) -> None:
-    shown = seen(costs, '["storefront", "payments"]', "select distinct group_id from {view} order by 1", view)
+    shown = seen(costs, ["storefront", "payments"], "select distinct group_id from {view} order by 1", view)
     assert shown == [("payments",), ("storefront",)]
 
 
@@ -83,8 +76,65 @@ def test_a_star_shows_everything(costs: Database, view: str) -> None:
 
 
 def test_the_setting_ends_with_its_transaction(costs: Database) -> None:
+    costs.execute("set finops.claims = none")
     assert seen(costs, "*", "select * from finops_api.visible_app_costs") != []
-    assert seen(costs, None, "select * from finops_api.visible_app_costs") == []
+    assert costs.execute("select * from finops_api.visible_app_costs").fetchall() == []
+
+
+def test_a_group_shows_what_is_below_it_in_the_tree(costs: Database) -> None:
+    query = "select distinct group_id from finops_api.visible_app_costs order by 1"
+    costs.execute(
+        "update finops.dim_group set group_path = array['Division', group_id]"
+        " where group_id in ('payments', 'storefront')"
+    )
+    costs.execute("refresh materialized view finops.mv_group_tree")
+    for groups in (["division"], ["DIVISION"], ["division", "payments", "nobody"]):
+        assert seen(costs, groups, query) == [("payments",), ("storefront",)]
+    assert seen(costs, ["payments"], query) == [("payments",)]
+
+
+def test_a_group_that_the_tree_does_not_know_yet_is_itself(costs: Database) -> None:
+    costs.execute("delete from finops.dim_group; refresh materialized view finops.mv_group_tree")
+    assert seen(costs, ["Payments"], "select distinct group_id from finops_api.visible_app_costs") == [("payments",)]
+
+
+def test_a_key_that_the_database_does_not_know_is_a_503_that_the_log_explains(
+    costs: Database, tokens_file: Path
+) -> None:
+    assert costs.info.dbname
+    token = write_tokens(tokens_file, everything="*")["everything"]
+    other = {"FINOPS_API_CLAIMS_KEY": "k" * 32, "FINOPS_API_TOKENS_FILE": str(tokens_file)}
+    with api(token=token, environment=other) as running:
+        for path in ("/v1/applications", "/readyz"):
+            answer = running.get(path)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert "the database does not accept what this API says of its callers" in answer.json()["detail"]
+        said = running.log.read_text()
+    assert "is not signed with a key of this database" in said
+    assert "`finops init-db`" in said
+    assert "kkk" not in said
+
+
+def test_a_clock_that_is_far_behind_is_a_503_that_the_log_explains(process: Process, costs: Database) -> None:
+    assert process.get("/v1/applications").status_code == 200
+    # a server whose clock is six minutes ahead of the API's
+    body = str(costs.execute("select pg_get_functiondef('finops_api.caller_keys()'::regprocedure)").fetchall()[0][0])
+    costs.execute(body.replace("clock_timestamp()", "(clock_timestamp() + interval '6 minutes')").encode())
+    assert process.get("/v1/applications").status_code == 503
+    assert "set the clocks of the API and of PostgreSQL by the same time server" in process.log.read_text()
+
+
+@pytest.mark.parametrize("key", [None, "short"])
+@pytest.mark.parametrize("setting", ["TOKENS_FILE", "ISSUERS"])
+def test_whoever_is_let_in_needs_a_key(key: str | None, setting: str) -> None:
+    issuers = '[{"jwks_url": "https://a.example.com/keys", "issuer": "a", "audience": "b"}]'
+    environment = {"TOKENS_FILE": "tokens.toml", "ISSUERS": issuers, "CLAIMS_KEY": key}
+    given = {f"FINOPS_API_{name}": environment[name] for name in ("CLAIMS_KEY", setting)}
+    done = CliRunner(env=given).invoke(cli, ["serve"])
+    assert done.exit_code == 2
+    assert "FINOPS_API_CLAIMS_KEY" in done.stderr
+    assert "`finops init-db` makes" in done.stderr
+    assert "'short'" not in done.stderr
 
 
 def test_a_query_s_own_function_sees_no_hidden_row(costs: Database) -> None:
@@ -93,7 +143,7 @@ def test_a_query_s_own_function_sees_no_hidden_row(costs: Database) -> None:
         "create function spying.tell(text) returns boolean language plpgsql cost 0.0000001 as"
         " $$ begin if $1 <> 'payments' then raise exception 'saw %', $1; end if; return true; end $$"
     )
-    shown = seen(costs, '["payments"]', "select * from finops_api.visible_app_costs where spying.tell(group_id)")
+    shown = seen(costs, ["payments"], "select * from finops_api.visible_app_costs where spying.tell(group_id)")
     assert len(shown) == 2
 
 
@@ -122,7 +172,7 @@ def test_the_role_may_write_to_no_view(costs: Database) -> None:
 
 def test_the_filter_and_an_application_reach_the_index(costs: Database) -> None:
     costs.execute("set enable_seqscan = off; set enable_bitmapscan = off")
-    for groups in ("*", '["storefront"]'):
+    for groups in ("*", ["storefront"]):
         query = "select * from finops_api.visible_app_costs where application_id = 'ERP' and period >= '2026-09-01'"
         plan = "\n".join(str(line[0]) for line in seen(costs, groups, f"explain {query}"))
         assert "Index Cond: ((application_id = 'ERP'::text) AND (period >= '2026-09-01'::date))" in plan

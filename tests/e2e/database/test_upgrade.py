@@ -90,7 +90,6 @@ def reading(query: str) -> Iterator[set[object]]:
             while not done.is_set():
                 with reader.transaction():
                     reader.execute("set local role finops_api")
-                    reader.execute("set local finops.groups = '*'")
                     reader.execute("set local lock_timeout = '2s'")
                     reader.execute("select version from finops_api.data_version")
                     seen.add(reader.execute(query.encode()).fetchone())
