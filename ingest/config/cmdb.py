@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, Secret
 
 from finops.ingest.config.cmdb_fields import SIZES, CmdbFields, Place, from_json_table
 from finops.ingest.config.cmdb_presets import PRESETS
-from finops.ingest.config.values import JsonObject, Names, Section, from_json
+from finops.ingest.config.sections import Budgeted
+from finops.ingest.config.values import JsonObject, Names, from_json
 
 
 def _names(value: object) -> object:
@@ -31,7 +32,7 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 Collections = Annotated[tuple[str, ...], AfterValidator(_distinct), BeforeValidator(_names)]
 
 
-class Cmdb(Section):
+class Cmdb(Budgeted):
     """The CMDB in MongoDB; the names of its collections are `vm`, `disk` and `legacy_storage`."""
 
     uri: SecretStr

@@ -1,4 +1,4 @@
-"""The loader's own sections of the configuration: `ingest`, `metrics` and `schedule`."""
+"""The loader's own sections of the configuration, `ingest`, `metrics` and `schedule`; and what every source may set."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ from finops.ingest.config.values import (
 MASKED_FIELDS = frozenset(
     ("password", "passwd", "admin_password", "secret", "token", "api_key", "private_key", "runners_token")
 )
+
+
+class Budgeted(Section):
+    """How much may be read of a source at once: beyond it, that source fails, alone."""
+
+    # a cloud bill of 10 million lines of 2 KB for each of five open months
+    max_rows: PositiveInt = 50_000_000
+    """Rows that one reading may have"""
+    max_mib: PositiveInt = 102_400
+    """MiB that one reading may have, unpacked"""
 
 
 class ExtractionSettings(Section):
@@ -50,8 +60,8 @@ class ExtractionSettings(Section):
     """Pages that an HTTP source may have for one window"""
     http_deadline: PositiveInt = 3600
     """Seconds to read the whole of an HTTP source, waits included"""
-    http_max_answer_mib: PositiveInt = 512
-    """MiB that one answer may have, unpacked"""
+    http_max_answer_mib: PositiveInt = 64
+    """MiB that one answer may have, unpacked, and as many times 65,536 values: all of it is in memory at once"""
 
 
 class Exports(Section):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, Secret, SecretStr, model_validator
 
 from finops.ingest.config.cmdb import Cmdb
+from finops.ingest.config.sections import Budgeted
 from finops.ingest.config.values import (
     CertificateFile,
     HeaderName,
@@ -14,7 +15,6 @@ from finops.ingest.config.values import (
     JsonObject,
     Names,
     SecretObject,
-    Section,
 )
 
 _TOGETHER = {  # a way to authenticate, by the setting that chooses it: what belongs to it
@@ -25,7 +25,7 @@ _TOGETHER = {  # a way to authenticate, by the setting that chooses it: what bel
 _WITH = {"token": ("token_header",), "token_url": ("scope",)}  # what may come with it
 
 
-class HttpService(Section):
+class HttpService(Budgeted):
     """A service over HTTP: its address, what is presented to it, and what more it is asked."""
 
     url: HttpAddress
@@ -87,7 +87,7 @@ class Cube(HttpService):
     """JSON of Cube's query, with `{day}` in its dateRange"""
 
 
-class FocusExport(Section):
+class FocusExport(Budgeted):
     """The FOCUS exports of one provider or account."""
 
     url: str

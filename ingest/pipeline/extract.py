@@ -22,6 +22,7 @@ from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extra
 from finops.ingest.pipeline.load import Batches, document_batches
 from finops.ingest.pipeline.runs import Run, RunRequest, describe
 from finops.ingest.pipeline.windows import plan_windows, records_left_out, unchanged_bills, wanted_bills
+from finops.ingest.sources.budget import Budget
 from finops.ingest.sources.catalog import SOURCES
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.focus.batches import ahead
@@ -106,7 +107,9 @@ class _SourceRun:
 
         def counted() -> Iterator[Record]:
             counts.clear()
+            budget = Budget(self.configured)
             for record in read(self.configured, self.limits, windows):
+                budget.take(1, len(record.payload))
                 counts[record.window_date] += 1
                 if record.window_date in wanted:
                     yield record

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
-from zipfile import BadZipFile
 
-from finops.ingest.errors import SourceError, one_line
+from finops.ingest.errors import SourceError
 from finops.ingest.reference.tables import UNCALCULATED
+from finops.ingest.sources.xlsx import WorkbookError, open_workbook, sheet_rows
 
 
 def csv_lines(data: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -47,14 +47,8 @@ class Sheet:
         Raises:
             SourceError: when it is not an XLSX file, or has no such sheet.
         """
-        from openpyxl import load_workbook  # noqa: PLC0415 only such a file needs it
-
-        try:
-            values, formulas = (
-                load_workbook(io.BytesIO(data), read_only=True, data_only=only) for only in (True, False)
-            )
-        except (BadZipFile, KeyError, ValueError) as error:
-            raise SourceError(f"it is not an XLSX file ({one_line(str(error))}): save it as one") from error
+        with _translated():
+            values, formulas = (open_workbook(io.BytesIO(data), data_only=only) for only in (True, False))
         known = values.sheetnames
         found = [name] if name else [title for title in known if title.lower() == table] or known
         if len(found) != 1 or found[0] not in known:
@@ -68,20 +62,25 @@ class Sheet:
     def lines(self) -> Iterator[tuple[int, list[str]]]:
         """Its lines, as long as the first one. A formula counts as the value that its program stored for it."""
         width = 0
-        for number, cells in enumerate(zip(*map(self._rows, self._books), strict=True), start=1):
-            texts = [
-                UNCALCULATED if value is None and formula is not None else as_text(value)
-                for value, formula in zip(*cells, strict=True)
-            ]
-            while len(texts) > width and not texts[-1]:
-                texts.pop()
-            width = width or len(texts)
-            yield number, texts + [""] * (width - len(texts))
+        with _translated():
+            read = zip(*(sheet_rows(book, self.name) for book in self._books), strict=True)
+            for number, cells in enumerate(read, start=1):
+                texts = [
+                    UNCALCULATED if value is None and formula is not None else as_text(value)
+                    for value, formula in zip(*cells, strict=True)
+                ]
+                while len(texts) > width and not texts[-1]:
+                    texts.pop()
+                width = width or len(texts)
+                yield number, texts + [""] * (width - len(texts))
 
-    def _rows(self, book: Any) -> Iterator[tuple[object, ...]]:  # noqa: ANN401 openpyxl is not typed
-        sheet = book[self.name]
-        sheet.reset_dimensions()  # those in the file may be wrong, and would cut rows off
-        return sheet.iter_rows(values_only=True)  # type: ignore[no-any-return]
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except WorkbookError as error:
+        raise SourceError(str(error)) from error
 
 
 def as_text(value: object) -> str:

@@ -26,6 +26,8 @@ from finops.ingest.reference.tables import TABLES
 # What a place may say of a row besides its columns.
 ABOUT = ("changed_by", "changed_at", "comment")
 FOLDER = Path("reference")
+# All of a table is in memory at once; the largest company has a tenth of it.
+MAX_BYTES, MAX_LINES = 64 << 20, 1_000_000
 DEFAULT = ReferencePlace.model_validate({})
 
 
@@ -110,7 +112,9 @@ def _read_file(content: Content, place: ReferencePlace, url: str) -> None:
     filesystem, path = fsspec.core.url_to_fs(url, **place.storage_options.get_secret_value())
     filesystem.invalidate_cache()  # file systems outlive a run
     with filesystem.open(path, "rb", compression="gzip" if path.endswith(".gz") else None) as file:
-        data: bytes = file.read()
+        data: bytes = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise SourceError(f"it has more than {MAX_BYTES >> 20} MiB, unpacked: check reference.{content.table}.url")
     with suppress(NotImplementedError, KeyError):  # a web server need not say it
         content.changed_at = filesystem.modified(path).astimezone(UTC).isoformat(timespec="seconds")
     if path.lower().endswith(".xlsx"):
@@ -143,6 +147,8 @@ def _take(content: Content, lines: Iterable[tuple[int, Sequence[str]]]) -> None:
     """Take over the lines below the header; blank ones are left out."""
     columns: list[str] | None = None
     for number, values in lines:
+        if len(content.lines) > MAX_LINES:
+            raise SourceError(f"it has more than {MAX_LINES:,} lines: keep what is used of it")
         cells = [value.strip() for value in values]
         if columns is None and any(cells):
             columns = _columns(content, cells)

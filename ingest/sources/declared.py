@@ -13,8 +13,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
+from finops.ingest.config.sections import Budgeted
 from finops.ingest.config.services import HttpService
-from finops.ingest.config.values import CurrencyCode, Section, from_json
+from finops.ingest.config.values import CurrencyCode, from_json
 from finops.ingest.exact import EXACT
 from finops.ingest.sources.kinds import HttpSource, Paging
 
@@ -98,7 +99,7 @@ class UsageLine(DeclaredPart):
         return factor
 
 
-class Declaration(Section):
+class Declaration(Budgeted):
     """How the records of a declared source become usage lines, whatever they are read from.
 
     Attributes:

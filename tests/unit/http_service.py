@@ -28,7 +28,7 @@ class Asked:
 class Answer:
     """What to send; `promised` bytes are announced where the connection is to break before they are sent."""
 
-    text: str
+    text: str | bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     promised: int = 0
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(asked)
         given = self.server.answers.pop(0) if self.server.answers else Answer("nothing more was planned", 418)
         self.server.closing.wait(given.silence)
-        body = given.text.encode()
+        body = given.text.encode() if isinstance(given.text, str) else given.text
         self.send_response(given.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(given.promised or len(body)))

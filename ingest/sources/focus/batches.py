@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+import csv
+import io
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,15 +14,18 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
+from finops.ingest.sources.budget import MIB, PIECE, Budget, counted
 from finops.ingest.sources.focus.columns import instants
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.focus.files import ExportFile
+from finops.ingest.sources.parquet import MAX_COLUMNS, ParquetTable, check_cells
 
 # About 5,000 lines of CSV at a time: bigger blocks cost memory and gain nothing.
 BLOCK_BYTES = 4 * 1024 * 1024
 BATCH_ROWS = 20_000
+# What is read at once: the invoices beside a bill.
+MAX_WHOLE = 64 * MIB
 # No day begins earlier in UTC than this long before it does there.
 EASTERNMOST = timedelta(hours=14)
 
@@ -45,20 +50,28 @@ class Batch:
 
 
 @contextmanager
-def open_file(filesystem: Any, path: str) -> Iterator[tuple[list[str], Iterable[pa.RecordBatch]]]:  # noqa: ANN401 fsspec
+def open_file(
+    filesystem: Any,  # noqa: ANN401 fsspec
+    file: ExportFile,
+    budget: Budget,
+) -> Iterator[tuple[Sequence[str], Iterable[pa.RecordBatch]]]:
     """Open a CSV, CSV.gz or Parquet file: the names of its columns, and its lines.
 
     Raises:
         pa.ArrowInvalid: when it names a column twice.
+        ExportError: when a line or a cell is too long.
+        SourceError: when the source has more than it may have.
     """
-    if path.endswith(".parquet"):
-        with filesystem.open(path, "rb") as binary:
-            parquet = pq.ParquetFile(binary)
-            yield parquet.schema_arrow.names, _validated(parquet.iter_batches(batch_size=BATCH_ROWS))
+    if file.path.endswith(".parquet"):
+        with filesystem.open(file.path, "rb") as binary:
+            table = ParquetTable(file.name, binary, budget)
+            yield table.names, table.batches(BATCH_ROWS)
         return
-    with filesystem.open(path, "rb", compression="infer") as binary:
+    with filesystem.open(file.path, "rb", compression="infer") as binary:
+        unpacked = counted(binary, budget)
+        _check_header(file.name, unpacked.peek())
         reader = pacsv.open_csv(
-            binary,
+            unpacked,
             read_options=pacsv.ReadOptions(block_size=BLOCK_BYTES),
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(default_column_type=pa.string(), strings_can_be_null=False),
@@ -67,13 +80,40 @@ def open_file(filesystem: Any, path: str) -> Iterator[tuple[list[str], Iterable[
         if len(set(names)) < len(names):
             twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
             raise pa.ArrowInvalid(f"its header names {twice} twice")
-        yield names, reader
+        yield names, _checked(file.name, reader, budget)
 
 
-def _validated(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for found in batches:
-        found.validate(full=True)  # a text of Parquet may be none; CSV's are checked as they are read
+def _check_header(name: str, start: bytes) -> None:
+    """Check that the header ends; Arrow makes a column of each of its names first."""
+    try:
+        header = next(csv.reader(io.StringIO(start.decode("latin-1"), newline="")), [])
+    except csv.Error as error:
+        raise ExportError(f"{name} has a header that can't be read ({error}): export it again") from error
+    if len(header) > MAX_COLUMNS or sum(map(len, header)) + len(header) >= PIECE:
+        raise ExportError(f"{name} has a header of more than {MAX_COLUMNS:,} columns: export fewer")
+
+
+def _checked(name: str, reader: Iterable[pa.RecordBatch], budget: Budget) -> Iterator[pa.RecordBatch]:
+    line = 1
+    for found in reader:
+        check_cells(name, found, line)
+        budget.take(found.num_rows, 0)
+        line += found.num_rows
         yield found
+
+
+def whole(name: str, lines: Iterable[pa.RecordBatch]) -> pa.Table | None:
+    """Return the lines of a small file at once; None where there are none.
+
+    Raises:
+        ExportError: when it is not small.
+    """
+    found: list[pa.RecordBatch] = []
+    for batch in lines:
+        found.append(batch)
+        if sum(read.nbytes for read in found) > MAX_WHOLE:
+            raise ExportError(f"{name} has more than {MAX_WHOLE // MIB} MiB, unpacked")
+    return pa.Table.from_batches(found) if found else None
 
 
 def batches(file: ExportFile, lines: Iterable[pa.RecordBatch]) -> Iterator[Batch]:

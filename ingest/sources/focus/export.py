@@ -23,7 +23,8 @@ import pyarrow.compute as pc
 
 from finops.ingest.config.services import FocusExport
 from finops.ingest.periods import Period, listed, to_read
-from finops.ingest.sources.focus.batches import Batch, batches, open_file
+from finops.ingest.sources.budget import Budget
+from finops.ingest.sources.focus.batches import Batch, batches, open_file, whole
 from finops.ingest.sources.focus.columns import typed
 from finops.ingest.sources.focus.errors import DamagedFileError, ErrorTranslator, ExportError
 from finops.ingest.sources.focus.files import PERIOD, SUFFIXES, ExportFile, choose, dated_months, list_files
@@ -69,6 +70,7 @@ class Export:
         options = configured.options
         if not isinstance(options, FocusExport):
             raise TypeError(f"{configured.source.name} is not an export of bills")
+        self._configured = configured
         self._source, self.url, self._version = configured.source.name, options.url, options.version
         self._periods = periods
         self._errors = ErrorTranslator(self._source, options)
@@ -109,7 +111,8 @@ class Export:
         Raises:
             SourceError: when it can't be read, or lacks a required column.
         """
-        with self._errors.reading(file.name), open_file(self._filesystem, file.path) as (columns, lines):
+        budget = Budget(self._configured)
+        with self._errors.reading(file.name), open_file(self._filesystem, file, budget) as (columns, lines):
             if not other_dataset(columns):
                 check_columns(file.name, columns, self._version or file.version)
                 yield from batches(file, lines)
@@ -122,10 +125,11 @@ class Export:
                 has a line without a month; for a file most of whose lines are in another one.
         """
         counts: dict[str, FileCount] = {}
+        budget = Budget(self._configured)
 
         def problem_with(file: ExportFile) -> str | None:
             try:
-                counts[file.path] = counted = self._count(file)
+                counts[file.path] = counted = self._count(file, budget)
             except DamagedFileError as error:
                 return error.problem
             if counted.dataset or file.rows in {None, len(counted.digests)}:
@@ -134,22 +138,22 @@ class Export:
 
         with self._errors.reading(self.url):
             files, skipped = choose(self._listing, self._periods, problem_with)
-            found = [counts.get(file.path) or self._count(file) for file in files]
+            found = [counts.get(file.path) or self._count(file, budget) for file in files]
             costs = [counted for counted in found if not counted.dataset]
-            stated = self._statements([counted for counted in found if counted.dataset], skipped)
+            stated = self._statements([counted for counted in found if counted.dataset], skipped, budget)
             if not costs:
                 raise self._nothing_counts(skipped)
             refuse_copies(costs)
         return Bill({counted.file: counted.windows for counted in costs}, add_up(costs), skipped, stated)
 
-    def _count(self, file: ExportFile) -> FileCount:
-        with self._errors.reading(file.name), open_file(self._filesystem, file.path) as (columns, lines):
+    def _count(self, file: ExportFile, budget: Budget) -> FileCount:
+        with self._errors.reading(file.name), open_file(self._filesystem, file, budget) as (columns, lines):
             if dataset := other_dataset(columns):
                 return FileCount(file, dataset=dataset)
             check_columns(file.name, columns, self._version or file.version)
             return count_lines(file, batches(file, lines))
 
-    def _statements(self, files: Sequence[FileCount], skipped: dict[str, str]) -> Statements:
+    def _statements(self, files: Sequence[FileCount], skipped: dict[str, str], budget: Budget) -> Statements:
         """Read the data sets beside the costs; what can't be read, or is not used, is `skipped`, and stops no bill."""
         records: list[BillingPeriod | InvoiceDetail] = []
         for counted in files:
@@ -158,9 +162,9 @@ class Export:
                 skipped[name] = f"it is FOCUS's {dataset} data set, which is not used"
                 continue
             try:
-                with self._errors.reading(name), open_file(self._filesystem, counted.file.path) as (_, lines):
-                    found = list(lines)
-                records += read_records(dataset, name, pa.Table.from_batches(found)) if found else []
+                with self._errors.reading(name), open_file(self._filesystem, counted.file, budget) as (_, lines):
+                    found = whole(name, lines)
+                records += read_records(dataset, name, found) if found else []
             except (DamagedFileError, ExportError) as error:
                 skipped[name] = error.problem if isinstance(error, DamagedFileError) else f"{error}: export it again"
         return statements(records)
@@ -187,10 +191,11 @@ class Export:
             SourceError: for a file that can't be read.
         """
         wanted_set = pa.array(wanted, pa.date32())
+        budget = Budget(self._configured)
         for file, windows in bill.files.items():
             if windows.isdisjoint(wanted):
                 continue
-            with self._errors.reading(file.name), open_file(self._filesystem, file.path) as (_, lines):
+            with self._errors.reading(file.name), open_file(self._filesystem, file, budget) as (_, lines):
                 for batch in batches(file, lines):
                     keep = pc.is_in(batch.windows, value_set=wanted_set)
                     numbers = pa.array(range(batch.first_line, batch.first_line + batch.table.num_rows))

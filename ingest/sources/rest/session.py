@@ -41,6 +41,7 @@ from finops.ingest.sources.rest.errors import Endpoint, failure, refusal
 
 _PIECE = 1 << 16  # bytes
 _MIB = 1 << 20
+_VALUES_A_MIB = 1 << 16
 
 
 class NotReadyError(SourceError):
@@ -151,13 +152,20 @@ class _Adapter(HTTPAdapter):
                 body += piece
                 self._deadline.check()
                 if len(body) > self._limits.http_max_answer_mib * _MIB:
-                    raise SourceError(
-                        f"{self._asked.where}: an answer of more than {self._limits.http_max_answer_mib} MiB: ask for"
-                        " smaller pages, or raise ingest.http_max_answer_mib"
-                    )
+                    raise self._too_large(f"{self._limits.http_max_answer_mib} MiB")
         except urllib3.exceptions.HTTPError as error:
             raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from error
+        # a value of a letter or two takes a hundred bytes of memory
+        most = self._limits.http_max_answer_mib * _VALUES_A_MIB
+        if sum(body.count(sign) for sign in (b",", b"[", b"{")) > most:
+            raise self._too_large(f"{most:,} values")
         return bytes(body)
+
+    def _too_large(self, limit: str) -> SourceError:
+        return SourceError(
+            f"{self._asked.where}: an answer of more than {limit}: ask for smaller pages, or set "
+            "ingest.http_max_answer_mib higher"
+        )
 
 
 class _ExactResponse(requests.Response):

@@ -14,6 +14,7 @@ import fsspec
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.errors import SourceError
 from finops.ingest.periods import Period
+from finops.ingest.sources.budget import Budget
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.focus.errors import ErrorTranslator
 from finops.ingest.sources.kinds import ConfiguredSource, Probe, RowSource, Window
@@ -60,6 +61,7 @@ class Files:
         if not isinstance(source, RowSource) or not isinstance(options, FileDeclaration):
             raise TypeError(f"{source.name} is not read from files")
         self.source, self.options = source, options
+        self._budget = Budget(configured)
         self._errors = ErrorTranslator(source.name, options, expected="the format that its name or `format` says")
 
     def rows(self, window: Window | None) -> Iterator[Row]:
@@ -85,7 +87,7 @@ class Files:
     def _read(self, path: str) -> Iterator[Row]:
         name = self._name(path)
         with self._errors.reading(name), self._filesystem.open(path, "rb", compression="infer") as binary:
-            yield from rows(name, binary, self.options)
+            yield from rows(name, binary, self.options, self._budget)
 
     def _require_any(self) -> list[str]:
         """All files, of any window."""

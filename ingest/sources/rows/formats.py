@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
 
-from finops.ingest.errors import one_line
+from finops.ingest.sources.budget import MAX_LINE, Budget, counted
 from finops.ingest.sources.documents import read_json
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.rows.declared import FileDeclaration
 from finops.ingest.sources.rows.records import Row, check_columns
+from finops.ingest.sources.xlsx import WorkbookError, open_workbook, sheet_rows
 
 SUFFIXES = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet", "xlsx": "xlsx"}
 _DELIMITERS = ",;\t|"
@@ -30,51 +30,80 @@ def format_of(name: str, options: FileDeclaration) -> str | None:
     return options.format or SUFFIXES.get(suffix)
 
 
-def rows(name: str, binary: BinaryIO, options: FileDeclaration) -> Iterator[Row]:
+def rows(name: str, binary: BinaryIO, options: FileDeclaration, budget: Budget) -> Iterator[Row]:
     """Read a file, which is unpacked already.
 
     Raises:
         ExportError: for what can't be read, or is not as it is declared; the message names the line.
     """
-    readers: dict[str | None, Callable[[str, BinaryIO, FileDeclaration], Iterator[Row]]] = {
-        "csv": _csv,
-        "jsonl": _json_lines,
-        "parquet": _parquet,
-        "xlsx": _xlsx,
-    }
-    return readers[format_of(name, options)](name, binary, options)
+    match format_of(name, options):
+        case "parquet":
+            return _parquet(name, binary, options, budget)
+        case "xlsx":
+            return _xlsx(name, binary, options)
+        case "jsonl":
+            return _json_lines(name, counted(binary, budget))
+        case _:
+            return _csv(name, counted(binary, budget), options)
 
 
 def _csv(name: str, binary: BinaryIO, options: FileDeclaration) -> Iterator[Row]:
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+    held = 0  # of the record that is being read, which may have many lines
+
+    def lines() -> Iterator[str]:
+        nonlocal held
+        while line := text.readline(MAX_LINE + 1):
+            held += len(line)
+            if held > MAX_LINE:
+                raise _too_long(name, reader.line_num + 1 if reader else 1)
+            yield line
+
+    def records() -> Iterator[tuple[int, list[Any]]]:
+        nonlocal held
+        for cells in reader or ():
+            held = 0
+            yield reader.line_num, cells
+
+    reader: Any = None
     try:
-        header = text.readline()
+        read = lines()
+        header = next(read, "")
         delimiter = options.delimiter or max(_DELIMITERS, key=header.count)
-        lines = csv.reader(chain([header], text), delimiter=delimiter, strict=True)
-        yield from _table(name, ((lines.line_num, cells) for cells in lines), options)
+        reader = csv.reader(chain([header], read), delimiter=delimiter, strict=True)
+        yield from _table(name, records(), options)
     except UnicodeDecodeError as error:
         raise ExportError(f"{name} is not in UTF-8 ({error.reason}): save it as CSV UTF-8") from error
     except csv.Error as error:
-        raise ExportError(f"{name} line {lines.line_num} is not CSV: {error}") from error
+        raise ExportError(f"{name} line {reader.line_num} is not CSV: {error}") from error
+
+
+def _too_long(name: str, line: int) -> ExportError:
+    return ExportError(f"{name} line {line} has more than {MAX_LINE:,} bytes: correct it, or write shorter lines")
 
 
 def _xlsx(name: str, binary: BinaryIO, options: FileDeclaration) -> Iterator[Row]:
-    from openpyxl import load_workbook  # noqa: PLC0415 nobody else waits for it
-
     try:
-        workbook = load_workbook(binary, read_only=True, data_only=True)
-    except (BadZipFile, KeyError, ValueError) as error:
-        raise ExportError(f"{name} is not an XLSX workbook ({one_line(str(error))}): save it as one") from error
-    sheets = workbook.sheetnames
-    if options.sheet is None and len(sheets) > 1:
-        raise ExportError(f"{name} has the sheets {', '.join(sheets)}: set sheet to one of them")
-    if options.sheet not in (None, *sheets):
-        raise ExportError(f"{name} has no sheet '{options.sheet}': it has {', '.join(sheets)}")
-    sheet = workbook[options.sheet or sheets[0]]
-    lines = enumerate(map(list, sheet.iter_rows(values_only=True)), start=1)
-    # a row ends with its last cell that holds something
-    padded = ((number, cells + [None] * (sheet.max_column - len(cells))) for number, cells in lines)
-    yield from _table(name, padded, options)
+        workbook = open_workbook(binary)
+        sheets = workbook.sheetnames
+        if options.sheet is None and len(sheets) > 1:
+            raise ExportError(f"{name} has the sheets {', '.join(sheets)}: set sheet to one of them")
+        if options.sheet not in (None, *sheets):
+            raise ExportError(f"{name} has no sheet '{options.sheet}': it has {', '.join(sheets)}")
+        yield from _table(name, _padded(sheet_rows(workbook, options.sheet or sheets[0])), options)
+    except WorkbookError as error:
+        raise ExportError(f"{name}: {error}") from error
+
+
+def _padded(rows: Iterator[Sequence[Any]]) -> Iterator[tuple[int, list[Any]]]:
+    """Number the rows, and fill each up to the width of the header: it ends with its last cell that holds something."""
+    width = 0
+    for number, row in enumerate(rows, start=1):
+        cells = list(row)
+        while len(cells) > width and cells[-1] is None:
+            cells.pop()
+        width = width or len(cells)
+        yield number, cells + [None] * (width - len(cells))
 
 
 def _table(name: str, lines: Iterator[tuple[int, list[Any]]], options: FileDeclaration) -> Iterator[Row]:
@@ -94,8 +123,11 @@ def _table(name: str, lines: Iterator[tuple[int, list[Any]]], options: FileDecla
         yield Row(f"{name}#{number}", {column: cell for column, cell in zip(header, cells, strict=False) if column})
 
 
-def _json_lines(name: str, binary: BinaryIO, _: FileDeclaration) -> Iterator[Row]:
-    for number, line in enumerate(binary, start=1):
+def _json_lines(name: str, binary: BinaryIO) -> Iterator[Row]:
+    lines = iter(lambda: binary.readline(MAX_LINE + 1), b"")
+    for number, line in enumerate(lines, start=1):
+        if len(line) > MAX_LINE:
+            raise _too_long(name, number)
         text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
         if not text.strip():
             continue
@@ -108,15 +140,13 @@ def _json_lines(name: str, binary: BinaryIO, _: FileDeclaration) -> Iterator[Row
         yield Row(f"{name}#{number}", values)
 
 
-def _parquet(name: str, binary: BinaryIO, options: FileDeclaration) -> Iterator[Row]:
-    import pyarrow.parquet as pq  # noqa: PLC0415 nobody else waits for it
+def _parquet(name: str, binary: BinaryIO, options: FileDeclaration, budget: Budget) -> Iterator[Row]:
+    from finops.ingest.sources.parquet import ParquetTable  # noqa: PLC0415 nobody else waits for it
 
-    file = pq.ParquetFile(binary)
-    columns: Sequence[str] = file.schema_arrow.names
-    check_columns(name, columns, options)
+    table = ParquetTable(name, binary, budget)
+    check_columns(name, table.names, options)
     number = 0
-    for batch in file.iter_batches(batch_size=_BATCH_ROWS):
-        batch.validate(full=True)  # a text of Parquet may be none
+    for batch in table.batches(_BATCH_ROWS):
         for values in batch.to_pylist():
             number += 1
             yield Row(f"{name}#{number}", values)

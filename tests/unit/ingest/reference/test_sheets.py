@@ -111,7 +111,7 @@ def test_a_cell_that_can_not_be_is_refused(book: Workbook, cell: str, value: obj
 def test_what_is_not_a_workbook_is_told(book: Workbook, tmp_path: Path) -> None:
     assert book
     (tmp_path / "prices.xlsx").write_text("product_id,unit_price\n")
-    with pytest.raises(RefusedError, match=r"it is not an XLSX file .*: save it as one"):
+    with pytest.raises(RefusedError, match=r"it is not an XLSX workbook .*: save it as one"):
         read(settings.reference(), None)
 
 
