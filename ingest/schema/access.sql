@@ -106,8 +106,8 @@ begin
         select from finops.claim_keys
         where
             coalesce(valid_to > clock_timestamp(), true)
-            and sha256(convert_to(split_part(claims, '.', 2), 'UTF8')) = sha256(convert_to(
-                encode(sha256(outer_pad || sha256(inner_pad || convert_to(payload, 'UTF8'))), 'hex'), 'UTF8'
+            and sha256(convert_to(claims, 'UTF8')) = sha256(convert_to(
+                payload || '.' || encode(sha256(outer_pad || sha256(inner_pad || convert_to(payload, 'UTF8'))), 'hex'), 'UTF8'
             ))
     ) then
         raise exception 'finops.claims is not signed with a key of this database'
