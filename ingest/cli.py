@@ -16,8 +16,9 @@ import click
 
 from finops.ingest.commands import database, docs, nightly, reference, reports, sources
 from finops.ingest.commands import project as project_commands
-from finops.ingest.commands.errors import Commands, redacted
+from finops.ingest.commands.errors import Commands
 from finops.ingest.errors import Terminated
+from finops.ingest.telemetry.lines import LibraryLog
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,7 +38,7 @@ def cli(context: click.Context, *, project: str | None, debug: bool) -> None:
     Example: finops nightly --period 2026-09
     """
     signal.signal(signal.SIGTERM, _terminate)
-    logging.getLogger("dlt").disabled = not debug  # its own lines are not in our format
+    logging.getLogger("dlt").disabled = not debug  # says again what our errors say
     context.obj = Path.cwd()  # for paths that the caller types: options.CallersPath
     if context.invoked_subcommand != "init":  # it writes the folder that is to be found
         from finops.ingest.project.folder import find, load_variables
@@ -48,7 +49,7 @@ def cli(context: click.Context, *, project: str | None, debug: bool) -> None:
     if context.invoked_subcommand is None:
         from finops.ingest.project.greeting import greet
 
-        click.echo(redacted(greet()))
+        click.echo(greet())
 
 
 def _terminate(*_: object) -> NoReturn:
@@ -78,7 +79,9 @@ for command in (
 
 
 def main() -> None:
-    """The `finops` command."""
+    """The `finops` command; what libraries log and warn of is written as our own lines are."""
+    logging.basicConfig(handlers=[LibraryLog()], level=logging.WARNING)
+    logging.captureWarnings(capture=True)
     cli.main(prog_name="finops")
 
 

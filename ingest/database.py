@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row, scalar_row
 
-from finops.ingest.errors import ConfigurationError, FinopsError
+from finops.ingest.errors import ConfigurationError, FinopsError, first_line
 
 SCHEMA = Path(__file__).with_name("schema")
 # in this order
@@ -119,7 +119,7 @@ def connect(role: str | None = LOADER) -> Connection:
             f"{name}={os.environ.get(name, default)}"
             for name, default in {"PGHOST": "", "PGPORT": "5432", "PGUSER": "", "PGDATABASE": ""}.items()
         )
-        raise FinopsError(f"PostgreSQL can't be reached with {where}: {_refusal(str(error))}") from error
+        raise FinopsError(f"PostgreSQL can't be reached with {where}: {_refusal(first_line(error))}") from error
     if role and (may := may_act_as(connection, role)) is not None:
         if not may:
             connection.close()
@@ -139,7 +139,7 @@ def may_act_as(connection: Connection, role: str) -> bool | None:
 
 def _refusal(message: str) -> str:
     """Return why libpq could not connect, which never holds the password, and what to do."""
-    reason = _ATTEMPT.sub("", message.strip().splitlines()[0]).strip()
+    reason = _ATTEMPT.sub("", message).strip()
     remedy = next((remedy for part, remedy in _REMEDIES if part in reason), None)
     return f"{reason}: {remedy}" if remedy else reason
 
@@ -192,7 +192,7 @@ def prepare(connection: Connection) -> None:
         ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise FinopsError(
-            f"the role {connection.info.user} may not set the database up: {str(error).strip().splitlines()[0]}; "
+            f"the role {connection.info.user} may not set the database up: {first_line(error)}; "
             f"as an administrator, run `finops init-db --loader-login {connection.info.user}`, or grant it: "
             f"grant create on database {connection.info.dbname} to {connection.info.user}"
         ) from error

@@ -20,6 +20,7 @@ from psycopg import sql
 from finops.demo import postgres
 from finops.demo.postgres import Embedded
 from finops.ingest.access import store_claim_key
+from finops.ingest.config import redaction
 from finops.ingest.config.rules import Rules
 from finops.ingest.database import prepare
 from finops.ingest.pipeline import configured
@@ -81,12 +82,13 @@ def copy_database(server: Embedded, template: str, name: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the developer's database, sources or `.dlt` folder."""
+    """No test sees the developer's database, sources or `.dlt` folder, nor the secrets of another test."""
     _configure_nothing(tmp_path, monkeypatch)
+    redaction.forget()
 
 
 def _configure_nothing(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(OWN_VARIABLES)]:
+    for name in [name for name in os.environ if name.startswith(OWN_VARIABLES) or redaction.is_secret(name)]:
         patch.delenv(name)
     patch.chdir(folder)
 

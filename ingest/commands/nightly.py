@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from finops.ingest.commands.errors import redacted
 from finops.ingest.commands.options import ACCEPT_SHRINK, AS_OF, MONTHS, PERIOD, SOURCE, requested, to_periods
+from finops.ingest.config.redaction import escaped
 from finops.ingest.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def serve_schedule_command() -> None:
     from finops.ingest.telemetry.progress import Progress
 
     configuration.load()  # report its mistakes now, not at night
-    NightlyScheduler(configuration.schedule(), Progress(configuration.known_secrets())).serve()
+    NightlyScheduler(configuration.schedule(), Progress()).serve()
 
 
 def _settings_for(request: RunRequest) -> Settings:
@@ -138,17 +138,16 @@ def _settings_for(request: RunRequest) -> Settings:
 
 def _run(stage: Callable[[Progress], Run]) -> None:
     """Run the stages and print the outcome; exit 1 unless everything was published."""
-    from finops.ingest.config.settings import known_secrets
     from finops.ingest.telemetry.progress import Progress
 
-    with Progress(known_secrets()) as progress:
+    with Progress() as progress:
         run = stage(progress)
     for caveat in run.caveats:
-        click.echo(caveat)
+        click.echo(escaped(caveat))
     if not run.failures:
         click.echo(f"SUCCESS: run {run.run_id}. See it with: finops runs {run.run_id[:8]}")
         return
     for failure in run.failures:
-        click.echo(f"Error: {redacted(failure)}", err=True)
+        click.echo(f"Error: {failure}", err=True)
     click.echo(f"FAILED: run {run.run_id}. What it did: finops runs {run.run_id[:8]}", err=True)
     raise click.exceptions.Exit(1)

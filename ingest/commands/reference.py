@@ -6,7 +6,6 @@ import os
 
 import click
 
-from finops.ingest.commands.errors import redacted
 from finops.ingest.errors import FinopsError
 
 MAX_LISTED = 200
@@ -44,13 +43,13 @@ def check_command() -> None:
             click.echo("PGHOST is not set: regular expressions, and codes of Backstage's catalog, are not checked")
     except RefusedError as refused:
         for problem in refused.problems[:MAX_LISTED]:
-            click.echo(redacted(f"✗ {problem}"))
+            click.echo(f"✗ {problem}")
         if (count := len(refused.problems)) > MAX_LISTED:
             click.echo(f"… and {count - MAX_LISTED} more")
         raise FinopsError(f"reference data has {count} {'problem' if count == 1 else 'problems'}") from refused
     for table in tables:
         read_as = "does not exist: an empty table" if table.content.is_missing else f"{len(table.entries)} rows"
-        click.echo(redacted(f"✓ {table.name}: {table.content.place}, {read_as}"))
+        click.echo(f"✓ {table.name}: {table.content.place}, {read_as}")
 
 
 @reference_group.command("diff")
@@ -61,15 +60,15 @@ def diff_command() -> None:
 
     Example: finops reference diff
     """
-    from rich.markup import escape
     from rich.table import Table
 
+    from finops.ingest.config.redaction import redact
     from finops.ingest.config.settings import reference
     from finops.ingest.database import connect_ready
     from finops.ingest.periods import today
     from finops.ingest.reference import differences
     from finops.ingest.reference.load import read
-    from finops.ingest.reports.tables import wide_console
+    from finops.ingest.reports.tables import plain, wide_console
 
     with connect_ready() as connection:
         tables = read(reference(), connection)
@@ -80,7 +79,7 @@ def diff_command() -> None:
         return
     rows = Table("table", "row", "key", "values", "changed by", "changed at", title="Changes", title_justify="left")
     for change in changes[:MAX_LISTED]:
-        rows.add_row(*(escape(redacted(value or "")) for value in change))
+        rows.add_row(*(plain(redact(value or "")) for value in change))
     scopes = Table("source", "month", "changes", "when", title="What they touch", title_justify="left")
     for scope in touched:
         when = "next nightly" if scope.is_next else f'finops reprocess --period {scope.month} --reason "…"'

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
+from finops.ingest.config.redaction import learn
 from finops.ingest.config.values import WrittenNumber, from_json
 from finops.ingest.errors import ConfigurationError
 
@@ -53,6 +54,7 @@ class RawSection:
         if not isinstance(table, dict):
             self.problem = 'is not a JSON object: write {"key": "value"}'
             return
+        learn(table)
         for key, value in table.items():
             if value is not None and key not in self.places:
                 self.places[key] = place

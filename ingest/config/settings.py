@@ -6,12 +6,11 @@ PostgreSQL is named by libpq's variables: database.py.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from finops.ingest.access import KEY_VARIABLE
+from finops.ingest.config import redaction
 from finops.ingest.config.checking import Model, domain_problem, nearest, unknown_keys, validated
 from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.reading import (
@@ -24,7 +23,6 @@ from finops.ingest.config.reading import (
     subsections,
     unreadable,
 )
-from finops.ingest.config.redaction import secrets_of
 from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
@@ -193,15 +191,11 @@ def run_id() -> str | None:
 
 
 def known_secrets() -> tuple[str, ...]:
-    """Every value that must never be printed, longest first, whether or not the configuration makes sense."""
-    found = {os.environ.get(name, "") for name in ("PGPASSWORD", KEY_VARIABLE)}
-    found.update(secrets_of({"url": os.environ.get("PGHOST", "")}))
+    """Every value that must never be printed, whether or not the configuration makes sense, and all of it read."""
     if not unreadable():
-        for section, model in sections():
-            known = (model or HttpService).model_fields  # what is under a misspelt name may be a secret all the same
-            meant = {nearest(key, known) or key: value for key, value in section.values.items()}
-            found.update(secrets_of(section.values), secrets_of(meant))
-    return tuple(sorted(found - {""}, key=len, reverse=True))
+        for _ in sections():
+            pass
+    return tuple(sorted(redaction.known()))
 
 
 def sections() -> Iterator[tuple[RawSection, type[Section] | None]]:
@@ -215,7 +209,11 @@ def sections() -> Iterator[tuple[RawSection, type[Section] | None]]:
     strangers = subsections("sources").keys() - SERVICES.keys() - _NAMED.keys() - DLT_SECTIONS
     models |= {f"sources.{name}": None for name in sorted(strangers)}
     for name, of_section in models.items():
-        yield read(name, (of_section or HttpService).model_fields), of_section
+        known = (of_section or HttpService).model_fields
+        section = read(name, known)
+        # what is under a misspelt name may be a secret all the same
+        redaction.learn({nearest(key, known) or key: value for key, value in section.values.items()})
+        yield section, of_section
 
 
 def _stranger(section: RawSection) -> str:

@@ -23,6 +23,8 @@ from pydantic import (
     model_validator,
 )
 
+from finops.ingest.config.redaction import learn
+
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _LAST_PORT = 65_535
 
@@ -46,6 +48,7 @@ class Section(BaseModel):
     @classmethod
     def _unset_if_empty(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Take the default for an empty text: a variable of the environment can't be less than empty."""
+        learn(values)
         optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
         return {key: value for key, value in values.items() if value != "" or key not in optional}
 

@@ -12,6 +12,7 @@ from psycopg.rows import class_row, tuple_row
 
 from finops.ingest.database import OLDEST_SERVER, Connection, connect, exists
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
+from finops.ingest.errors import first_line
 from finops.ingest.pipeline.runs import LOCK
 from finops.ingest.sources.kinds import SCHEMAS
 
@@ -86,7 +87,7 @@ def examine() -> Iterator[Finding]:
             if exists(connection, "finops.etl_runs"):
                 yield from cursor.execute(LOCK_HOLDERS, {"lock": LOCK})
         except psycopg.Error as error:
-            found = f"refuses: {str(error).strip().splitlines()[0]}"
+            found = f"refuses: {first_line(error)}"
             yield Finding(BAD, "PostgreSQL", found, "grant what the lines above name")
 
 

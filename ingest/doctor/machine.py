@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from finops.ingest.config import reading
 from finops.ingest.config import settings as configuration
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, counted
-from finops.ingest.errors import FinopsError, install_extra
+from finops.ingest.errors import FinopsError, describe, install_extra
 from finops.ingest.pipeline import dbt as transform
 from finops.ingest.reports import settings as report
 from finops.ingest.scheduler.nights import trigger
@@ -133,7 +133,7 @@ def _reached(what: str, address: str, setting: str) -> Finding:
         with socket.create_connection((parts.hostname or "", port), timeout=5):
             return Finding(GOOD, what, f"{parts.hostname}:{port} listens")
     except OSError as error:
-        found = f"{parts.hostname}:{port} does not answer ({error})"
+        found = f"{parts.hostname}:{port} does not answer ({describe(error)})"
         return Finding(DOUBT, what, found, f"check {setting}; no run fails for it")
 
 

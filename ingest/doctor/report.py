@@ -13,7 +13,7 @@ import click
 
 from finops.ingest.config import settings as configuration
 from finops.ingest.config.reading import unreadable
-from finops.ingest.config.redaction import redact
+from finops.ingest.config.redaction import safe
 from finops.ingest.doctor import database, machine, reference, sources
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, counted
 from finops.ingest.errors import FinopsError
@@ -38,7 +38,7 @@ NEED_NO_SETTINGS = {"packages", "disk", "configuration files", "PostgreSQL"}
 
 def examine() -> bool:
     """Print each finding as it comes; return whether there is no problem."""
-    secrets = configuration.known_secrets()
+    configuration.known_secrets()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     found: list[Finding] = []
     group = ""
@@ -48,7 +48,7 @@ def examine() -> bool:
             group = of_group
         found.append(finding)
         for line in finding.lines(width):
-            text = redact(line, secrets)
+            text = safe(line)
             click.echo(click.style(text[0], fg=COLORS[text[0]]) + text[1:] if text[0] in COLORS else text)
     click.echo(f"\n{_conclusion(found)}")
     return all(finding.sign != BAD for finding in found)

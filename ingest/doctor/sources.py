@@ -19,7 +19,7 @@ from finops.ingest.database import connect, exists
 from finops.ingest.doctor import bills
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock, counted
 from finops.ingest.doctor.reference import Rates, read_rates
-from finops.ingest.errors import FinopsError
+from finops.ingest.errors import FinopsError, describe
 from finops.ingest.periods import listed, open_periods, today
 from finops.ingest.pipeline.ledger import Accepted, accepted
 from finops.ingest.pipeline.runs import RunRequest
@@ -92,7 +92,7 @@ def _source(
     except FinopsError as error:
         return [Finding(BAD, name, str(error))], Reading()
     except Exception as error:  # noqa: BLE001 whatever one source does, the others are looked at
-        return [Finding(BAD, name, f"unforeseen {type(error).__name__}: {error}", "report it")], Reading()
+        return [Finding(BAD, name, f"unforeseen {type(error).__name__}: {describe(error)}", "report it")], Reading()
 
 
 def _ask(

@@ -12,7 +12,7 @@ from datetime import date
 
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.settings import Settings
-from finops.ingest.errors import FinopsError, SourceError
+from finops.ingest.errors import FinopsError, SourceError, describe
 from finops.ingest.periods import Period, listed, to_read
 from finops.ingest.pipeline.guard import accept_or_refuse
 from finops.ingest.pipeline.invoices import open_months
@@ -20,7 +20,7 @@ from finops.ingest.pipeline.invoices import store as store_statements
 from finops.ingest.pipeline.landing import land_whole
 from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction
 from finops.ingest.pipeline.load import Batches, document_batches
-from finops.ingest.pipeline.runs import Run, RunRequest, describe
+from finops.ingest.pipeline.runs import Run, RunRequest
 from finops.ingest.pipeline.windows import plan_windows, records_left_out, unchanged_bills, wanted_bills
 from finops.ingest.sources.budget import Budget
 from finops.ingest.sources.catalog import SOURCES

@@ -16,8 +16,9 @@ from psycopg.rows import class_row, scalar_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from finops.ingest.database import Connection
+from finops.ingest.errors import describe
 from finops.ingest.periods import Period
-from finops.ingest.pipeline.runs import Run, describe
+from finops.ingest.pipeline.runs import Run
 from finops.ingest.sources.kinds import Source, Window
 
 Totals = Mapping[str, Mapping[str, str]]

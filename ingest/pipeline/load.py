@@ -13,7 +13,7 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
 from finops.ingest.database import OPTIONS, Connection, current_role
-from finops.ingest.errors import SourceError
+from finops.ingest.errors import SourceError, first_line
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.kinds import Source
 
@@ -84,7 +84,7 @@ def _wait_for_other_loads(source: Source, connection: Connection) -> None:
 
 def _reason(error: dbapi.Error) -> str:
     """What PostgreSQL or the driver says, in a line, without the place in the driver."""
-    line = str(error).strip().splitlines()[0]
+    line = first_line(error)
     return line.rpartition("ERROR:  ")[2].rpartition("[libpq] ")[2]
 
 

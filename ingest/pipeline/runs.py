@@ -21,8 +21,9 @@ from typing import Literal
 import psycopg
 from psycopg.rows import scalar_row
 
+from finops.ingest.config.redaction import safe
 from finops.ingest.database import Connection, prepare
-from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, LockedError
+from finops.ingest.errors import AlreadySucceededError, ConfigurationError, FinopsError, LockedError, describe
 from finops.ingest.periods import Period
 
 # The same number as in ingest/schema/run_functions.sql.
@@ -74,7 +75,7 @@ class Run:
     def skip(self, name: str, source: str, why: str) -> None:
         """Record a step that has nothing to do."""
         with self.step(name, source) as step:
-            step.skipped = why
+            step.skipped = safe(why)
 
     def _end_step(self, step_id: object, status: str, rows: int | None, error: str | None) -> None:
         if self.connection.closed:
@@ -131,7 +132,7 @@ def open_run(
         yield run
     except BaseException as error:
         if isinstance(error, psycopg.OperationalError) and connection.closed:
-            cause = run.failures[0] if run.failures else describe(error).splitlines()[0]
+            cause = run.failures[0] if run.failures else describe(error)
             raise FinopsError(
                 f"PostgreSQL went away during run {run.run_id} ({cause}): what was published stays, and the next "
                 "nightly takes up the rest"
@@ -177,7 +178,7 @@ def _begin(run: Run, kind: Kind, request: RunRequest, reason: str | None) -> Non
     begun = run.connection.execute(
         "insert into finops.etl_runs (run_id, kind, periods, as_of, sources, accepts_changes, reason, started_by)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (run_id) do nothing",
-        (run.run_id, kind, months, request.as_of, sources, accepts_changes, reason, _started_by()),
+        (run.run_id, kind, months, request.as_of, sources, accepts_changes, reason and safe(reason), _started_by()),
     )
     if begun.rowcount:
         return
@@ -191,13 +192,6 @@ def _begin(run: Run, kind: Kind, request: RunRequest, reason: str | None) -> Non
         raise AlreadySucceededError(f"SUCCESS: run {run.run_id} had succeeded before, and nothing was done again")
     run.connection.execute("select finops.resume_run(%s, %s, %s)", (run.run_id, _started_by(), months))
     run.resumed = True
-
-
-def describe(error: BaseException) -> str:
-    """Return the error's message for the run's record; KeyboardInterrupt has none of its own."""
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    return str(error).strip() or type(error).__name__
 
 
 def _holder(connection: Connection, source: str | None = None) -> str:
@@ -214,4 +208,4 @@ def _started_by() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         user = "unknown"
-    return f"{user}@{socket.gethostname()}"
+    return safe(f"{user}@{socket.gethostname()}")

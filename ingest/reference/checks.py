@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from finops.ingest.config.checking import domain_problem
+from finops.ingest.config.redaction import safe
 from finops.ingest.errors import SourceError
 from finops.ingest.reference.reading import Content
 from finops.ingest.reference.tables import (
@@ -37,7 +38,7 @@ class RefusedError(SourceError):
     def __init__(self, problems: Sequence[str]) -> None:
         more = f"; and {len(problems) - MAX_SHOWN} more" if len(problems) > MAX_SHOWN else ""
         super().__init__("reference data is refused: " + "; ".join(problems[:MAX_SHOWN]) + more)
-        self.problems = problems
+        self.problems = [safe(problem) for problem in problems]
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from finops.ingest.config.checking import nearest
-from finops.ingest.config.redaction import redact, secrets_of
+from finops.ingest.config.redaction import safe
 from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.database import OPTIONS
-from finops.ingest.errors import SourceError, one_line
+from finops.ingest.errors import SourceError, describe, first_line
 from finops.ingest.reference.files import Sheet, as_text, csv_lines
 from finops.ingest.reference.tables import TABLES
 
@@ -61,7 +61,7 @@ class Content:
 
     def problem(self, text: str, line: int | None = None) -> None:
         """Add a problem of the place, or of a line of it."""
-        self.problems.append(f"{self.place}{f' line {line}' if line else ''}: {text}")
+        self.problems.append(safe(f"{self.place}{f' line {line}' if line else ''}: {text}"))
 
 
 def read_all(places: Mapping[str, ReferencePlace]) -> list[Content]:
@@ -74,10 +74,7 @@ def read_all(places: Mapping[str, ReferencePlace]) -> list[Content]:
 
 def _read(table: str, place: ReferencePlace) -> Content:
     url = place.url or str(FOLDER / f"{table}.csv")
-    given = {"url": url, "storage_options": place.storage_options.get_secret_value()}
-    given |= {"connection": place.connection.get_secret_value()} if place.connection else {}
-    secrets = sorted(secrets_of(given), key=len, reverse=True)
-    content = Content(table, redact(_described(table, place, url), secrets))
+    content = Content(table, safe(_described(table, place, url)))
     try:
         if place.is_in_postgresql:
             _take(content, _answer(place))
@@ -90,10 +87,9 @@ def _read(table: str, place: ReferencePlace) -> Content:
     except SourceError as error:
         content.problem(str(error))
     except psycopg.Error as error:
-        reason = redact(next(iter(str(error).strip().splitlines()), type(error).__name__), secrets)
-        content.problem(f"PostgreSQL can't give it: {reason}; check [reference.{table}]")
+        content.problem(f"PostgreSQL can't give it: {first_line(error)}; check [reference.{table}]")
     except Exception as error:  # noqa: BLE001 each file system has exceptions of its own
-        reason = redact(one_line(str(error)) or type(error).__name__, secrets)
+        reason = describe(error)
         content.problem(f"it can't be read: {reason}; check reference.{table}.url, storage_options and their rights")
     return content
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import cast
 
+from finops.ingest.config.redaction import escaped
 from finops.ingest.database import connect_ready
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.reports.tables import cell, table_of, wide_console
@@ -89,7 +90,7 @@ def show(run_id: str) -> None:
             console.print(f"{label}: {shown[label]}")
     console.print(*parts, sep="\n")
     for note in notes(run):
-        console.print(note, markup=False)
+        console.print(escaped(note), markup=False)
 
 
 def notes(run: Mapping[str, object]) -> list[str]:

@@ -17,10 +17,10 @@ from typing import cast
 
 import simplejson
 from jinja2 import Environment, FileSystemLoader
-from rich.markup import escape
 from rich.table import Table
 
 from finops.ingest.config.cmdb import Cmdb
+from finops.ingest.config.redaction import escaped
 from finops.ingest.config.rules import Rules
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.settings import Settings
@@ -29,7 +29,7 @@ from finops.ingest.errors import ConfigurationError
 from finops.ingest.periods import open_periods, today
 from finops.ingest.pipeline.runs import RunRequest
 from finops.ingest.pipeline.windows import plan_windows
-from finops.ingest.reports.tables import cell, wide_console
+from finops.ingest.reports.tables import cell, plain, wide_console
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.kinds import ConfiguredSource, HttpSource
 
@@ -91,7 +91,7 @@ def show(settings: Settings, rules: Rules, project: Path, source: str, limit: in
     options, problems = configured.options, Counter[str]()
     sampled = interpret(options, rules, project, source, records) if isinstance(options, Cmdb) else None
     for record in records:
-        console.print(f"\n[bold]{escape(record.record_id)}[/] of {record.window_date}")
+        console.print(f"\n[bold]{plain(record.record_id)}[/] of {record.window_date}")
         console.print(_document(record), markup=False, soft_wrap=True)
         if sampled and isinstance(options, Cmdb):
             console.print(_fields(options, source, record, sampled.read[record.record_id]))
@@ -100,7 +100,7 @@ def show(settings: Settings, rules: Rules, project: Path, source: str, limit: in
                 problems.update([f"{line['product_ref']}: {line['defect']}"] if line["defect"] else [])
     console.print(f"\n[bold]{len(records)} document{'s' * (len(records) > 1)} of {source}; nothing was landed[/]")
     for problem, count in problems.most_common():
-        console.print(f"[red]{count} ×[/] {escape(problem)}")
+        console.print(f"[red]{count} ×[/] {plain(problem)}")
     if sampled and not problems:
         console.print("[green]every capacity can be read[/]")
 
@@ -171,7 +171,7 @@ def _create_relations(connection: Connection, options: Cmdb, rules: Rules, proje
 def _document(record: Record) -> str:
     """The document, a line a field; a long one is cut."""
     text = simplejson.dumps(simplejson.loads(record.payload, use_decimal=True), indent=2, ensure_ascii=False)
-    lines = text.splitlines()
+    lines = [escaped(line) for line in text.split("\n")]
     more = len(lines) - SHOWN_LINES
     return "\n".join([*lines[:SHOWN_LINES], f"… and {more} more lines"] if more > 0 else lines)
 
@@ -186,13 +186,13 @@ def _fields(options: Cmdb, source: str, record: Record, row: Mapping[str, object
         became, path = row[column], paths.get(name)
         written = row.get(f"{column}_text")
         if path is None:
-            table.add_row(name, "", f"[dim]nothing in {escape(', '.join(_asked(places, document)))}[/]")
+            table.add_row(name, "", f"[dim]nothing in {plain(', '.join(_asked(places, document)))}[/]")
         elif became is None:
-            table.add_row(name, f"[red]cannot be read{': ' + escape(str(written)) if written else ''}[/]", escape(path))
+            table.add_row(name, f"[red]cannot be read{': ' + plain(written) if written else ''}[/]", plain(path))
         else:
             unit = " GiB" if column.endswith("_gib") else ""
             shown = became.normalize() if isinstance(became, Decimal) else became
-            table.add_row(name, f"{cell(shown)}{unit}", escape(path))
+            table.add_row(name, f"{cell(shown)}{unit}", plain(path))
     table.add_row("in service", "yes" if row["is_in_service"] else "[yellow]no[/]", "")
     return table
 
@@ -210,5 +210,6 @@ def _asked(places: Sequence[Mapping[str, object]], document: Mapping[str, object
 
 def _line(line: Mapping[str, object]) -> str:
     if line["defect"]:
-        return f"  [red]{escape(str(line['product_ref']))}: {escape(str(line['defect']))}[/]"
-    return f"  {escape(str(line['product_ref']))}: {cell(cast('Decimal', line['capacity']).normalize())} {line['unit']}"
+        return f"  [red]{plain(line['product_ref'])}: {plain(line['defect'])}[/]"
+    capacity = cell(cast("Decimal", line["capacity"]).normalize())
+    return f"  {plain(line['product_ref'])}: {capacity} {plain(line['unit'])}"

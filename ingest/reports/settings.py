@@ -10,18 +10,17 @@ from itertools import groupby
 
 import click
 from pydantic import Secret
-from rich.markup import escape
 from rich.table import Table
 
 from finops.ingest.config import settings
 from finops.ingest.config.checking import validated
 from finops.ingest.config.reading import RawSection
-from finops.ingest.config.redaction import redact
+from finops.ingest.config.redaction import safe
 from finops.ingest.config.sections import MASKED_FIELDS
 from finops.ingest.config.values import Section, from_json
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.project import toml
-from finops.ingest.reports.tables import wide_console
+from finops.ingest.reports.tables import plain, wide_console
 
 STARS = "***"
 DATABASE = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE", "PGSSLROOTCERT")
@@ -43,9 +42,9 @@ def show(*, as_json: bool) -> bool:
     Raises:
         ConfigurationError: when a file of the configuration can't be read.
     """
-    secrets = settings.known_secrets()
-    found = [row if row.place == DEFAULT else replace(row, value=redact(row.value, secrets)) for row in rows()]
-    wrong = [redact(problem, secrets) for problem in problems()]
+    settings.known_secrets()
+    found = [row if row.place == DEFAULT else replace(row, value=safe(row.value)) for row in rows()]
+    wrong = [safe(problem) for problem in problems()]
     if as_json:
         click.echo(json.dumps({"settings": [asdict(row) for row in found], "problems": wrong}, ensure_ascii=False))
         return not wrong
@@ -56,7 +55,7 @@ def show(*, as_json: bool) -> bool:
         for section, model in settings.sections()
         if model and section.name.startswith("sources.") and not settings.is_on(section)
     ]
-    console.print(f"Off: {', '.join(off)}" if off else "No source is off.", highlight=False)
+    console.print(f"Off: {plain(', '.join(off))}" if off else "No source is off.", highlight=False)
     for problem in wrong:
         click.echo(f"✗ {problem}")
     return not wrong
@@ -142,5 +141,5 @@ def _table(found: list[Row], problems: list[str]) -> Table:
             name = f"{row.setting}."
             is_wrong = any(key.startswith(name) or name.startswith(key) for key in wrong)
             style = "red" if is_wrong else "dim" if row.place in (DEFAULT, UNSET) else ""
-            table.add_row(f"{'✗ ' * is_wrong}{row.setting}", escape(row.value), escape(row.place), style=style)
+            table.add_row(f"{'✗ ' * is_wrong}{plain(row.setting)}", plain(row.value), plain(row.place), style=style)
     return table

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from finops.ingest.config.redaction import escaped
 from finops.ingest.database import Connection
 
 FIGURES = {"int4", "int8", "numeric", "interval"}  # types of PostgreSQL whose columns stand on the right
@@ -59,5 +60,10 @@ def cell(value: object) -> str:
         return f"{value / timedelta(seconds=1):.1f} s"
     if isinstance(value, int | Decimal):
         return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
-    text = escape(str(value))
+    text = plain(value)
     return f"[{STATUS_STYLE[text]}]{text}[/]" if text in STATUS_STYLE else text
+
+
+def plain(value: object) -> str:
+    """Return a value as it is to stand on a terminal, whatever it holds: neither rich nor the terminal obeys it."""
+    return escape(escaped(str(value)))

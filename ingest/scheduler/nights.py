@@ -90,7 +90,7 @@ class NightlyScheduler:
         asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: asked.set())
-        logging.getLogger("apscheduler").addHandler(logging.NullHandler())  # _tell logs instead
+        logging.getLogger("apscheduler").disabled = True  # _tell logs instead
         scheduler = BackgroundScheduler(timezone=self._trigger.timezone)
         scheduler.add_listener(self._tell, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
         job = scheduler.add_job(

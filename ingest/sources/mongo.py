@@ -26,7 +26,7 @@ from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError, Ser
 
 from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.sections import ExtractionSettings
-from finops.ingest.errors import SourceError, one_line
+from finops.ingest.errors import SourceError, first_line, one_line
 from finops.ingest.periods import today
 from finops.ingest.sources.documents import Record, encode
 from finops.ingest.sources.kinds import ConfiguredSource, Probe, Window
@@ -253,4 +253,4 @@ def _identity(value: Any) -> str:  # noqa: ANN401 any BSON value may be an _id
 
 
 def _first(error: Exception) -> str:
-    return str(error).split(", full error")[0].split(", Timeout:")[0].splitlines()[0]
+    return first_line(error).split(", full error")[0].split(", Timeout:")[0]

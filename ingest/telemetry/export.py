@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from finops.ingest.database import Connection
+from finops.ingest.errors import describe
 from finops.ingest.telemetry import metrics, traces
 from finops.ingest.telemetry.progress import Progress
 
@@ -23,4 +24,4 @@ def exporting_telemetry(connection: Connection, progress: Progress) -> Iterator[
             try:
                 export()
             except Exception as error:  # noqa: BLE001 whatever it is, the run is over, and ended as it did
-                progress.event("not_exported", "warning", what=what, error=f"{type(error).__name__}: {error}")
+                progress.event("not_exported", "warning", what=what, error=f"{type(error).__name__}: {describe(error)}")

@@ -1,18 +1,16 @@
 """Report the progress of a run on stderr: JSON lines for a log; readable lines and progress bars on a terminal.
 
-A line has the keys of the API's log (`time`, `level`, `logger`, `message`) and the event's own. Every text is redacted:
-a password in a driver's message never reaches a log.
+A line has the keys of the API's log (`time`, `level`, `logger`, `message`) and the event's own. Every text is redacted
+and on one line: neither a password in a driver's message nor a line break in a file's name reaches a log.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Self
 
 from rich.console import Console
@@ -20,7 +18,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from finops.ingest.config.redaction import redact
+from finops.ingest.config.redaction import escaped, redact
+from finops.ingest.telemetry.lines import write_line
 
 LOGGER = "finops.ingest"
 
@@ -36,8 +35,7 @@ class SourceProgress:
 class Progress:
     """Writes the events of a run. As a context manager, it draws progress bars if stderr is a terminal."""
 
-    def __init__(self, secrets: Sequence[str] = ()) -> None:
-        self._secrets = secrets
+    def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._is_terminal = sys.stderr.isatty()
         self._bars = Bars(
@@ -59,16 +57,13 @@ class Progress:
 
     def event(self, message: str, level: str = "info", /, **values: object) -> None:
         """Write one line for one fact; values that are None are left out."""
-        known = {key: self._value(value) for key, value in values.items() if value is not None}
+        known = {key: _value(value) for key, value in values.items() if value is not None}
         if self._is_terminal:
             heading = f"[red]✗ {escape(message)}[/]" if level == "error" else f"[bold]{escape(message)}[/]"
             fields = "  ".join(f"{key} {value}" for key, value in known.items())
-            self._console.print(f"{heading}  {escape(fields)}", highlight=False)
+            self._console.print(f"{heading}  {escape(escaped(fields))}", highlight=False)
             return
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = {"time": now, "level": level, "logger": LOGGER, "message": message, **known}
-        # one write a line: two threads' lines would else run into each other
-        print(json.dumps(line, ensure_ascii=False) + "\n", end="", file=sys.stderr, flush=True)  # noqa: T201
+        write_line(level, LOGGER, message, **known)
 
     @contextmanager
     def source(self, name: str) -> Iterator[SourceProgress]:
@@ -96,5 +91,6 @@ class Progress:
         if not self._is_terminal:
             self.event(message, **values, seconds=round(time.monotonic() - started, 1))
 
-    def _value(self, value: object) -> object:
-        return value if isinstance(value, int | float) else redact(str(value), self._secrets)
+
+def _value(value: object) -> object:
+    return value if isinstance(value, int | float) else redact(str(value))

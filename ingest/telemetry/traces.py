@@ -17,8 +17,6 @@ from typing import Any
 
 from psycopg.rows import kwargs_row
 
-from finops.ingest.config.redaction import redact
-from finops.ingest.config.settings import known_secrets
 from finops.ingest.database import Connection
 from finops.ingest.errors import ConfigurationError, FinopsError, install_extra
 
@@ -78,7 +76,7 @@ def export(connection: Connection, since: Mapping[str, object]) -> None:
         raise ConfigurationError(
             f"{' or '.join(ENDPOINTS)} is set, and OpenTelemetry is not installed: {install_extra('otel')}"
         ) from error
-    secrets, release = known_secrets(), version("finops-module")
+    release = version("finops-module")
     resource = Resource({"service.name": "finops", "service.version": release}).merge(OTELResourceDetector().detect())
 
     def context(run_id: str, number: int) -> trace.SpanContext:
@@ -95,7 +93,7 @@ def export(connection: Connection, since: Mapping[str, object]) -> None:
         **named: Any,  # noqa: ANN401 the rest as OpenTelemetry names it
     ) -> ReadableSpan:
         known = {f"finops.{name}": value for name, value in attributes.items() if value is not None}
-        failed = trace.Status(trace.StatusCode.ERROR, redact(error, secrets))
+        failed = trace.Status(trace.StatusCode.ERROR, error)
         return ReadableSpan(
             context=context(run_id, number),
             parent=context(run_id, 0) if number else None,

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from finops.ingest.config.redaction import redact, secrets_of
 from finops.ingest.config.services import FocusExport
-from finops.ingest.errors import SourceError, install_extra
+from finops.ingest.errors import SourceError, first_line, install_extra
 from finops.ingest.sources.rows.declared import FileDeclaration
 
 # The optional dependencies of pyproject.toml, by the scheme of an address.
@@ -34,13 +33,11 @@ class DamagedFileError(SourceError):
 
 
 class ErrorTranslator:
-    """Turns the errors of one source into one line, without its secrets."""
+    """Turns the errors of one source into one line."""
 
     def __init__(self, source: str, options: FocusExport | FileDeclaration, expected: str = "a FOCUS file") -> None:
         self._source, self._expected = source, expected
         self._url = options.url
-        given = {"url": options.url, "storage_options": options.storage_options.get_secret_value()}
-        self._secrets = sorted(secrets_of(given), key=len, reverse=True)
 
     @contextmanager
     def reading(self, what: str) -> Iterator[None]:
@@ -75,5 +72,4 @@ class ErrorTranslator:
         return f"{self._source}: {scheme}:// needs a library that is not installed ({self._message(error)}): {remedy}"
 
     def _message(self, error: Exception) -> str:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        return redact(lines[0].rstrip(".;: "), self._secrets)
+        return first_line(error).rstrip(".;: ")

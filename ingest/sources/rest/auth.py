@@ -17,6 +17,7 @@ from dlt.sources.helpers.rest_client.auth import (
     OAuth2ClientCredentials,
 )
 
+from finops.ingest.config.redaction import learn_secret
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import HttpService
 from finops.ingest.errors import SourceError
@@ -71,6 +72,7 @@ class _ClientCredentials(OAuth2ClientCredentials):
         if not isinstance(token, str) or not token:
             raise SourceError(f"{self.asked.where}: the answer has no 'access_token': check {self.asked.setting}")
         _check_header(token, self.asked.where, self.asked.setting)
+        learn_secret(token)
         return token
 
     def parse_expiration_in_seconds(self, response_json: Any) -> int:  # noqa: ANN401

@@ -9,8 +9,9 @@ from typing import Literal
 
 import requests
 
+from finops.ingest.config.redaction import LONGEST
 from finops.ingest.config.services import HttpService
-from finops.ingest.errors import SourceError
+from finops.ingest.errors import SourceError, one_line
 
 _CREDENTIALS = {  # what is set for a way to authenticate: what to check when it is refused
     "token_url": "{0}.client_id and {0}.client_secret",
@@ -81,8 +82,8 @@ def failure(error: BaseException, asked: Endpoint) -> str:
 
 def refusal(response: requests.Response, asked: Endpoint) -> str:
     """An error status, and what to do about it."""
-    status = f"answered {response.status_code} {response.reason}"
-    said = excerpt(response.content[:1000].decode(errors="replace"))
+    status = f"answered {response.status_code} {excerpt(response.reason)}"
+    said = excerpt(response.content[: LONGEST + 1].decode(errors="replace"))
     # a token's endpoint says 400 where others say 401 (RFC 6749, 5.2)
     if response.status_code in {401, 403} or (response.status_code, asked.key) == (400, "token_url"):
         way = next((way for way in _CREDENTIALS if getattr(asked.options, way) is not None), "token")
@@ -96,10 +97,9 @@ def refusal(response: requests.Response, asked: Endpoint) -> str:
 def excerpt(value: object) -> str:
     """The beginning of what came, on one line."""
     try:
-        text = " ".join(str(value)[:1000].split())
+        return one_line(str(value), 120)
     except RecursionError:
-        text = "[[…]]"
-    return text if len(text) <= 120 else text[:117] + "…"  # noqa: PLR2004 a line of a message
+        return "[[…]]"
 
 
 def _cause(error: BaseException) -> str:

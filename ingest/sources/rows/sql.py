@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from importlib.util import find_spec
 
-from finops.ingest.config.redaction import redact, secrets_of
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.errors import SourceError, install_extra, one_line
 from finops.ingest.sources.documents import Record
@@ -95,7 +94,6 @@ class _Database:
         if find_spec("sqlalchemy") is None:
             raise SourceError(f"{source.name}: databases need SQLAlchemy: {install_extra('sql')}")
         url = options.connection.get_secret_value()
-        self._secrets = sorted(secrets_of({"connection": url}), key=len, reverse=True)
         try:
             self._url = sa.make_url(url)
         except (sa.exc.ArgumentError, ValueError) as error:
@@ -165,7 +163,7 @@ class _Database:
                 f"{_PACKAGES.get(missing.lower(), missing)}, or write the driver that is, as in postgresql+psycopg://"
             ) from error
         except sa.exc.SQLAlchemyError as error:
-            said = redact(one_line(str(getattr(error, "orig", None) or error)), self._secrets)
+            said = one_line(str(getattr(error, "orig", None) or error))
             known = (remedy for part, remedy in _REMEDIES.items() if part in said.lower() and key != "connection")
             checked = f"check {self._section}.{key}"
             if key == "connection":

@@ -2,6 +2,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from finops.ingest.config.redaction import escaped
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.periods import Period, listed, open_periods, parse_range, today
 
@@ -21,7 +22,7 @@ def test_a_month_is_written_as_it_is_typed() -> None:
 def test_what_is_no_month_is_refused_with_the_way_to_write_one(text: str) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         Period.parse(text)
-    assert str(refusal.value) == f"'{text}' is not a month: write it as YYYY-MM, for example 2026-09"
+    assert str(refusal.value) == f"'{escaped(text)}' is not a month: write it as YYYY-MM, for example 2026-09"
 
 
 def test_a_day_belongs_to_its_month() -> None:

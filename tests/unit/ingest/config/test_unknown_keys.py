@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from finops.ingest.config import redaction
 from finops.ingest.config.sections import Exports, ExtractionSettings, Schedule
 from finops.ingest.config.services import SERVICES, FocusExport
 from finops.ingest.config.settings import exports, known_secrets, load, schedule
@@ -165,6 +166,7 @@ def test_every_secret_of_every_section_is_hidden(section: str, monkeypatch: pyte
     ]
     texts = {"storage_options": '{"key": "s3cret-1"}'} | dict.fromkeys(("uri", "pushgateway"), "https://a:s3cret-1@b")
     for key in said_to_be_secret:
+        redaction.forget()
         monkeypatch.setenv(variable(f"{section}.{key}"), texts.get(key, "s3cret-1"))
         assert "s3cret-1" in known_secrets(), key
         monkeypatch.delenv(variable(f"{section}.{key}"))

@@ -206,7 +206,7 @@ def test_rules_rates_mappings_and_products_have_rules_of_their_own() -> None:
         ("group_id,group_name\né\n".encode("latin-1"), "line 2 is not UTF-8: save it as UTF-8 (in Excel: CSV UTF-8)"),
         (b"", "it is empty: write its columns into the first line: group_id,group_name"),
         (b'group_id\n"a\n', "line 2 is not CSV (unexpected end of data): close its quotes"),
-        (b'group_id\n"a\nb"\n', "group_id 'a\nb' holds a line break or another control character"),
+        (b'group_id\n"a\nb"\n', r"group_id 'a\nb' holds a line break or another control character"),
         (b"group_id;\na;b\n", "'b' is in a column without a name: name it in the first line, or remove it"),
     ],
 )

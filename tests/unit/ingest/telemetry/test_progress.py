@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from finops.ingest.config.redaction import redact
+from finops.ingest.config import redaction
 from finops.ingest.telemetry.progress import Progress
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -31,18 +31,6 @@ def line(message: str, level: str = "info", **values: object) -> dict[str, objec
     return {"level": level, "logger": "finops.ingest", "message": message, **values}
 
 
-def test_every_occurrence_of_a_secret_is_hidden() -> None:
-    assert redact("user:s3cret@db, s3cret", ["s3cret"]) == "user:***@db, ***"
-
-
-def test_secrets_are_hidden_in_the_order_given() -> None:
-    assert redact("s3cret-and-more", ["s3cret-and-more", "s3cret"]) == "***"
-
-
-def test_a_secret_with_signs_of_a_pattern_is_hidden() -> None:
-    assert redact("a.c abc", ["a.c"]) == "*** abc"
-
-
 def test_a_line_begins_with_the_time_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
     Progress().event("started")
     first, *_ = json.loads(capsys.readouterr().err).items()
@@ -55,7 +43,9 @@ def test_a_fact_is_its_message_and_its_values_and_what_is_unknown_is_left_out(li
     assert lines() == [line("extracted", "warning", source="cmdb.vm", rows=12)]
 
 
-@pytest.mark.parametrize("value", ["one\ntwo", 'say "no"', "tab\there", "accentué"], ids=ascii)
+@pytest.mark.parametrize(
+    "value", ["one\ntwo", 'say "no"', "tab\there", "accentué", "\x1b[2J\x9b\u2028\u202e\U000e0041"], ids=ascii
+)
 def test_a_value_is_read_back_as_it_was_on_one_line(lines: Lines, value: str) -> None:
     Progress().event("noted", what=value)
     assert lines() == [line("noted", what=value)]
@@ -63,7 +53,8 @@ def test_a_value_is_read_back_as_it_was_on_one_line(lines: Lines, value: str) ->
 
 @pytest.mark.parametrize("secret", ["s3cret", 's3"cret', "s3  cret", "s3\ncret"], ids=ascii)
 def test_a_secret_never_reaches_a_line(capsys: pytest.CaptureFixture[str], secret: str) -> None:
-    Progress([secret]).event("failed", error=RuntimeError(f"no access with {secret} there"))
+    redaction.learn({"token": secret})
+    Progress().event("failed", error=RuntimeError(f"no access with {secret} there"))
     assert "cret" not in capsys.readouterr().err
 
 
@@ -101,7 +92,8 @@ def test_a_terminal_has_readable_lines_and_a_bar(monkeypatch: pytest.MonkeyPatch
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    with Progress(["s3cret"]) as progress, progress.source("cmdb.vm") as source:
+    redaction.learn({"token": "s3cret"})
+    with Progress() as progress, progress.source("cmdb.vm") as source:
         source.advance(12)
         progress.event("failed", "error", what="gitlab.storage", error="s3cret [is] refused")
     assert "what gitlab.storage  error *** [is] refused" in terminal.getvalue()
