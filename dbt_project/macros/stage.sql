@@ -1,8 +1,10 @@
 {#-
-Plan the run's scopes (finops.due_scopes), and value their usage lines in scoped_usage, for this transaction.
+Plan the run's scopes (finops.due_scopes), and value their usage lines in scoped_usage, for this transaction. The loader may
+name some of them, as a JSON list of '<source> <first day of the month>': after a failure it publishes them in parts.
 -#}
 {% macro stage_usage_lines() %}
     {%- if not (execute and flags.WHICH in ('build', 'run')) -%}{{ return('') }}{%- endif -%}
+    {%- set named = dbt.string_literal(dbt.escape_single_quotes(env_var('FINOPS_SCOPES', ''))) -%}
     {%- do run_query("
         select finops.hold_run('" ~ current_run_id() ~ "');
         insert into finops.etl_reconciliations (run_id, source, period, attempt)
@@ -13,6 +15,7 @@ Plan the run's scopes (finops.due_scopes), and value their usage lines in scoped
                 and earlier.source = due.source and earlier.period = due.period
         )
         from finops.due_scopes('" ~ current_run_id() ~ "') as due
+        where coalesce(cast(nullif(" ~ named ~ ", '') as jsonb) ? concat_ws(' ', due.source, due.period), true)
         on conflict (run_id, source, period, attempt) do update set status = 'PENDING', decided_at = null
     ") -%}
     {%- set pending = "select source, period, attempt from finops.etl_reconciliations where run_id = '" ~ current_run_id()

@@ -8,6 +8,7 @@ without anything to publish does not start dbt.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from finops.ingest.database import TRANSFORMER, Connection, connect, may_act_as
 from finops.ingest.errors import FinopsError, one_line
 
 SHOWN_FAILURES = 3
+FAILED = ("error", "fail", "runtime error")
 # Beside this package, in the repository and where it is installed.
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 PROFILE_EXAMPLE = PROJECT.with_name("profiles.yml.example")
@@ -26,38 +28,82 @@ PROFILE_EXAMPLE = PROJECT.with_name("profiles.yml.example")
 # What every run writes, with the tests of it; and what follows from reference data as well, with every test.
 FACT = ("--select", "fact_releve+,config.materialized:incremental")
 REFERENCE = ("--select", "config.materialized:incremental", "resource_type:test")
+# All scopes that are due, unless some are named: see macros/stage.sql
+SCOPES = "FINOPS_SCOPES"
 # dbt would write two copies of its manifest, 12 MB of JSON, after each run; nothing here reads them.
 NO_JSON = "--no-write-json"
+
+
+Advance = Callable[[int, int], None]
+
+
+class BuildError(FinopsError):
+    """Nodes of a build failed.
+
+    Attributes:
+        published: whether the relevés and aggregates of the build are committed, and something else failed.
+        is_of_data: whether only tables and tests failed, and no view: then everything is as this version has it.
+    """
+
+    def __init__(self, outcome: object) -> None:
+        failures = list(_failures(outcome))
+        more = f"; and {len(failures) - SHOWN_FAILURES} more" if len(failures) > SHOWN_FAILURES else ""
+        super().__init__("dbt: " + "; ".join(failures[:SHOWN_FAILURES]) + more)
+        nodes = {_name(result): result for result in _results(outcome)}
+        failed = {_kind(result) for result in nodes.values() if str(result.status) in FAILED}
+        self.published = "fact_releve" in nodes and str(nodes["fact_releve"].status) == "success"
+        self.is_of_data = "fact_releve" in nodes and failed <= {"incremental", "test"}
 
 
 def build(
     connection: Connection,
     run_id: str,
-    advance: Callable[[int, int], None],
+    advance: Advance,
     *,
     only_if_due: bool = False,
+    scopes: Sequence[str] | None = None,
 ) -> bool:
     """Build views, the fact and the aggregates for a run that is open, with their data tests.
 
+    Of all scopes that are due, or of those that are named, as '<source> <first day of the month>'.
     Returns False, without having started dbt, if only what is due was asked for and nothing is.
 
     Raises:
-        FinopsError: with what dbt says of each node that failed.
+        BuildError: with what dbt says of each node that failed.
+        FinopsError: when dbt itself failed.
     """
     selected = _selected(connection)
     if only_if_due and selected == FACT:
         due = connection.execute("select from finops.due_scopes(%s) limit 1", (run_id,))
         if due.fetchone() is None:
             return False
-    connection.execute("delete from finops.etl_project")
-    with _environment({"FINOPS_RUN_ID": run_id, **_role(connection)}):  # see macros/runs.sql
-        _invoke(["build", NO_JSON, "--exclude-resource-type", "unit_test", *selected], advance)
+    if selected != FACT:  # it changes no view: where it fails, they are as the last complete build left them
+        connection.execute("delete from finops.etl_project")
+    _build(connection, run_id, scopes, selected, advance)
     note_build(connection)
     return True
 
 
+def publish(connection: Connection, run_id: str, scopes: Sequence[str], advance: Advance) -> None:
+    """Publish these scopes alone, by the views as they are.
+
+    Raises:
+        BuildError: with what dbt says of each node that failed.
+    """
+    _build(connection, run_id, scopes, ("--select", "fact_releve"), advance)
+
+
+def _build(
+    connection: Connection, run_id: str, scopes: Sequence[str] | None, selected: Sequence[str], advance: Advance
+) -> None:
+    named = {SCOPES: "" if scopes is None else json.dumps(scopes)}
+    with _environment({"FINOPS_RUN_ID": run_id, **named, **_role(connection)}):  # see macros/runs.sql
+        _invoke(["build", NO_JSON, "--exclude-resource-type", "unit_test", *selected], advance)
+
+
 def note_build(connection: Connection) -> None:
     """After a complete build, store fingerprints of all that it stood on and made."""
+    connection.execute("delete from finops.etl_project")
     connection.execute(
         "insert into finops.etl_project (code, relations, reference)"
         " select %s, relations, reference from finops.project_state()",
@@ -134,7 +180,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(
     arguments: Sequence[str],
-    advance: Callable[[int, int], None] = lambda *_: None,
+    advance: Advance = lambda *_: None,
     manifest: Any = None,  # noqa: ANN401 dbt's
 ) -> Any:  # noqa: ANN401 whatever dbt's command returns
     # Imported late: dbt takes seconds, and `finops --help` should not.
@@ -156,9 +202,7 @@ def _invoke(
     if result.exception is not None:
         raise FinopsError(f"dbt: {one_line(str(result.exception))}")
     if not result.success:
-        failures = list(_failures(result.result))
-        more = f"; and {len(failures) - SHOWN_FAILURES} more" if len(failures) > SHOWN_FAILURES else ""
-        raise FinopsError("dbt: " + "; ".join(failures[:SHOWN_FAILURES]) + more)
+        raise BuildError(result.result)
     return result.result
 
 
@@ -201,10 +245,21 @@ def _role_by_hand() -> dict[str, str]:
 def _failures(results: object) -> Iterator[str]:
     for error in getattr(results, "errors", None) or ():  # of the catalogue that docs are made from
         yield one_line(str(error))
-    for result in getattr(results, "results", None) or getattr(results, "_compile_results", None) or ():
-        if str(result.status) in ("error", "fail", "runtime error"):
-            name = getattr(result.node, "name", "hook")
-            yield f"{name}: {one_line(result.message or str(result.status))}"
+    for result in _results(results):
+        if str(result.status) in FAILED:
+            yield f"{_name(result)}: {one_line(result.message or str(result.status))}"
+
+
+def _results(outcome: object) -> Sequence[Any]:
+    return getattr(outcome, "results", None) or getattr(outcome, "_compile_results", None) or ()
+
+
+def _name(result: Any) -> str:  # noqa: ANN401 dbt's
+    return str(getattr(result.node, "name", "hook"))
+
+
+def _kind(result: Any) -> str:  # noqa: ANN401 dbt's
+    return str(getattr(getattr(result.node, "config", None), "materialized", ""))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from finops.ingest.periods import listed
 from finops.ingest.pipeline import configured, publications
 from finops.ingest.pipeline import dbt as transform
 from finops.ingest.pipeline.extract import extract_all
+from finops.ingest.pipeline.healing import heal
 from finops.ingest.pipeline.purge import purge
 from finops.ingest.pipeline.runs import Kind, Run, RunRequest, open_run
 from finops.ingest.reference import load as reference
@@ -107,7 +108,7 @@ def _consolidate(run: Run, progress: Progress, *, only_if_due: bool = False) -> 
     failures_before = len(run.failures)
     with progress.stage("consolidate and refresh") as advance, run.step("consolidate") as step:
         try:
-            if not transform.build(run.connection, run.run_id, advance, only_if_due=only_if_due):
+            if not _build(run, progress, advance, only_if_due=only_if_due):
                 step.skipped = NOTHING_IS_DUE
                 progress.event("skipped", stage="consolidate", why=step.skipped)
                 publications.refresh(run)
@@ -120,11 +121,24 @@ def _consolidate(run: Run, progress: Progress, *, only_if_due: bool = False) -> 
         progress.event("failed", "error", what="consolidate", error=failure)
 
 
+def _build(run: Run, progress: Progress, advance: transform.Advance, *, only_if_due: bool) -> bool:
+    """Build; where that fails, publish what can be published in parts. False if there was nothing to do."""
+    try:
+        return transform.build(run.connection, run.run_id, advance, only_if_due=only_if_due)
+    except transform.BuildError as error:
+        left = heal(run, error, advance)
+        if left or publications.held_back(run):
+            raise left or error from error
+        progress.event("healed", "warning", what="consolidate", error=str(error))
+    return True
+
+
 def _explained(run: Run, error: Exception) -> FinopsError:
     """Replace dbt's message about its own test, or one about a lock, by one that says what to do."""
     try:
         if reasons := publications.held_back(run):
-            return FinopsError("; ".join(reasons))
+            is_of_scopes = not isinstance(error, transform.BuildError) or error.published
+            return FinopsError("; ".join(reasons if is_of_scopes else [*reasons, str(error)]))
         if "lock timeout" in str(error):
             return FinopsError(f"{error} (in use by {users(run.connection)})")
     except psycopg.OperationalError:  # PostgreSQL went away, which is what dbt says as well

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from psycopg.rows import scalar_row
 
 from finops.ingest.database import TRANSFORMER, act_as
@@ -16,6 +18,12 @@ DOES_NOT_ADD_UP = (
 CHANGES_TOO_MUCH = (
     "{source} {month} keeps its previous relevés: {refusal}. Look why, then accept it with "
     '`finops reprocess --period {month} --source {source} --reason "…"`'
+)
+
+
+CAN_NOT_BE_PUBLISHED = (
+    "{source} {month} can't be published and keeps its previous relevés: {refusal}. What else is due is published, and "
+    "the next nightly tries this again: correct the record in the source, or see docs/runbook.md"
 )
 
 
@@ -50,4 +58,35 @@ def held_back(run: Run) -> list[str]:
         " where run_id = %s and status in ('BLOCKED', 'REFUSED') order by source, period",
         (run.run_id,),
     )
-    return [(DOES_NOT_ADD_UP if row["status"] == "BLOCKED" else CHANGES_TOO_MUCH).format_map(row) for row in rows]
+    return [_reason(row).format_map(row) for row in rows]
+
+
+def _reason(row: Mapping[str, object]) -> str:
+    if row["status"] == "REFUSED":
+        return CHANGES_TOO_MUCH
+    return CAN_NOT_BE_PUBLISHED if row["refusal"] else DOES_NOT_ADD_UP
+
+
+def due(run: Run) -> list[str]:
+    """List the scopes that the run has to publish, as '<source> <first day of the month>'."""
+    query = "select concat_ws(' ', source, period) from finops.due_scopes(%s) order by period, source"
+    return run.connection.cursor(row_factory=scalar_row).execute(query, (run.run_id,)).fetchall()
+
+
+def block(run: Run, scope: str, error: str) -> None:
+    """Enter that a scope can't be published, with the error and, where one can't be valued, the record."""
+    source, period = scope.split(" ")
+    known = {"run": run.run_id, "source": source, "period": period, "error": error}
+    with run.connection.transaction():
+        act_as(run.connection, TRANSFORMER)
+        run.connection.execute(
+            "insert into finops.etl_reconciliations (run_id, source, period) values (%(run)s, %(source)s, %(period)s)"
+            " on conflict do nothing",
+            known,
+        )
+        run.connection.execute(
+            "update finops.etl_reconciliations set status = 'BLOCKED', decided_at = clock_timestamp(), refusal ="
+            " concat_ws('; its record is ', %(error)s::text, finops.failing_record(%(source)s, %(period)s))"
+            " where run_id = %(run)s and source = %(source)s and period = %(period)s and status <> 'PUBLISHED'",
+            known,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +29,9 @@ from finops.ingest.reference.tables import (
 )
 
 MAX_SHOWN = 20
+# What counts of a regular expression: an escape, a bracket expression as a whole, a parenthesis.
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\(\?<?[=!]|\(|\)", re.DOTALL)
+_BACK_REFERENCE = re.compile(r"\\[1-9]")
 NO_OVERLAP = ("prices", "application_owners")
 OF_CATALOG = ("application_aliases", "application_rules")  # which may mean what the catalog alone knows
 
@@ -144,14 +148,43 @@ def _wrong(row: ReferenceRow, known: Knowledge) -> Iterator[str]:
     match row:
         case Product() if problem := domain_problem(row.domain, known.domains):
             yield f"domain {problem}"
-        case ApplicationRule(match_type="regex") if not known.is_regex(row.pattern):
-            yield f"pattern '{row.pattern}' is not a regular expression of PostgreSQL: correct it"
+        case ApplicationRule(match_type="regex"):
+            if problem := slow(row.pattern):
+                yield f"pattern '{row.pattern}' of rule {row.rule_id} {problem}"
+            elif not known.is_regex(row.pattern):
+                yield f"pattern '{row.pattern}' is not a regular expression of PostgreSQL: correct it"
         case FxRate() if row.from_currency == row.to_currency:
             yield f"from_currency and to_currency are both {row.to_currency}: remove the line"
         case Group() | Application():
             built_in = BUILT_IN["groups" if isinstance(row, Group) else "applications"]
             if row.identity() == built_in.identity() and row.code() != built_in.code():
                 yield f"{row.key[0]} '{row.code()}' is built in as {built_in.code()}: write it so"
+
+
+def slow(pattern: str) -> str | None:
+    """What makes a regular expression take minutes on a text that somebody chose for it, with the remedy, or None.
+
+    PostgreSQL matches without backtracking, but for back references; a lookaround is tried at each character, and one
+    within another at each of each.
+    """
+    depth_of_look, depth = None, 0
+    for part in _PARTS.finditer(pattern):
+        match part[0]:
+            case reference if _BACK_REFERENCE.fullmatch(reference):
+                return (
+                    f"has the back reference {reference}, which can take hours: write it without, or as several rules"
+                )
+            case "(?=" | "(?!" | "(?<=" | "(?<!" if depth_of_look is not None:
+                return "has a lookaround within another, which can take minutes: write them one after the other"
+            case opening if opening.startswith("("):
+                depth += 1
+                if opening in ("(?=", "(?!", "(?<=", "(?<!"):
+                    depth_of_look = depth
+            case ")":
+                if depth == depth_of_look:
+                    depth_of_look = None
+                depth -= 1
+    return None
 
 
 def _doubles(entries: Sequence[Entry]) -> Found:

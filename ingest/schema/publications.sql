@@ -150,3 +150,48 @@ order by source, period, publication desc nulls last, decided_at desc;
 -- Removed: the scopes that a run requested; int_scopes now decides what is due.
 drop view if exists finops.etl_due_scopes;
 drop view if exists finops.etl_known_scopes;
+
+-- Whether the records of a scope can be valued whose ids have a hash within bounds.
+create or replace function finops.can_be_valued(of_source text, of_period date, lowest bigint, highest bigint) returns boolean
+language plpgsql as $$
+begin
+    execute format(
+        'select count(cast(lines as text)) from finops_intermediate.int_usage_valued as lines
+        where source = %L and period = %L and hashtext(record_id) between %s and %s',
+        of_source, of_period, lowest, highest
+    );
+    return true;
+exception when others then
+    return false;
+end
+$$;
+
+-- The record that makes the valuation of a scope fail, found by halves; null where its valuation does not fail.
+create or replace function finops.failing_record(of_source text, of_period date) returns text language plpgsql as $$
+declare
+    lowest bigint := -2147483648;
+    highest bigint := 2147483647;
+    middle bigint;
+    found text;
+begin
+    if finops.can_be_valued(of_source, of_period, lowest, highest) then
+        return null;
+    end if;
+    while lowest < highest loop
+        middle := (lowest + highest) >> 1;
+        if finops.can_be_valued(of_source, of_period, lowest, middle) then
+            lowest := middle + 1;
+        else
+            highest := middle;
+        end if;
+    end loop;
+    execute format(
+        'select record_id from finops_intermediate.int_usage_lines
+        where source = %L and period = %L and hashtext(record_id) = %s limit 1',
+        of_source, of_period, lowest
+    ) into found;
+    return finops.shown(found);
+exception when others then
+    return null;
+end
+$$;

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.finops import Database, charge, finops, last_run, scalar, serving, total, write_bill
-from tests.e2e.sources.test_ownership import CATALOG, Catalog, entity
+from tests.e2e.sources.catalog import CATALOG, Catalog, entity
 
 pytestmark = pytest.mark.hostile
 

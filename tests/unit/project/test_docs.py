@@ -117,6 +117,7 @@ def test_the_runbook_has_the_headings_that_alerts_link_to() -> None:
         "Rejects grow",
         "The API is down",
         "Nothing reconciles",
+        "One source and month can't be published",
         "A month would change too much",
         "Restore",
         "Rotate secrets",

@@ -260,3 +260,28 @@ def test_a_place_that_makes_no_sense_is_refused(
 def test_a_connection_s_password_is_a_secret(connection: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REFERENCE__PRICES__CONNECTION", connection.format("s3cret"))
     assert "s3cret" in settings.known_secrets()
+
+
+RULES = "rule_id,source,field,match_type,pattern,application_id,priority,valid_from,valid_to"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        (r"(.*)-\1", "has the back reference \\1, which can take hours"),
+        (r"\\\\(a+)\\\1", "has the back reference"),
+        (r"^(?=.*(?!b))", "has a lookaround within another, which can take minutes"),
+        (r"(?<=(a(?=b)))", "has a lookaround within another"),
+    ],
+)
+def test_a_rule_that_may_take_forever_is_refused(pattern: str, problem: str) -> None:
+    (said,) = problems("application_rules", RULES, f"slow,,vm,regex,{pattern},PAY,1,2026-01-01,")
+    assert said.startswith(f" line 2: pattern '{pattern}' of rule slow {problem}")
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^(?!test)(?=.*-prod)", r"\\1", r"[\](?=(?!]a", r"(?:a|b)+\.(?<!x)", r"((a+)+)+$", r"[]\1](?=a)"]
+)
+def test_a_rule_that_takes_no_time_is_taken(pattern: str) -> None:
+    write("application_rules", f'{RULES}\nrule,,vm,regex,"{pattern}",PAY,1,2026-01-01,\n')
+    assert len(tables()["application_rules"].rows) == 1
