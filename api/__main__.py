@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,7 +16,7 @@ from finops.api.app import LOOPBACK, create_app
 from finops.api.auth import tokens
 from finops.api.auth.references import GroupKey
 from finops.api.http import logs
-from finops.api.http.protocol import protocol_with_timeout
+from finops.api.http.protocol import configuration
 from finops.api.settings import Settings
 
 FULL_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -67,16 +69,11 @@ def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # 
             "FINOPS_API_CLAIMS_KEY is not set, and PostgreSQL shows nothing without it: `finops init-db` makes the "
             "key, stores it in the database and shows it once"
         )
-    uvicorn.run(
-        create_app(settings, insecure_local=insecure_local),
-        host=settings.host,
-        port=settings.port,
-        http=protocol_with_timeout(settings.stall_timeout),
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=20,
-        log_config=None,
-    )
+    server = uvicorn.Server(configuration(create_app(settings, insecure_local=insecure_local), settings))
+    with suppress(KeyboardInterrupt):  # it has stopped in good order, and says so by this
+        server.run()
+    if not server.started:
+        sys.exit(1)
 
 
 @cli.command("token")

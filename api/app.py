@@ -12,6 +12,7 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
 from finops.api.auth.authenticator import Authenticator, authenticate
 from finops.api.auth.rate_limit import RateLimit
+from finops.api.auth.strangers import Door, StrangerLimit
 from finops.api.backstage.cost_insights import routes as cost_insights
 from finops.api.backstage.infrawallet import routes as infrawallet
 from finops.api.catalogue import routes as catalogue
@@ -65,17 +66,18 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
         version="1.0.0",
         description=DESCRIPTION,
         lifespan=lifespan,
+        openapi_url=None,  # DocumentedAPI has its own
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
         openapi_tags=TAGS,
     )
-    app.state.authenticator = Authenticator(settings, everybody=insecure_local)
     app.state.rate_limit = RateLimit(settings.rate_limit)
     app.state.csv_lines = settings.csv_lines
     key = settings.claims_key if not insecure_local else None
     app.state.claims_key = key.get_secret_value().encode() if key else None
     app.state.metrics = Metrics(app.state)
+    app.state.readiness = probes.Readiness(app.state)
     problems.install(app)
     app.include_router(probes.router)
     for router in (catalogue.router, costs.router, cost_insights.router, infrawallet.router):
@@ -92,5 +94,11 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
             expose_headers=["ETag", "Link", "Retry-After"],
         )
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(
+        Door,
+        authenticator=Authenticator(settings, everybody=insecure_local),
+        limit=StrangerLimit(settings.stranger_limit),
+        preflights=bool(settings.cors_origins),
+    )
     app.add_middleware(AccessLog, metrics=app.state.metrics, stall_timeout=settings.stall_timeout)
     return app

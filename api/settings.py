@@ -16,6 +16,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     Json,
     SecretStr,
     ValidatorFunctionWrapHandler,
@@ -94,6 +95,21 @@ class Settings(BaseSettings):
     )
     csv_lines: int = Field(default=1_000_000, ge=1, description="Most lines in a CSV")
     rate_limit: str = Field(default="6000/minute", description="Requests that one caller may make; empty: no limit")
+    stranger_limit: str = Field(
+        default="60/minute",
+        description="Requests without a known credential that one address may make before they wait and get 429; "
+        "empty: no limit",
+    )
+    trusted_proxies: Json[list[IPvAnyNetwork]] = Field(
+        default_factory=list,
+        validate_default=False,
+        description="JSON list of addresses or networks of proxies whose X-Forwarded-For says who calls",
+    )
+    max_connections: int = Field(
+        default=2048,
+        ge=100,
+        description="Connections that may be open; beyond it those of strangers are closed, the oldest first",
+    )
     tokens_file: Path | None = Field(default=None, description="File of bearer tokens, written by `finops-api token`")
     issuers: Json[list[Issuer]] = Field(
         default_factory=list, validate_default=False, description="JSON list of the issuers whose JWTs are accepted"
@@ -109,7 +125,7 @@ class Settings(BaseSettings):
             raise ValueError(f"it has less than {MIN_KEY} bytes: `finops init-db` makes one")
         return key
 
-    @field_validator("rate_limit")
+    @field_validator("rate_limit", "stranger_limit")
     @classmethod
     def _is_a_rate(cls, text: str) -> str:
         try:

@@ -1,12 +1,11 @@
 """Authenticate the caller by bearer token or JWT.
 
-`authenticate` is a dependency of whole routers (app.py). It puts the caller's identity into `request.state`: a route
-without it has none to read the database with.
+strangers.py asks an `Authenticator` before any other work and puts the identity into `request.state`; `authenticate`, a
+dependency of whole routers (app.py), refuses whoever has none.
 """
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,15 +13,14 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from finops.api.auth.caller import EVERYTHING, Identity
-from finops.api.auth.jwks import KeysError
 from finops.api.auth.jwts import Issuers
-from finops.api.auth.tokens import PREFIX, Tokens, TokensError
+from finops.api.auth.tokens import PREFIX, Tokens
 from finops.api.http.problems import ProblemError, unavailable
 from finops.api.settings import Settings
 
-LOG = logging.getLogger("finops.api")
 BEARER = HTTPBearer(auto_error=False, description="A token of `finops-api token`, or a JWT of a configured issuer.")
 LOCAL = Identity("insecure-local", EVERYTHING)
+REMEDY = "send `Authorization: Bearer …` with a token that is known here and has not expired"
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="finops"'}
 
 
@@ -49,21 +47,11 @@ class Authenticator:
         return await self._issuers.identity(credential)
 
 
-async def authenticate(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
-) -> None:
-    """Put the caller's identity into `request.state`, and count the request against its rate limit."""
-    authenticator: Authenticator = request.app.state.authenticator
-    try:
-        identity = await authenticator.identity(credentials.credentials if credentials else None)
-    except (TokensError, KeysError) as error:
-        LOG.error("no caller can be authenticated: %s", error)  # noqa: TRY400 - the message says it all
-        raise unavailable("your credentials can't be checked now") from error
+async def authenticate(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> None:
+    """Refuse a request whose caller strangers.py did not find, and count the others against their rate limit."""
+    if getattr(request.state, "is_undecided", False):
+        raise unavailable("your credentials can't be checked now")
+    identity: Identity | None = getattr(request.state, "identity", None)
     if identity is None:
-        raise ProblemError(
-            HTTPStatus.UNAUTHORIZED,
-            "send `Authorization: Bearer …` with a token that is known here and has not expired",
-            headers=CHALLENGE,
-        )
-    request.state.identity = identity
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, REMEDY, headers=CHALLENGE)
     request.app.state.rate_limit.count(identity)

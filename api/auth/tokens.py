@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from finops.api.auth.caller import Identity, union
 from finops.api.settings import Scope
 
+LOG = logging.getLogger("finops.api")
 PREFIX = "finops_"  # so that scanners for leaked secrets have something to look for
 
 
@@ -50,6 +52,7 @@ class Tokens:
         self._path = path
         self._version: tuple[int, ...] = ()
         self._by_hash: dict[str, tuple[str, Entry]] = {}
+        self._problem = ""
 
     def identity(self, token: str) -> Identity | None:
         """The caller; None where the token is unknown or has expired.
@@ -58,6 +61,8 @@ class Tokens:
             TokensError: when the file can't be read, or holds something else.
         """
         self._reload()
+        if self._problem:
+            raise TokensError(self._problem)
         name, entry = self._by_hash.get(digest(token), ("", None))
         if entry is None or datetime.now(UTC).date() >= entry.expires:
             return None
@@ -68,13 +73,26 @@ class Tokens:
         try:
             status = self._path.stat()
             version = (status.st_mtime_ns, status.st_ino, status.st_size)
-            if version != self._version:
-                entries = ENTRIES.validate_python(tomllib.loads(self._path.read_text(encoding="utf-8")))
-                self._by_hash = {entry.sha256: (name, entry) for name, entry in entries.items()}
-                self._version = version
-        except (OSError, ValueError) as error:
-            self._version, self._by_hash = (), {}
-            raise TokensError(f"{self._path}: {' '.join(str(error).split())}") from error
+            if version == self._version:
+                return
+            self._version, self._by_hash = version, {}  # one that can't be read is not read again until it changes
+            entries = ENTRIES.validate_python(tomllib.loads(self._path.read_text(encoding="utf-8")))
+            self._by_hash, self._problem = {entry.sha256: (name, entry) for name, entry in entries.items()}, ""
+        except OSError as error:
+            self._version = ()
+            self._fail(str(error))
+        except ValidationError as error:
+            # without what was found: a token may stand where its hash should
+            self._fail("; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()))
+        except (ValueError, RecursionError) as error:
+            self._fail(str(error))
+
+    def _fail(self, reason: str) -> None:
+        """Accept no token, and log why, once."""
+        problem = f"{self._path}: {' '.join(reason.split())}"
+        if problem != self._problem:
+            LOG.error("no caller can be authenticated: %s", problem)
+        self._problem = problem
 
 
 def create(name: str, expires: date, groups: Scope) -> tuple[str, str]:

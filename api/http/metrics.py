@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import State
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+FRESH = 1  # seconds
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 POOL = {
     "pool_size": "Connections to PostgreSQL that the pool holds.",
@@ -24,6 +26,7 @@ class Metrics:
 
     def __init__(self, state: State) -> None:
         self.registry = CollectorRegistry()
+        self._text, self._written_at = b"", -float("inf")
         self.registry.register(_PoolCollector(state))
         self.seconds = Histogram(
             "finops_api_request_seconds",
@@ -48,8 +51,10 @@ class Metrics:
         self.seconds.labels(known, route or "none", str(status)).observe(seconds)
 
     def text(self) -> bytes:
-        """The exposition, in Prometheus' own format."""
-        return generate_latest(self.registry)
+        """The exposition, in Prometheus' own format; of a moment ago, where somebody asked then."""
+        if time.monotonic() - self._written_at > FRESH:
+            self._text, self._written_at = generate_latest(self.registry), time.monotonic()
+        return self._text
 
 
 class _PoolCollector(Collector):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Mapping
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from finops.api.http.problems import MEDIA_TYPE, responses
 
@@ -24,7 +28,8 @@ DATA_RESPONSES: dict[int | str, dict[str, Any]] = {
 class DocumentedAPI(FastAPI):
     """FastAPI, whose OpenAPI document describes every error as a problem.
 
-    FastAPI describes errors under the media type of answers, and a 422 by a body of its own.
+    FastAPI describes errors under the media type of answers, and a 422 by a body of its own. The document is written
+    and compressed once: FastAPI would for every request.
     """
 
     def openapi(self) -> dict[str, Any]:
@@ -40,6 +45,21 @@ class DocumentedAPI(FastAPI):
             for replaced in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(replaced, None)
         return super().openapi()
+
+    @cached_property
+    def _written(self) -> Mapping[str, bytes]:
+        """The document by its encoding."""
+        content = json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+        return {"": content, "gzip": gzip.compress(content)}
+
+    def setup(self) -> None:
+        """Serve the document."""
+        self.add_route("/openapi.json", self._document, include_in_schema=False)
+
+    async def _document(self, request: Request) -> Response:
+        encoding = "gzip" if "gzip" in request.headers.get("accept-encoding", "") else ""
+        headers = {"Vary": "Accept-Encoding", **({"Content-Encoding": encoding} if encoding else {})}
+        return Response(self._written[encoding], headers=headers, media_type="application/json")
 
 
 def csv_of(header: str, line: str = "", example: object = None) -> dict[int | str, dict[str, Any]]:

@@ -25,7 +25,9 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 5  # seconds
 MAX_FAULTS = 20
 MAX_CHARACTERS = 80  # of what was sent, in an answer
+MAX_INSTANCE = 1000
 CHOICE = re.compile(r"'([^']*)'")
+DATABASE_ERRORS = (psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests)
 NOTHING_PUBLISHED = "the database holds no aggregates yet: run `finops nightly` on it"
 
 
@@ -111,7 +113,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _failed)
-    for error in (psycopg.Error, PoolTimeout, PoolClosed, TooManyRequests):
+    for error in DATABASE_ERRORS:
         app.add_exception_handler(error, _failed)
 
 
@@ -135,13 +137,14 @@ def of_database(error: Exception) -> ProblemError:
     return unavailable(detail)
 
 
-def _answer(request: Request, error: ProblemError) -> Response:
+def answer(request: Request, error: ProblemError) -> Response:
+    """The answer to a request that can't be answered; a long path is cut."""
     status = HTTPStatus(error.status_code)
     problem = Problem(
         title=status.phrase,
         status=status,
         detail=error.detail,
-        instance=request.url.path,
+        instance=request.scope["path"][:MAX_INSTANCE],
         errors=list(error.faults) or None,
     )
     body = problem.model_dump(mode="json", exclude_none=True)
@@ -155,14 +158,16 @@ async def _http(request: Request, error: Exception) -> Response:
     if status == HTTPStatus.NOT_MODIFIED:
         return Response(status_code=status, headers=error.headers)
     if not isinstance(error, ProblemError):
-        detail = f"there is no {request.url.path}" if status == HTTPStatus.NOT_FOUND else error.detail
+        detail = (
+            f"there is no {request.scope['path'][:MAX_INSTANCE]}" if status == HTTPStatus.NOT_FOUND else error.detail
+        )
         error = ProblemError(status, detail, headers=error.headers)
-    return _answer(request, error)
+    return answer(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it was registered for
-    return _answer(request, all_invalid([_fault(request, found) for found in error.errors()]))
+    return answer(request, all_invalid([_fault(request, found) for found in error.errors()]))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
@@ -177,7 +182,7 @@ async def _failed(request: Request, error: Exception) -> Response:
         error,
         exc_info=error if mistake else None,
     )
-    return _answer(request, problem)
+    return answer(request, problem)
 
 
 def _fault(request: Request, found: Mapping[str, Any]) -> Fault:

@@ -1,25 +1,40 @@
-"""uvicorn's HTTP protocol, with limits: of a request's head, of the time to send it, and of requests sent ahead.
+"""uvicorn's HTTP protocol, with limits: of a request's head and the time to send it, of requests ahead, of connections.
 
 Without them, a caller whose request line never ends keeps all others waiting, as every piece is added to those before,
-and one who sends requests without reading answers fills the memory.
+and one who sends requests without reading answers fills the memory. uvicorn's own limit of connections refuses whoever
+comes last, probes included; here it is the stranger that has been silent for longest whose connection is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from finops.api.settings import Settings
+
+LOG = logging.getLogger("finops.api")
+OTHER_FILES = 100  # that the process opens beside connections: of PostgreSQL, of CSV, of its own code
 MAX_BYTES = 1 << 16  # of a request line and its headers
 MAX_PIPELINED = 50  # requests that may wait for the answer to the one before them
 PIECE = 1 << 14
+STRANGERS_SPARED = 50  # connections beyond the limit, when known callers hold all below it: for probes
 REFUSAL = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection; `patience` is the seconds from it, or the first byte of a later request, to the end of a head."""
+    """A connection; `patience` is the seconds from it, or the first byte of a later request, to the end of a head.
+
+    `strangers` are the connections on which no known caller has asked, in the order of their last request.
+    """
 
     patience: float
+    most: int
+    strangers: dict[BoundedProtocol, None]
     _size = 0  # of the head so far
     _piece = 0
     _deadline: asyncio.TimerHandle | None = None
@@ -28,10 +43,21 @@ class BoundedProtocol(HttpToolsProtocol):
         """Wait for a request."""
         super().connection_made(transport)
         self._wait()
+        self.strangers[self] = None
+        if len(self.connections) > self.most and len(self.strangers) > STRANGERS_SPARED:
+            next(iter(self.strangers)).transport.abort()
+
+    def admit(self) -> bool:
+        """Keep the connection for the known caller who asks; False where known callers hold as many as there may be."""
+        if self in self.strangers and len(self.connections) - len(self.strangers) >= self.most:
+            return False
+        self.strangers.pop(self, None)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._done()
+        self.strangers.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -53,6 +79,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
+        self.scope["state"]["admit"] = self.admit
+        if self in self.strangers:
+            self.strangers[self] = self.strangers.pop(self)
         self._wait()
         self._size = max(self._size, self._piece)
 
@@ -60,6 +89,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """The end of a head."""
         self._done()
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Close, where more of the request would come, and nobody would read it."""
+        if self.cycle.more_body:
+            self.transport.close()
+        super().on_response_complete()
 
     def _wait(self) -> None:
         if self._deadline is None:
@@ -79,10 +114,45 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def protocol_with_timeout(seconds: float) -> type[BoundedProtocol]:
-    """The class of a connection that waits so long for a head."""
+def bounded_protocol(patience: float, most: int) -> type[BoundedProtocol]:
+    """The class of a server's connections: how long each waits for a head, and how many there may be."""
+    return type("Connection", (BoundedProtocol,), {"patience": patience, "most": most, "strangers": {}})
 
-    class Patient(BoundedProtocol):
-        patience = seconds
 
-    return Patient
+def configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=bounded_protocol(settings.stall_timeout, _most_connections(settings)),
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
+        timeout_graceful_shutdown=20,
+        log_config=None,
+    )
+
+
+def _most_connections(settings: Settings) -> int:
+    """As set, or fewer: where no file can be opened any more, no connection is accepted, and probes are connections."""
+    others = OTHER_FILES + settings.pool_size + STRANGERS_SPARED
+    files = _allow_files(settings.max_connections + others)
+    if files - others < settings.max_connections:
+        LOG.warning("at most %s connections, since this process may open %s files", max(1, files - others), files)
+    return max(1, min(settings.max_connections, files - others))
+
+
+def _allow_files(count: int) -> int:
+    """Raise this process's own limit of open files to so many, as far as the system lets it; the limit then."""
+    if sys.platform == "win32":
+        return count
+    import resource  # noqa: PLC0415 - not there on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        return count
+    allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed

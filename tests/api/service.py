@@ -23,7 +23,7 @@ import uvicorn
 from finops.api.app import create_app
 from finops.api.auth import claims, tokens
 from finops.api.auth.caller import Identity, union
-from finops.api.http.protocol import protocol_with_timeout
+from finops.api.http.protocol import configuration
 from finops.api.settings import Scope, Settings
 from tests.conftest import CLAIMS_KEY
 from tests.e2e.finops import Database
@@ -105,17 +105,8 @@ def republish(database: Database) -> None:
 @contextmanager
 def api_here(*, token: str | None = None, insecure_local: bool = False, **settings: Any) -> Iterator[Service]:
     """The API on a free port, in a thread: it is there at once; its settings are given as fields of Settings."""
-    given = Settings(**{"claims_key": CLAIMS_KEY, **settings})
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(given, insecure_local=insecure_local),
-            port=0,
-            http=protocol_with_timeout(given.stall_timeout),
-            access_log=False,
-            server_header=False,
-            log_config=None,
-        )
-    )
+    given = Settings(**{"claims_key": CLAIMS_KEY, "port": 0, **settings})
+    server = uvicorn.Server(configuration(create_app(given, insecure_local=insecure_local), given))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
