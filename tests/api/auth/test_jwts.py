@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
 import time
 from base64 import urlsafe_b64encode
@@ -11,7 +12,8 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -99,6 +101,60 @@ def test_a_plugin_s_token_has_no_issuer_and_sees_what_its_name_was_given(trustin
 )
 def test_a_token_that_is_wrong_in_one_thing_is_refused(trusting: Service, claims: dict[str, Any]) -> None:
     assert trusting.get("/v1/applications", token=signed(**claims)).status_code == 401
+
+
+RSA_KEY = rsa.generate_private_key(65537, 2048)
+EDWARDS_KEY = ed25519.Ed25519PrivateKey.generate()
+PUBLIC = KEY.public_key()
+OWN_KEY = {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(OTHER_KEY.public_key())), "kid": "key-1"}
+HEADERS: list[dict[str, Any]] = [
+    {},
+    {"jwk": OWN_KEY},
+    {"jku": "http://127.0.0.1:9/jwks.json"},
+    {"x5u": "http://127.0.0.1:9/certificate"},
+    {"x5c": ["AAAA"]},
+    {"crit": ["exp"]},
+    {"b64": False, "crit": ["b64"]},
+    {"typ": "at+jwt"},
+    {"zip": "DEF"},
+    {"kid": "../../../../dev/null"},
+    {"kid": "' or '1'='1"},
+    {"kid": ""},
+]
+
+
+@pytest.mark.hostile
+@pytest.mark.parametrize("header", HEADERS, ids=",".join)
+def test_a_forged_token_is_refused_and_fetches_nothing(trusting: Service, header: dict[str, Any]) -> None:
+    claims = jwt.decode(signed(), options={"verify_signature": False})
+    pem = PUBLIC.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    der = PUBLIC.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    secrets = [pem, pem.strip(), der, b"key-1", json.dumps(published_keys()["keys"][0]).encode(), b"x" * 32]
+    given = {"kid": "key-1", **header}
+    forged = [
+        *(mac(claims, {**given, "alg": name}, secret) for name in ("HS256", "HS384", "HS512") for secret in secrets),
+        *(mac(claims, {**given, "alg": name}, b"") for name in ("none", "None", "NONE", "nOnE", "", "ES256", "RS256")),
+        jwt.encode(claims, OTHER_KEY, "ES256", headers=given if "b64" not in header else {"kid": "key-1"}),
+        jwt.encode(claims, RSA_KEY, "RS256", headers={"kid": "key-1"}),
+        jwt.encode(claims, RSA_KEY, "PS512", headers={"kid": "key-1"}),
+        jwt.encode(claims, EDWARDS_KEY, "EdDSA", headers={"kid": "key-1"}),
+    ]
+    head, payload, signature = signed().split(".")
+    other = signed(ent=["group:default/controllers"]).split(".")
+    zero = urlsafe_b64encode(bytes(64)).decode().rstrip("=")
+    forged += [f"{head}.{other[1]}.{signature}", f"{head}.{payload}.{other[2]}", f"{head}.{payload}.{zero}"]
+    forged += [f"{head}.{payload}.", f"{head}.{payload}", f".{payload}.{signature}", f"{head}..{signature}"]
+    forged += [f"{head}.{payload}.{signature}.{signature}", f"{head}.{payload}.{signature}"[:-3]]
+    for token in forged:
+        assert trusting.get("/v1/applications", token=token).status_code == 401, token
+
+
+def mac(claims: Any, header: dict[str, Any], secret: bytes) -> str:
+    """A token with a shared secret's signature, whatever its header says; none without a secret."""
+    parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, claims)]
+    digest = {"HS384": "sha384", "HS512": "sha512"}.get(header["alg"], "sha256")
+    signature = hmac.new(secret, b".".join(parts), digest).digest() if secret else b""
+    return b".".join([*parts, urlsafe_b64encode(signature).rstrip(b"=")]).decode()
 
 
 def test_a_token_without_a_signature_is_refused(trusting: Service) -> None:

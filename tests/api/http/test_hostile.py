@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import resource
 import socket
 import sys
 import time
 import warnings
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,10 +18,15 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tests.api.service import Process, Service, api, api_here
+from tests.api.service import Process, Service, Shared, api, api_here
 from tests.api.specification import KNOWN, Operation, Parameter, operations
 from tests.e2e.finops import Database
+from tests.hostility import times
+
+pytestmark = pytest.mark.hostile
 
 OPERATIONS = list(operations())
 # Costs of an application, a group, a domain and a family are one piece of code: what all of them take is sent to one.
@@ -139,6 +146,50 @@ def test_a_header_is_no_way_in_either(operation: Operation, tireless: Process) -
     assert errors(tireless) == []
 
 
+@settings(max_examples=times(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_cursor_that_was_tampered_with_shows_nothing_more(data: st.DataObject, tireless: Process) -> None:
+    path = "/v1/applications?limit=1"
+    good = tireless.json(path)["next"]
+    content = json.loads(urlsafe_b64decode(good + "=="))
+    value = (
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.sampled_from(INJECTIONS)
+    )
+    changed = st.lists(st.tuples(st.integers(0, len(content) - 1), value), min_size=1, max_size=3)
+    rewritten = list(content)
+    for position, new in data.draw(changed):
+        rewritten[position] = new
+    spoiled = list(good)
+    spoiled[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.characters(max_codepoint=0x2FF))
+    for cursor in (urlsafe_b64encode(json.dumps(rewritten).encode()).decode().rstrip("="), "".join(spoiled)):
+        answer = tireless.get(path, params={"cursor": cursor})
+        assert answer.status_code in {200, 409, 422}, (cursor, answer.text)
+        assert not [secret for secret in SECRETS if secret in answer.text.replace(cursor, "")]
+
+
+# What each caller of `shared` may be told of, and what nobody else may.
+OWN = {"storefront": {"SHOP-WEB", "SEARCH", "storefront"}, "payments": {"PAYMENTS", "nimbus.database", "payments"}}
+NARROWED = ("application_id", "group_id", "group", "project", "product", "family", "domain", "source")
+
+
+@settings(max_examples=times(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_caller_is_told_what_is_another_s(data: st.DataObject, shared: Shared) -> None:
+    operation = data.draw(st.sampled_from([found for found in OPERATIONS if found.path.startswith(("/v1", "/api"))]))
+    caller = data.draw(st.sampled_from(["storefront", "payments", "nothing"]))
+    names = [found for found in operation.parameters if found.name in NARROWED]
+    wanted = data.draw(st.sampled_from(sorted(set().union(*OWN.values()))))
+    narrowed = data.draw(st.sampled_from(names)) if names else None
+    url = operation.url(narrowed.name, narrowed.where, wanted) if narrowed else operation.url()
+    accept = data.draw(st.sampled_from(["application/json", "text/csv", "*/*"]))
+    answer = shared.service.get(url, token=shared.tokens[caller], headers={"Accept": accept})
+    assert answer.status_code in operation.statuses, (url, answer.text)
+    if answer.status_code == 200:
+        told = answer.text.replace(wanted, "") if narrowed else answer.text
+        others = set().union(*(own for name, own in OWN.items() if name != caller))
+        assert not [name for name in others if f'"{name}"' in told or f",{name}," in told], (url, caller, told)
+
+
 # Connections
 
 
@@ -233,8 +284,8 @@ def test_a_request_without_end_is_cut(costs: Database) -> None:
 
 def test_who_asks_far_ahead_is_cut(tireless: Process) -> None:
     with connection(tireless) as opened, suppress(ConnectionResetError):
-        opened.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 10_000)
-        answered = sum(opened.recv(65536).count(b"HTTP/1.1 200") for _ in range(10_000))
+        opened.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * times(10_000))
+        answered = sum(opened.recv(65536).count(b"HTTP/1.1 200") for _ in range(times(10_000)))
         assert answered < 1000
     assert tireless.get("/healthz").status_code == 200
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import schemathesis
 from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
 
 from tests.api.service import Service
 from tests.api.specification import KNOWN, specification
+from tests.hostility import times
+
+pytestmark = pytest.mark.hostile
 
 ACCEPTED = ("application/json", "text/csv, */*;q=0.1")
 CONFIG = SchemathesisConfig.from_dict(
     {
         "seed": 1,
-        "generation": {"deterministic": True, "max-examples": 20},
+        "generation": {"deterministic": True, "max-examples": times(20)},
         # a month may come after the one that it has to come before, a name be nobody's: the well written may be refused
         "checks": {"positive_data_acceptance": {"enabled": False}},
     }
