@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import ClassVar
+from functools import cached_property
+from typing import Annotated, ClassVar, Self
 from uuid import UUID
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, NonNegativeFloat, NonNegativeInt, PositiveInt, SecretStr, model_validator
 
+from finops.ingest.config.masking import Action, Masks
 from finops.ingest.config.values import (
     ListeningAddress,
     MetricsFile,
-    NamesInAnyCase,
+    Names,
     SecretHttpAddress,
     Section,
     Share,
-)
-
-MASKED_FIELDS = frozenset(
-    ("password", "passwd", "admin_password", "secret", "token", "api_key", "private_key", "runners_token")
+    from_json,
 )
 
 
@@ -44,8 +43,13 @@ class ExtractionSettings(Section):
     """Days that a nightly extracts again"""
     max_shrink: Share = Decimal("0.5")
     """Largest share by which a window may shrink"""
-    mask_fields: NamesInAnyCase = MASKED_FIELDS
-    """JSON list of field names, in any case, whose values never land"""
+    mask: Annotated[Mapping[str, Action], BeforeValidator(from_json)] = {}
+    """What becomes of the values of a field before they land, by its name: `drop`, `hash` (a pseudonym, which needs
+    `ingest.mask_key`) or `keep`; credentials are dropped without being named"""
+    mask_fields: Names = ()
+    """JSON list of field names, the same as `drop` in `ingest.mask`"""
+    mask_key: SecretStr | None = None
+    """Key of the pseudonyms, at least 16 characters that stay the same (a secret)"""
     keep_superseded_days: NonNegativeInt = 30
     """Days before superseded raw versions are purged"""
     run_id: UUID | None = None
@@ -62,6 +66,20 @@ class ExtractionSettings(Section):
     """Seconds to read the whole of an HTTP source, waits included"""
     http_max_answer_mib: PositiveInt = 64
     """MiB that one answer may have, unpacked, and as many times 65,536 values: all of it is in memory at once"""
+
+    @model_validator(mode="after")
+    def _masks_as_it_says(self) -> Self:
+        _ = self.masks
+        return self
+
+    @cached_property
+    def masks(self) -> Masks:
+        """What becomes of each field before it lands."""
+        key = self.mask_key.get_secret_value() if self.mask_key else ""
+        for name in self.mask_fields:
+            if self.mask.get(name, "drop") != "drop":
+                raise ValueError(f"mask has '{name}' as {self.mask[name]}, and it is in mask_fields: remove it there")
+        return Masks.of({**dict.fromkeys(self.mask_fields, "drop"), **self.mask}, key)
 
 
 class Exports(Section):

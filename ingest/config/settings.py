@@ -6,7 +6,6 @@ PostgreSQL is named by libpq's variables: database.py.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,7 +31,7 @@ from finops.ingest.errors import ConfigurationError
 from finops.ingest.reference.tables import TABLES
 from finops.ingest.sources.catalog import ENDPOINTS, SOURCES
 from finops.ingest.sources.declared import HttpDeclaration, http_source
-from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, RowSource, focus_source
+from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, focus_source
 from finops.ingest.sources.rows.declared import (
     FileDeclaration,
     FixedDeclaration,
@@ -40,6 +39,7 @@ from finops.ingest.sources.rows.declared import (
     SqlDeclaration,
     row_source,
 )
+from finops.ingest.sources.uses import refuse_masked
 
 _OF_THE_LOADER: Mapping[str, type[Section]] = {
     RULES: Rules,
@@ -70,8 +70,8 @@ def load() -> Settings:
 
     Raises:
         ConfigurationError: for keys that are not settings, in any section; for a value that is not of its kind; when no
-            source is configured at all; for a source of a domain that the company does not have; for one whose records
-            are identified by a masked field.
+            source is configured at all; for a source of a domain that the company does not have; for one that is read
+            for a field that is masked.
     """
     configured = sources()
     if not configured:
@@ -80,14 +80,9 @@ def load() -> Settings:
             ".dlt/config.toml (docs/sources.md), or try `make demo`, which runs the same nightly on "
             "an embedded PostgreSQL and a made-up company"
         )
-    limits = extraction()
-    for source in (on.source for on in configured if isinstance(on.source, HttpSource | RowSource)):
-        fields = "[".join(re.findall(r"{([^{}!:]+)", source.record_id or ""))
-        for name in (name for name in re.split(r"[][.]+", fields) if name.lower() in limits.mask_fields):
-            raise ConfigurationError(
-                f"{source.switch}: '{name}' is in ingest.mask_fields, and record_id '{source.record_id}' would land "
-                "it: identify its records by another field, or do not mask it"
-            )
+    limits, decided = extraction(), rules()
+    for on in configured:
+        refuse_masked(on, limits.masks, decided)
     return Settings(tuple(configured), limits)
 
 

@@ -118,7 +118,6 @@ _JSON = BeforeValidator(from_json)
 JsonObject = Annotated[dict[str, JsonValue], _JSON]
 SecretObject = Annotated[Secret[dict[str, JsonValue]], _JSON]
 Names = Annotated[tuple[str, ...], _JSON]
-NamesInAnyCase = Annotated[frozenset[str], _JSON, AfterValidator(lambda names: frozenset(map(str.lower, names)))]
 Share = Annotated[Decimal, Field(ge=0, le=1)]
 _HTTP = _such(is_http, "is not an HTTP address: write https://host/path")
 HttpAddress = Annotated[str, _HTTP]

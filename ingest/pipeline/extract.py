@@ -149,7 +149,8 @@ class _SourceRun:
         """
         source = self.configured.source
         still_open = set() if self.request.is_named else open_months(self.run, source)
-        export = Export(self.configured, sorted({*self.request.periods, *still_open}))
+        place = self.limits.masks.root(source.name)
+        export = Export(self.configured, sorted({*self.request.periods, *still_open}), place)
         bill = export.count()
         for what, why in bill.skipped.items():
             self._skip(what, why)
@@ -171,9 +172,7 @@ class _SourceRun:
             records = sum(int(month["records"]) for month in totals.values())
             outcomes.append(Outcome(Window(first, Period(first).next.first), records, totals))
         windows = [outcome.window for outcome in outcomes]
-        landed = self._land(
-            windows, lambda: ahead(export.batches(bill, wanted, self.limits.mask_fields)), lambda: outcomes
-        )
+        landed = self._land(windows, lambda: ahead(export.batches(bill, wanted)), lambda: outcomes)
         return landed + sum(known[first].record_count for first in unchanged)
 
     def _skip_month(self, period: Period, held: Collection[Period], known: Collection[date]) -> None:

@@ -18,6 +18,7 @@ from psycopg.errors import InvalidRegularExpression
 from psycopg.rows import scalar_row, tuple_row
 
 from finops.ingest.config import settings
+from finops.ingest.config.masking import NOTHING
 from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.database import Connection, exists
 from finops.ingest.pipeline.landing import land_whole
@@ -25,7 +26,7 @@ from finops.ingest.pipeline.ledger import Outcome, extraction, settle
 from finops.ingest.pipeline.load import document_batches
 from finops.ingest.pipeline.runs import Run, RunRequest
 from finops.ingest.reference.checks import Entry, Knowledge, RefusedError, check
-from finops.ingest.reference.reading import Content, read_all
+from finops.ingest.reference.reading import Content, mask, read_all
 from finops.ingest.reference.tables import BUILT_IN, TABLES
 from finops.ingest.sources.documents import Record, encode
 from finops.ingest.sources.kinds import Source, Window
@@ -94,8 +95,12 @@ def read(places: Mapping[str, ReferencePlace], connection: Connection | None) ->
 
     Raises:
         RefusedError: names everything that is wrong with them.
+        ConfigurationError: when a rule masks what a table is read for.
     """
     contents = read_all(places)
+    root = settings.extraction().masks.root(SOURCE.name)
+    for content in contents:
+        mask(content, root[content.table])
     entries = check(contents, _knowledge(connection))
     return [Table(content, entries[content.table]) for content in contents]
 
@@ -205,4 +210,4 @@ def _documents(tables: Sequence[Table], window_date: date) -> Iterator[Record]:
                 "changed_by": line.cells.get("changed_by", content.changed_by),
                 "changed_at": line.cells.get("changed_at", content.changed_at),
             }
-            yield Record(f"{table.name}:{line.number}", window_date, encode(document, frozenset()))
+            yield Record(f"{table.name}:{line.number}", window_date, encode(document, NOTHING))

@@ -16,15 +16,20 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from finops.ingest.config.checking import nearest
+from finops.ingest.config.masking import Place
 from finops.ingest.config.redaction import safe
 from finops.ingest.config.reference import ReferencePlace
 from finops.ingest.database import OPTIONS
-from finops.ingest.errors import SourceError, describe, first_line
+from finops.ingest.errors import ConfigurationError, SourceError, describe, first_line
 from finops.ingest.reference.files import Sheet, as_text, csv_lines
 from finops.ingest.reference.tables import TABLES
+from finops.ingest.sources.masked import mask_text
 
 # What a place may say of a row besides its columns.
 ABOUT = ("changed_by", "changed_at", "comment")
+# What says something to people alone, and what may be a pseudonym, as it is in the records of a source.
+MASKABLE = frozenset(("group_name", "application_name", "product_name", *ABOUT))
+_PSEUDONYMS = frozenset(("application_id", "alias"))
 FOLDER = Path("reference")
 # All of a table is in memory at once; the largest company has a tenth of it.
 MAX_BYTES, MAX_LINES = 64 << 20, 1_000_000
@@ -137,6 +142,31 @@ def _answer(place: ReferencePlace) -> Iterator[tuple[int, list[str]]]:
             yield 0, [column.name for column in cursor.description]
             for number, row in enumerate(cursor, start=1):
                 yield number, [as_text(value) for value in row]
+
+
+def mask(content: Content, place: Place) -> None:
+    """Mask what is landed of a table, by the rules of its place.
+
+    Raises:
+        ConfigurationError: names a column that costs are counted or told apart with, and its rule.
+    """
+    for column in {column for line in content.lines for column in line.cells}:
+        rule = place[column].rule
+        if rule and column not in MASKABLE and not (rule.action == "hash" and column in _PSEUDONYMS):
+            raise ConfigurationError(
+                f"reference.{content.table}: ingest.mask has '{rule.pattern}' as {rule.action}, and that is also "
+                f'{column}, which the table is read for: write "reference:{column}" = "keep" into [ingest.mask]'
+            )
+    if content.lines:
+        content.lines = [Line(line.number, _masked(line.cells, place)) for line in content.lines]
+
+
+def _masked(cells: Mapping[str, str], place: Place) -> Mapping[str, str]:
+    below = {column: place[column] for column in cells}
+    return {
+        column: below[column].masked(cell) if below[column].rule else mask_text(cell, below[column])
+        for column, cell in cells.items()
+    }
 
 
 def _take(content: Content, lines: Iterable[tuple[int, Sequence[str]]]) -> None:

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from finops.ingest.config import settings
 from finops.ingest.config.checking import validated
+from finops.ingest.config.masking import Masks
 from finops.ingest.config.reading import RawSection
 from finops.ingest.config.redaction import safe
-from finops.ingest.config.sections import MASKED_FIELDS
 from finops.ingest.config.values import Section, from_json
 from finops.ingest.errors import ConfigurationError
 from finops.ingest.project import toml
@@ -106,7 +106,8 @@ def _text(value: object) -> str:
 
 def _masked(value: object) -> object:
     if isinstance(value, dict):
-        return {key: STARS if key.lower() in MASKED_FIELDS else _masked(item) for key, item in value.items()}
+        place = Masks.of({}).root("")
+        return {key: STARS if place[key].rule else _masked(item) for key, item in value.items()}
     return [_masked(item) for item in value] if isinstance(value, list) else value
 
 

@@ -12,6 +12,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from itertools import product
 from typing import Any
@@ -25,11 +26,14 @@ from pymongo.database import Database
 from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from finops.ingest.config.cmdb import Cmdb
+from finops.ingest.config.masking import Place
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.errors import SourceError, first_line, one_line
 from finops.ingest.periods import today
-from finops.ingest.sources.documents import Record, encode
+from finops.ingest.sources.documents import Identities, Record, encode
+from finops.ingest.sources.exact_json import write
 from finops.ingest.sources.kinds import ConfiguredSource, Probe, Window
+from finops.ingest.sources.uses import figures
 
 # https://www.mongodb.com/docs/manual/reference/error-codes/; 8000 is Atlas's code for a wrong password.
 _REMEDIES = {
@@ -56,12 +60,13 @@ def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: l
     """
     options = _known(configured)
     gc.freeze()  # or each batch of documents would have the collector look at all that has been imported
+    as_record = _Reader(limits.masks.root(configured.source.name, figures(configured.source, options))).record
     with _collections(configured, limits) as collections:
         for window, (prefix, collection) in product(windows, collections.items()):
             for document in collection.find(
                 _filter(options, window), _projection(options), batch_size=options.batch_size
             ):
-                yield _record(prefix, window.start, document, limits)
+                yield as_record(document, prefix, window.start)
 
 
 def sample(configured: ConfiguredSource, limits: ExtractionSettings, count: int) -> Iterator[Record]:
@@ -71,6 +76,7 @@ def sample(configured: ConfiguredSource, limits: ExtractionSettings, count: int)
         SourceError: as records() does.
     """
     options = _known(configured)
+    as_record = _Reader(limits.masks.root(configured.source.name, figures(configured.source, options))).record
     with _collections(configured, limits) as collections:
         for prefix, collection in collections.items():
             found = collection.find(_extended_json("filter", options.filter), _projection(options)).limit(count)
@@ -79,18 +85,7 @@ def sample(configured: ConfiguredSource, limits: ExtractionSettings, count: int)
             for document in found:
                 dumped_at = document.get(options.snapshot_field) if options.snapshot_field else None
                 day = dumped_at.date() if isinstance(dumped_at, datetime) else today()
-                yield _record(prefix, day, document, limits)
-
-
-def _record(prefix: str, day: date, document: dict[str, Any], limits: ExtractionSettings) -> Record:
-    record_id = prefix + _identity(document["_id"])
-    try:
-        return Record(record_id, day, encode(document, limits.mask_fields))
-    except ValueError as error:
-        raise SourceError(
-            f"the document {one_line(record_id)} can't be read, {error}: correct it in the CMDB, or leave it out by "
-            "sources.cmdb.filter"
-        ) from error
+                yield as_record(document, prefix, day)
 
 
 def probe(configured: ConfiguredSource, limits: ExtractionSettings, windows: Sequence[Window] = ()) -> Probe:
@@ -243,11 +238,34 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
+@dataclass(frozen=True)
+class _Reader:
+    """Makes records of documents."""
+
+    place: Place
+    identities: Identities = field(default_factory=Identities)
+
+    def record(self, document: dict[str, Any], prefix: str, day: date) -> Record:
+        """Return a document as a record, masked."""
+        original, was = document["_id"], None
+        if type(original) is not ObjectId or self.place["_id"].rule:
+            was = prefix + _identity(original)  # before its parts are masked, in place
+        try:
+            payload = encode(document, self.place)
+        except ValueError as error:
+            raise SourceError(
+                f"the document {one_line(was or str(original))} can't be read, {error}: correct it in the CMDB, or "
+                "leave it out by sources.cmdb.filter"
+            ) from error
+        record_id = prefix + _identity(document["_id"])
+        return Record(record_id if was is None else self.identities.apart(record_id, was), day, payload)
+
+
 def _identity(value: Any) -> str:  # noqa: ANN401 any BSON value may be an _id
     if isinstance(value, ObjectId):
         return str(value)
     if not isinstance(value, str):
-        return encode({"_id": value}, frozenset())
+        return write({"_id": value}).decode()
     # escaped, so that two _id that PostgreSQL can't store stay distinct
     return value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 

@@ -9,7 +9,7 @@ from finops.ingest.sources.kinds import ConfiguredSource, FocusSource, Source
 LIMITS = ExtractionSettings(
     lookback_days=3,
     max_shrink=Decimal("0.5"),
-    mask_fields=frozenset({"password"}),
+    mask_fields=("password",),
     keep_superseded_days=30,
     http_timeout=10,
     http_attempts=2,

@@ -16,9 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import simplejson
 
+from finops.ingest.config.masking import Place
 from finops.ingest.exact import EXACT
-from finops.ingest.sources.documents import encode, read_json
+from finops.ingest.sources.documents import encode
+from finops.ingest.sources.exact_json import read_json
 from finops.ingest.sources.focus.versions import OLDER_NAMES
+from finops.ingest.sources.masked import mask_text, masked, may_hold_structure
 
 COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 DECIMALS = (*COSTS, "ListUnitPrice", "ContractedUnitPrice", "ConsumedQuantity", "PricingQuantity")
@@ -73,21 +76,22 @@ _ESCAPED = r'["\\\x00-\x1f]'
 _KEPT_TEXTS = 2048
 
 
-def typed(table: pa.Table, mask_fields: frozenset[str]) -> dict[str, pa.Array]:
+def typed(table: pa.Table, place: Place) -> dict[str, pa.Array]:
     """Return a batch of an export as the raw table's columns, by their snake-case names; absent ones are left out.
 
-    What has no column of its own, or does not fit the one that it has, is in `other_columns`, as JSON.
+    What has no column of its own, or does not fit the one that it has, is in `other_columns`, as JSON. Rules of `place`
+    are for a column's name in the file, and for that of FOCUS 1.0.
     """
-    table = _with_names_of_1_0(table)
+    table = masked_columns(_with_names_of_1_0(masked_columns(table, place)), place)
     columns: dict[str, pa.Array] = {}
     others = {name: table[name].combine_chunks() for name in table.column_names if name not in KNOWN}
     for name in (*DECIMALS, *INSTANTS, *TEXTS, TAGS):
         if name in table.column_names:
             column = table[name].combine_chunks()
-            columns[snake_case(name)] = values = parse(name, column, mask_fields)
+            columns[snake_case(name)] = values = parse(name, column, place)
             if name not in TEXTS:
                 others[name] = misfits(column, values)
-    columns["other_columns"] = _as_objects(others, table.num_rows, mask_fields)
+    columns["other_columns"] = _as_objects(others, table.num_rows, place)
     return columns
 
 
@@ -107,21 +111,44 @@ def _with_names_of_1_0(table: pa.Table) -> pa.Table:
     return others.append_column("ProviderName", provider)
 
 
-def parse(name: str, column: pa.Array, mask_fields: frozenset[str]) -> pa.Array:
+def parse(name: str, column: pa.Array, place: Place) -> pa.Array:
     """Return a column of FOCUS with the type that the raw table has for it, null where a value does not fit."""
     if name in DECIMALS:
         return decimals(column)
     if name in INSTANTS:
         return instants(column)
     if name == TAGS:
-        return tags(column, mask_fields)
-    return storable(texts(column))
+        return tags(column, place[name])
+    return without_pairs(storable(texts(column)), place[name])
 
 
 def storable(column: pa.Array) -> pa.Array:
     """Return the texts with U+FFFD for each NUL, which PostgreSQL keeps in no text."""
     content = column.buffers()[2]  # Arrow takes ten times as long to look for one
     return pc.replace_substring(column, "\0", "\ufffd") if content and b"\0" in content.to_pybytes() else column
+
+
+def masked_columns(table: pa.Table, place: Place) -> pa.Table:
+    """Return a table with the columns masked that have a rule of their own; in structures and tags, see `encode`."""
+    for number, name in enumerate(table.column_names):
+        column = table[name]
+        if place[name].rule is None or name == TAGS or pa.types.is_nested(column.type):
+            continue
+        table = table.set_column(
+            number, name, _each_text(texts(column.combine_chunks()), place[name].masked, pa.string())
+        )
+    return table
+
+
+def without_pairs(column: pa.Array, place: Place) -> pa.Array:
+    """Return texts without what a rule masks inside of them; most columns hold nothing that it could."""
+    content = column.buffers()[2]
+    if not content or not may_hold_structure(content.to_pybytes()):
+        return column
+    return _each_text(column, partial(_without_pairs, place=place), pa.string())
+
+
+_without_pairs = lru_cache(_KEPT_TEXTS)(mask_text)
 
 
 def misfits(column: pa.Array, values: pa.Array) -> pa.Array:
@@ -208,18 +235,18 @@ def _instant(text: str) -> datetime | None:
     return value if FIRST <= value < END else None
 
 
-def tags(column: pa.Array, mask_fields: frozenset[str]) -> pa.Array:
+def tags(column: pa.Array, place: Place) -> pa.Array:
     """Return the tags as JSON objects, null where they are none.
 
     Exports write them as JSON text, AWS as a map of Parquet, BigQuery as a list of keys and values.
     """
     is_struct = pa.types.is_struct(column.type)  # a field for each tag of the file, null where a line has it not
-    to_object = partial(_tag_object, mask_fields=mask_fields, skip_nulls=is_struct)
+    to_object = partial(_tag_object, place=place, skip_nulls=is_struct)
     return _each_text(texts(column), to_object, pa.string())
 
 
 @lru_cache(_KEPT_TEXTS)
-def _tag_object(text: str, *, mask_fields: frozenset[str], skip_nulls: bool) -> str | None:
+def _tag_object(text: str, *, place: Place, skip_nulls: bool) -> str | None:
     try:
         value = read_json(text)
     except ValueError:
@@ -229,7 +256,8 @@ def _tag_object(text: str, *, mask_fields: frozenset[str], skip_nulls: bool) -> 
         value = {str(tag["key"]): tag.get("value") for tag in reversed(value)}
     if not isinstance(value, dict):
         return None
-    return encode({key: item for key, item in value.items() if not (skip_nulls and item is None)}, mask_fields)
+    value = {key: item for key, item in value.items() if not (skip_nulls and item is None)}
+    return encode(masked(value, place) if place.rule else value, place)
 
 
 def _each_text(column: pa.Array, parse_text: Callable[[str], object], type_: pa.DataType) -> pa.Array:
@@ -238,9 +266,9 @@ def _each_text(column: pa.Array, parse_text: Callable[[str], object], type_: pa.
     return pa.array([parse_text(text) for text in encoded.dictionary.to_pylist()], type_).take(encoded.indices)
 
 
-def _as_objects(columns: Mapping[str, pa.Array], rows: int, mask_fields: frozenset[str]) -> pa.Array:
+def _as_objects(columns: Mapping[str, pa.Array], rows: int, place: Place) -> pa.Array:
     """The columns as a JSON object a row, of what is not null."""
-    members = [_members(name, column, mask_fields) for name, column in columns.items() if column.null_count < rows]
+    members = [_members(name, column, place) for name, column in columns.items() if column.null_count < rows]
     if not members:
         return pa.nulls(rows, pa.string())
     # not null_handling="skip": Arrow would leave out rows of nulls alone
@@ -249,15 +277,16 @@ def _as_objects(columns: Mapping[str, pa.Array], rows: int, mask_fields: frozens
     return pc.if_else(pc.equal(joined, ""), _NULL, objects)
 
 
-def _members(name: str, column: pa.Array, mask_fields: frozenset[str]) -> pa.Array:
+def _members(name: str, column: pa.Array, place: Place) -> pa.Array:
     """The values of a column as members of JSON objects, `,"name":value`; a null stays one."""
 
     def member(value: object) -> str:
-        return f",{encode({name: plain(value)}, mask_fields)[1:-1]}"
+        return f",{encode({name: plain(value)}, place)[1:-1]}"
 
-    if not pa.types.is_string(column.type) or name.lower() in mask_fields:
+    if not pa.types.is_string(column.type) or place[name].rule:
         values = column.to_pylist(maps_as_pydicts="lossy")
         return pa.array([None if value is None else member(value) for value in values], pa.string())
+    column = without_pairs(column, place[name])
     is_escaped = pc.match_substring_regex(column, _ESCAPED)
     quoted = pc.binary_join_element_wise(member("")[:-1], pc.if_else(is_escaped, _NULL, column), '"', "")
     return pc.coalesce(quoted, _each_text(pc.if_else(is_escaped, column, _NULL), member, pa.string()))

@@ -21,6 +21,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from finops.ingest.config.masking import NOTHING, Place
 from finops.ingest.config.services import FocusExport
 from finops.ingest.periods import Period, listed, to_read
 from finops.ingest.sources.budget import Budget
@@ -61,8 +62,8 @@ class Bill:
 class Export:
     """The files of one configured export."""
 
-    def __init__(self, configured: ConfiguredSource, periods: Sequence[Period]) -> None:
-        """List the files.
+    def __init__(self, configured: ConfiguredSource, periods: Sequence[Period], place: Place = NOTHING) -> None:
+        """List the files; what is read of them to land is masked by the rules of `place`.
 
         Raises:
             SourceError: when the folder does not exist or can't be listed, or a manifest can't be understood.
@@ -72,7 +73,7 @@ class Export:
             raise TypeError(f"{configured.source.name} is not an export of bills")
         self._configured = configured
         self._source, self.url, self._version = configured.source.name, options.url, options.version
-        self._periods = periods
+        self._periods, self._place = periods, place
         self._errors = ErrorTranslator(self._source, options)
         with self._errors.reading(self.url):
             try:
@@ -164,7 +165,7 @@ class Export:
             try:
                 with self._errors.reading(name), open_file(self._filesystem, counted.file, budget) as (_, lines):
                     found = whole(name, lines)
-                records += read_records(dataset, name, found) if found else []
+                records += read_records(dataset, name, found, self._place) if found else []
             except (DamagedFileError, ExportError) as error:
                 skipped[name] = error.problem if isinstance(error, DamagedFileError) else f"{error}: export it again"
         return statements(records)
@@ -182,9 +183,7 @@ class Export:
             f"no file of costs ending in {', '.join(SUFFIXES)} at {self.url}: check sources.{self._source}.url"
         )
 
-    def batches(
-        self, bill: Bill, wanted: Collection[date], mask_fields: frozenset[str]
-    ) -> Generator[tuple[pa.Array, pa.Table]]:
+    def batches(self, bill: Bill, wanted: Collection[date]) -> Generator[tuple[pa.Array, pa.Table]]:
         """Read the lines of the wanted windows, typed: the window of each line, and its columns with `record_id`.
 
         Raises:
@@ -200,5 +199,5 @@ class Export:
                     keep = pc.is_in(batch.windows, value_set=wanted_set)
                     numbers = pa.array(range(batch.first_line, batch.first_line + batch.table.num_rows))
                     record_ids = pc.binary_join_element_wise(file.name, pc.cast(numbers, pa.string()), "#")
-                    columns = {"record_id": record_ids.filter(keep), **typed(batch.table.filter(keep), mask_fields)}
+                    columns = {"record_id": record_ids.filter(keep), **typed(batch.table.filter(keep), self._place)}
                     yield batch.windows.filter(keep), pa.table(columns)

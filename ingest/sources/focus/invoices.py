@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from finops.ingest.config.masking import NOTHING, Place
 from finops.ingest.sources.focus.batches import billing_months
-from finops.ingest.sources.focus.columns import instants, number, storable, texts
+from finops.ingest.sources.focus.columns import instants, masked_columns, number, storable, texts, without_pairs
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.focus.versions import BILLING_PERIOD, INVOICE_DETAIL
 
@@ -73,13 +74,15 @@ class Statements:
     details: Sequence[InvoiceDetail]
 
 
-def read_records(dataset: str, file_name: str, table: pa.Table) -> list[BillingPeriod | InvoiceDetail]:
-    """Return the records of a file of one of the two data sets.
+def read_records(
+    dataset: str, file_name: str, table: pa.Table, place: Place = NOTHING
+) -> list[BillingPeriod | InvoiceDetail]:
+    """Return the records of a file of one of the two data sets, masked by the rules of `place`.
 
     Raises:
         ExportError: when it lacks a column or a value that nothing can be said without.
     """
-    return [_RECORDS[dataset](row) for row in _rows(dataset, file_name, table)]
+    return [_RECORDS[dataset](row) for row in _rows(dataset, file_name, masked_columns(table, place), place)]
 
 
 def statements(records: Sequence[BillingPeriod | InvoiceDetail]) -> Statements:
@@ -117,13 +120,14 @@ class _Row:
         return value
 
 
-def _rows(dataset: str, file_name: str, table: pa.Table) -> Iterator[_Row]:
+def _rows(dataset: str, file_name: str, table: pa.Table, place: Place) -> Iterator[_Row]:
     if missing := [name for name in NEEDED[dataset] if name not in table.column_names]:
         raise ExportError(f"{file_name} has no column {', '.join(missing)}, which FOCUS's {dataset} data set requires")
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     months = billing_months(columns["BillingPeriodStart"]).to_pylist()
     kept = {
-        name: instants(column) if name in _INSTANTS else storable(texts(column)) for name, column in columns.items()
+        name: instants(column) if name in _INSTANTS else without_pairs(storable(texts(column)), place[name])
+        for name, column in columns.items()
     }
     for line, (month, cells) in enumerate(zip(months, pa.table(kept).to_pylist(), strict=True), start=1):
         empty = [name for name in NEEDED[dataset] if cells[name] is None]

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from finops.ingest.periods import Period
-from finops.ingest.sources.documents import read_json
+from finops.ingest.sources.exact_json import read_json
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.focus.versions import stated_version
 

@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from finops.ingest.config.masking import NOTHING
 from finops.ingest.exact import EXACT
 from finops.ingest.sources.focus.batches import Batch, ahead
 from finops.ingest.sources.focus.columns import COSTS, DECIMALS, INSTANTS, TAGS, is_number, misfits, parse, texts
@@ -127,7 +128,7 @@ def _canonical(name: str, column: pa.Array) -> pa.Array:
     """The column as text, one spelling for one value."""
     if name not in (*DECIMALS, *INSTANTS, TAGS):
         return texts(column)
-    values = parse(name, column, frozenset())
+    values = parse(name, column, NOTHING)
     return pc.coalesce(texts(values), misfits(column, values))
 
 

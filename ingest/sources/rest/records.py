@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -17,16 +18,20 @@ from dlt.common import jsonpath
 from dlt.sources.helpers.rest_client.client import PageData, RESTClient
 from jsonpath_ng import Child, Wildcard
 
+from finops.ingest.config.masking import Place, rule_for
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.services import HttpService
 from finops.ingest.errors import SourceError
-from finops.ingest.sources.documents import Record, content_hash, encode, identity
+from finops.ingest.sources.documents import Identities, Record, content_hash, encode, identity
+from finops.ingest.sources.exact_json import TOO_DEEP, write
 from finops.ingest.sources.kinds import ConfiguredSource, HttpSource, Probe, Window
+from finops.ingest.sources.masked import may_hold_pairs
 from finops.ingest.sources.rest.auth import create_auth
 from finops.ingest.sources.rest.errors import Endpoint, excerpt, translate_errors
 from finops.ingest.sources.rest.paginators import BoundedPaginator, create_paginator
 from finops.ingest.sources.rest.requests import RequestTemplate, request_templates
 from finops.ingest.sources.rest.session import Deadline, NotReadyError, Session
+from finops.ingest.sources.uses import figures, identities
 
 
 def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: list[Window]) -> Iterator[Record]:
@@ -74,7 +79,8 @@ def _reader(source: HttpSource, options: HttpService, limits: ExtractionSettings
             paginator=BoundedPaginator(paginator, asked.where, limits.http_max_pages),  # each chain copies it
             session=session,
         )
-        yield _Reader(source, session, client, limits.mask_fields, asked.where)
+        place = limits.masks.root(source.name, figures(source, options))
+        yield _Reader(source, session, client, place, asked.where)
 
 
 class _Client(RESTClient):
@@ -98,8 +104,9 @@ class _Reader:
     source: HttpSource
     session: Session
     client: RESTClient
-    mask_fields: frozenset[str]
+    place: Place
     where: str
+    identities: Identities = field(default_factory=Identities)
 
     def records(self, template: RequestTemplate, window: Window) -> Iterator[Record]:
         """Read one chain of pages."""
@@ -177,20 +184,28 @@ class _Reader:
             yield dict(zip(columns, row, strict=True))
 
     def _record(self, item: dict[str, Any], window: Window) -> Record:
-        identity = self._identity(item)  # of what came, before it is masked
         try:
-            payload = encode(item, self.mask_fields)
-        except ValueError as error:
-            raise SourceError(f"{self.where}: a record can't be read, {error}: {excerpt(item)}") from error
-        return Record(content_hash(payload) if identity is None else identity, window.start, payload)
+            identity = self._identity(item)
+            payload = encode(item, self.place)
+            if self.hides_identity or may_hold_pairs(identity.encode()):
+                identity = self.identities.apart(self._identity(item), identity)
+        except (ValueError, RecursionError) as error:
+            raise SourceError(f"{self.where}: a record can't be read, {TOO_DEEP}: {excerpt(item)}") from error
+        return Record(identity, window.start, payload)
 
-    def _identity(self, item: Mapping[str, Any]) -> str | None:
+    @cached_property
+    def hides_identity(self) -> bool:
+        """Whether a rule masks what identifies a record; without anything else, all of it does."""
+        return not self.source.record_id or any(rule_for(self.place, path) for path in identities(self.source))
+
+    def _identity(self, item: Mapping[str, Any]) -> str:
         if self.source.record_id is None:
-            return None
+            return content_hash(write(item).decode())
         try:
             return identity(self.source.record_id, item)
         except (LookupError, TypeError) as error:
-            raise SourceError(f"{self.where}: a record has no {error}, its identity: {excerpt(item)}") from error
+            shown = encode(dict(item), self.place)
+            raise SourceError(f"{self.where}: a record has no {error}, its identity: {excerpt(shown)}") from error
 
 
 def _message(errors: object) -> str:

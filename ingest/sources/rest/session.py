@@ -36,7 +36,7 @@ from tenacity import (
 
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.errors import SourceError
-from finops.ingest.sources.documents import read_json
+from finops.ingest.sources.exact_json import read_json
 from finops.ingest.sources.rest.errors import Endpoint, failure, refusal
 
 _PIECE = 1 << 16  # bytes

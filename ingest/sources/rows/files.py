@@ -31,7 +31,7 @@ def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: l
         SourceError: for a file that can't be read, or is not what is declared.
     """
     files = Files(configured)
-    return as_records(files.source, files.options, windows, files.rows, limits.mask_fields)
+    return as_records(files.source, files.options, windows, files.rows, limits.masks)
 
 
 def missing(configured: ConfiguredSource, windows: list[Window]) -> dict[Window, str]:

@@ -14,11 +14,12 @@ from finops.ingest.sources.rows.declared import FixedDeclaration
 
 def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: list[Window]) -> Iterator[Record]:
     """Return a record for each amount that holds on the day of a window."""
+    place = limits.masks.root(configured.source.name)
     for window in windows:
         for amount in _known(configured).amounts:
             if amount.holds_on(window.start):
                 values = amount.model_dump(exclude={"valid_from", "valid_to"})
-                yield Record(amount.name, window.start, encode(values, limits.mask_fields))
+                yield Record(amount.name, window.start, encode(values, place))
 
 
 def probe(configured: ConfiguredSource, window: Window) -> Probe:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from finops.ingest.sources.budget import MAX_LINE, Budget, counted
-from finops.ingest.sources.documents import read_json
+from finops.ingest.sources.exact_json import read_json
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.rows.declared import FileDeclaration
 from finops.ingest.sources.rows.records import Row, check_columns

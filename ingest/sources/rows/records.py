@@ -6,19 +6,24 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from finops.ingest.config.checking import nearest
+from finops.ingest.config.masking import Masks, Place, rule_for
 from finops.ingest.errors import SourceError, one_line
 from finops.ingest.periods import Period
-from finops.ingest.sources.documents import TOO_DEEP, Record, encode, identity
+from finops.ingest.sources.documents import Identities, Record, encode, identity
+from finops.ingest.sources.exact_json import TOO_DEEP
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.kinds import RowSource, Window
+from finops.ingest.sources.masked import may_hold_pairs
 from finops.ingest.sources.rows.declared import RowDeclaration
+from finops.ingest.sources.uses import figures, identities
 
 # As finops.iso_order and finops.to_date_utc have them (schema/values.sql).
 _DAY_FIRST = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
@@ -43,7 +48,7 @@ def records(
     options: RowDeclaration,
     windows: Sequence[Window],
     read: Callable[[Window | None], Iterable[Row]],
-    mask_fields: frozenset[str],
+    masks: Masks,
 ) -> Iterator[Record]:
     """Turn rows into records, each in its window; also those of other windows, where they are read with them.
 
@@ -52,15 +57,16 @@ def records(
         options: how they are declared.
         windows: to read.
         read: gives the rows of a window, or of a whole month; all that there are for None, or without placeholders.
-        mask_fields: whose values do not land.
+        masks: what becomes of which field before it lands.
 
     Raises:
         SourceError: for a row without what identifies it, or without a day where nothing else says it.
     """
+    as_record = _Reader(source, masks.root(source.name, figures(source, options))).record
     if not source.is_read_whole:
         for window in windows:
             for row in _kept(source, read(window)):
-                yield _record(source, row, window.start, mask_fields)
+                yield as_record(row, window.start)
         return
     months = dict.fromkeys(Period.of(window.start) for window in windows) if options.placeholders else [None]
     for month in months:
@@ -68,7 +74,7 @@ def records(
             day = _day_of(source, options, row)
             # what a month's file says of another month is rejected on that month's first day (int_metered_usage)
             is_elsewhere = month is not None and Period.of(day) != month
-            yield _record(source, row, month.first if month and is_elsewhere else day, mask_fields)
+            yield as_record(row, month.first if month and is_elsewhere else day)
 
 
 def check_columns(where: str, columns: Sequence[str], options: RowDeclaration) -> None:
@@ -131,20 +137,39 @@ def _day_of(source: RowSource, options: RowDeclaration, row: Row) -> date:
     return day
 
 
-def _record(source: RowSource, row: Row, day: date, mask_fields: frozenset[str]) -> Record:
-    try:
-        values = {name: _plain(value) for name, value in row.values.items()}
-        record_id = identity(source.record_id, values) if source.record_id else row.where
-    except (LookupError, TypeError) as error:
-        raise SourceError(
-            f"{source.name}: {row.where} has no {error}, which is in sources.{source.service}.record_id: correct it"
-        ) from error
-    except RecursionError as error:
-        raise SourceError(f"{source.name}: {row.where} can't be read, {TOO_DEEP}") from error
-    try:
-        return Record(record_id, day, encode(values, mask_fields))
-    except ValueError as error:
-        raise SourceError(f"{source.name}: {row.where} can't be read, {error}") from error
+@dataclass(frozen=True)
+class _Reader:
+    """Makes records of the rows of one source."""
+
+    source: RowSource
+    place: Place
+    identities: Identities = field(default_factory=Identities)
+
+    def record(self, row: Row, day: date) -> Record:
+        """Return a row as a record, masked."""
+        try:
+            values = {name: _plain(value) for name, value in row.values.items()}
+            record_id = self._identity(row, values)
+            payload = encode(values, self.place)
+        except (ValueError, RecursionError) as error:
+            raise SourceError(f"{self.source.name}: {row.where} can't be read, {TOO_DEEP}") from error
+        if self.source.record_id and (self.hides_identity or may_hold_pairs(record_id.encode())):
+            record_id = self.identities.apart(self._identity(row, values), record_id)
+        return Record(record_id, day, payload)
+
+    @cached_property
+    def hides_identity(self) -> bool:
+        """Whether a rule masks what identifies a record."""
+        return any(rule_for(self.place, path) for path in identities(self.source))
+
+    def _identity(self, row: Row, values: Mapping[str, Any]) -> str:
+        source = self.source
+        try:
+            return identity(source.record_id, values) if source.record_id else row.where
+        except (LookupError, TypeError) as error:
+            raise SourceError(
+                f"{source.name}: {row.where} has no {error}, which is in sources.{source.service}.record_id: correct it"
+            ) from error
 
 
 def _text(value: object) -> str:

@@ -66,7 +66,7 @@ def records(configured: ConfiguredSource, limits: ExtractionSettings, windows: l
         SourceError: when the database can't be reached, has no driver here, or refuses the query.
     """
     database = _Database(configured)
-    return as_records(database.source, database.options, windows, database.rows, limits.mask_fields)
+    return as_records(database.source, database.options, windows, database.rows, limits.masks)
 
 
 def probe(configured: ConfiguredSource, window: Window) -> Probe:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import Secret, SecretStr
 
 from finops.ingest.config.cmdb import Cmdb
+from finops.ingest.config.masking import rule_for
 from finops.ingest.config.redaction import escaped
 from finops.ingest.config.sections import ExtractionSettings
 from finops.ingest.config.settings import known_secrets, load, run_id
@@ -401,28 +402,131 @@ def test_a_share_is_exact() -> None:
     assert load().limits.max_shrink == Decimal("0.1")
 
 
-def test_masked_names_are_compared_without_case() -> None:
-    configured(**GITLAB, INGEST__MASK_FIELDS='["ApiKey", "PIN"]')
-    assert load().limits.mask_fields == {"apikey", "pin"}
+# What is masked
+
+LICENCE = {"product": "a", "cost": "amount", "currency": "EUR", "unit": "b"}
+LICENCES = json.dumps({"url": "a.csv", "date": "day", "lines": [LICENCE]})
 
 
-def test_passwords_are_masked_without_being_asked_for() -> None:
-    configured(**GITLAB)
-    assert {"password", "token", "secret"} <= load().limits.mask_fields
+def of(*path: str) -> str | None:
+    """What is done with a field of the CMDB's machines."""
+    rule = rule_for(load().limits.masks.root("cmdb.vm"), path)
+    return rule.action if rule else None
+
+
+def test_masked_names_are_compared_in_their_normal_form() -> None:
+    configured(**GITLAB, INGEST__MASK_FIELDS='["BadgeNumber", "PIN"]')
+    assert [of("badge_number"), of("badge", "NUMBER"), of("Pin"), of("pins")] == ["drop", "drop", "drop", None]
+
+
+def test_credentials_are_masked_without_being_asked_for() -> None:
+    configured(**GITLAB, INGEST__MASK_FIELDS='["pin"]')
+    names = ("adminPassword", "apiKey", "db.password", "client_secret", "runners_token", "AWS_SECRET_ACCESS_KEY")
+    assert [of(name) for name in names] == ["drop"] * len(names)
+
+
+def test_a_rule_says_what_becomes_of_a_field() -> None:
+    key = "a key of sixteen characters"
+    configured(**GITLAB, INGEST__MASK='{"owner_name": "hash", "next_token": "keep"}', INGEST__MASK_KEY=key)
+    assert [of("OwnerName"), of("next_token"), of("token")] == ["hash", None, "drop"]
+    assert key in known_secrets()
+
+
+def test_a_rule_for_a_secret_is_no_secret() -> None:
+    configured(**GITLAB, INGEST__MASK='{"password": "drop", "secret": "keep"}')
+    assert not {"drop", "keep"} & set(known_secrets())
 
 
 @pytest.mark.parametrize(
-    ("record_id", "name"), [("{user}/{hour}", "user"), ("{app[User]}", "User"), ("{secret[id]!s:>9}", "secret")]
+    ("settings", "problem"),
+    [
+        ({"INGEST__MASK": '{"owner": "hash"}'}, "'owner' is hash, and ingest.mask_key is not set"),
+        ({"INGEST__MASK": '{"owner": "hash"}', "INGEST__MASK_KEY": "short"}, "ingest.mask_key has 5 characters"),
+        (
+            {"INGEST__MASK": '{"owner": "forget"}'},
+            "ingest.mask.owner 'forget' is not known: write one of drop, hash, keep",
+        ),
+        ({"INGEST__MASK": '["owner"]'}, "ingest.mask"),
+        ({"INGEST__MASK": '{"-": "drop"}'}, "'-' names no field"),
+        ({"INGEST__MASK": '{"cmdb.vm:": "drop"}'}, "'cmdb.vm:' names no field"),
+        ({"INGEST__MASK": '{"ownerName": "drop", "owner_name": "keep"}'}, "and both are one name"),
+        ({"INGEST__MASK": '{"owner": "keep"}', "INGEST__MASK_FIELDS": '["owner"]'}, "and it is in mask_fields"),
+    ],
 )
-def test_records_are_not_identified_by_a_masked_field(record_id: str, name: str) -> None:
+def test_rules_that_make_no_sense_are_refused(settings: dict[str, str], problem: str) -> None:
+    assert problem in refusal(**GITLAB, **settings)
+
+
+@pytest.mark.parametrize(
+    ("record_id", "field", "rule"),
+    [
+        ("{user}/{hour}", "user", "USER"),
+        ("{app[User]}", "app.User", "USER"),
+        ("{secret[id]!s:>9}", "secret.id", "secret"),
+    ],
+)
+def test_records_are_not_identified_by_a_dropped_field(record_id: str, field: str, rule: str) -> None:
     line = {"product": "helpdesk.ticket", "quantity": "opened", "unit": "ticket"}
     declaration = {"path": "tickets", "data_selector": "$[*]", "record_id": record_id, "lines": [line]}
     os.environ["SOURCES__HTTP__HELPDESK"] = json.dumps({"url": "https://helpdesk", **declaration})
-    said = refusal(INGEST__MASK_FIELDS='["USER", "secret"]')
+    said = refusal(INGEST__MASK='{"USER": "drop", "secret": "drop"}')
     assert said.startswith(
-        f"sources.http.helpdesk: '{name}' is in ingest.mask_fields, and record_id '{record_id}' would"
+        f"sources.http.helpdesk: ingest.mask has '{rule}' as drop, and that is also '{field}': it ident"
     )
-    configured(INGEST__MASK_FIELDS='["hour_of_day", "/"]')
+    configured(INGEST__MASK='{"USER": "hash", "secret": "hash"}', INGEST__MASK_KEY="a key of sixteen characters")
+    assert load().limits.mask["USER"] == "hash"
+
+
+@pytest.mark.parametrize("action", ["drop", "hash"])
+@pytest.mark.parametrize(
+    ("rule", "environment", "field"),
+    [
+        ("hours", {"SOURCES__OPENSTACK__URL": "https://nova"}, "hours"),
+        ("repository_size", GITLAB, "statistics.repository_size"),
+        ("statistics", GITLAB, "statistics.repository_size"),
+        ("effective_cost", {"SOURCES__FOCUS__AWS__URL": "bills"}, "EffectiveCost"),
+        ("BillingCurrency", {"SOURCES__FOCUS__AWS__URL": "bills"}, "BillingCurrency"),
+        ("ram*", CMDB, "ram_gib"),
+        ("spec.owner", {"SOURCES__BACKSTAGE__URL": "https://backstage"}, "spec.owner"),
+        ("usage.queries", {"SOURCES__CUBE__URL": "https://cube", "SOURCES__CUBE__QUERY": "{}"}, "Usage.queries"),
+        (
+            "amount",
+            {
+                "SOURCES__FILE__LICENCES": json.dumps(
+                    {
+                        "url": "a.csv",
+                        "date": "day",
+                        "lines": [{"product": "a", "cost": "amount", "currency": "EUR", "unit": "b"}],
+                    }
+                )
+            },
+            "amount",
+        ),
+    ],
+)
+def test_what_costs_are_counted_with_is_not_masked(
+    rule: str, environment: dict[str, str], field: str, action: str
+) -> None:
+    settings = {"INGEST__MASK": json.dumps({rule: action}), "INGEST__MASK_KEY": "a key of sixteen characters"}
+    said = refusal(**environment, **settings)
+    assert f"ingest.mask has '{rule}' as {action}, and that is also '{field}': the costs are counted with it" in said
+
+
+def test_a_bill_s_application_tag_is_hashed_and_not_dropped() -> None:
+    bills = {"SOURCES__FOCUS__AWS__URL": "bills"}
+    assert "'Tags.application': it names the application" in refusal(**bills, INGEST__MASK='{"application": "drop"}')
+    configured(**bills, INGEST__MASK='{"application": "hash"}', INGEST__MASK_KEY="a key of sixteen characters")
+    assert load().limits.mask == {"application": "hash"}
+
+
+def test_a_quantity_that_is_called_as_a_credential_is_kept_by_a_rule() -> None:
+    line = {"product": "ai.token", "quantity": "output_token", "unit": "token"}
+    declaration = {"url": "https://ai", "path": "usage", "data_selector": "$[*]", "lines": [line]}
+    os.environ["SOURCES__HTTP__AI"] = json.dumps(declaration)
+    said = refusal()
+    assert "'*token' is dropped as a credential, and that is also 'output_token'" in said
+    configured(INGEST__MASK='{"http.ai:output_token": "keep"}')
+    assert load().limits.mask == {"http.ai:output_token": "keep"}
 
 
 # What is never printed

@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finops.demo.postgres import Embedded
+from finops.ingest.config.masking import NOTHING
 from finops.ingest.errors import SourceError
 from finops.ingest.sources.catalog import CMDB_VM
-from finops.ingest.sources.documents import LEVELS, TOO_DEEP, Record, encode, read_json
+from finops.ingest.sources.documents import Record, encode
+from finops.ingest.sources.exact_json import LEVELS, TOO_DEEP, read_json
 from finops.ingest.sources.focus.columns import typed
 from finops.ingest.sources.focus.errors import ExportError
 from finops.ingest.sources.focus.manifests import read_manifests
@@ -32,7 +34,6 @@ from tests.unit.mongo_wire import holding
 
 pytestmark = pytest.mark.hostile
 
-NOTHING_MASKED: frozenset[str] = frozenset()
 MAX_DEPTH = 100_000
 
 
@@ -96,14 +97,14 @@ def refusal(reading: Callable[[], object]) -> str:
 @given(text=DOCUMENTS)
 def test_a_document_lands_or_is_a_clear_error(postgres: psycopg.Connection[tuple[object, ...]], text: str) -> None:
     landed: list[str] = []
-    said = refusal(lambda: landed.append(encode(read_json(text), NOTHING_MASKED)))
+    said = refusal(lambda: landed.append(encode(read_json(text), NOTHING)))
     assert said in ("", TOO_DEEP)
     assert [stored(postgres, document, "size") for document in landed] == ([] if said else ["12.50"])
 
 
 @pytest.mark.parametrize("depth", [LEVELS, 253, 300, 400, 500])
 def test_what_is_nested_too_deep_lands_as_its_text_and_nothing_of_it_is_lost(depth: int) -> None:
-    inner, levels = json.loads(encode({"tree": read_json(_nested(depth, "list", "1.10"))}, NOTHING_MASKED))["tree"], 1
+    inner, levels = json.loads(encode({"tree": read_json(_nested(depth, "list", "1.10"))}, NOTHING))["tree"], 1
     while isinstance(inner, list):
         inner, levels = inner[0], levels + 1
     assert levels < 255
@@ -113,7 +114,7 @@ def test_what_is_nested_too_deep_lands_as_its_text_and_nothing_of_it_is_lost(dep
 
 @given(text=DOCUMENTS | VALUES)
 def test_tags_land_or_are_kept_to_the_letter(postgres: psycopg.Connection[tuple[object, ...]], text: str) -> None:
-    columns = typed(pa.table({"Tags": [text], "BilledCost": ["1"]}), NOTHING_MASKED)
+    columns = typed(pa.table({"Tags": [text], "BilledCost": ["1"]}), NOTHING)
     tags, others = columns["tags"][0].as_py(), columns["other_columns"][0].as_py()
     if tags is not None:
         stored(postgres, tags, "size")
