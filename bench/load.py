@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import cycle
@@ -137,3 +138,32 @@ async def at_rate(target: Target, rate: float, seconds: float) -> list[float]:
         for caller in made:
             caller.close()
     return latencies
+
+
+def harass(url: str, request: bytes, callers: int) -> None:
+    """Ask without end, whatever the answers are; print a line when all were answered once."""
+    asyncio.run(_harass(url, request, callers))
+
+
+async def _harass(url: str, request: bytes, callers: int) -> None:
+    answered = [asyncio.Event() for _ in range(callers)]
+    asking = [asyncio.create_task(_ask_without_end(url, request, event)) for event in answered]
+    await asyncio.gather(*(event.wait() for event in answered))
+    print("asking", flush=True)  # noqa: T201 - to who started this process
+    await asyncio.gather(*asking)
+
+
+async def _ask_without_end(url: str, request: bytes, answered: asyncio.Event) -> None:
+    """On one connection; on another one when it is closed."""
+    address = urlsplit(url)
+    while True:
+        with suppress(OSError, asyncio.IncompleteReadError, ValueError):
+            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+            try:
+                while True:
+                    writer.write(request)
+                    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                    await reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+                    answered.set()
+            finally:
+                writer.close()

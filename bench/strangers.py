@@ -6,12 +6,11 @@ answered. Strangers run in a process of their own; the caller's median is compar
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from statistics import median, quantiles
 from urllib.parse import urlsplit
 
@@ -43,33 +42,16 @@ ATTACKS = {
 }
 
 
-async def harass(url: str, request: bytes) -> None:
-    """Ask without end; connect again when the connection is closed."""
-    address = urlsplit(url)
-    while True:
-        with suppress(OSError, asyncio.IncompleteReadError, ValueError):
-            reader, writer = await asyncio.open_connection(address.hostname, address.port)
-            try:
-                while True:
-                    writer.write(request)
-                    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                    await reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]))
-            finally:
-                writer.close()
-
-
-async def harass_all(url: str, attack: str) -> None:
-    """All strangers at once."""
-    request = f"{ATTACKS[attack]}Host: {urlsplit(url).netloc}\r\n\r\n".encode()
-    await asyncio.gather(*(harass(url, request) for _ in range(STRANGERS)))
-
-
 @contextmanager
 def strangers(server: Server, attack: str) -> Iterator[None]:
-    """They ask meanwhile."""
-    command = [sys.executable, "-m", "bench.strangers", server.url, attack]
-    with subprocess.Popen(command) as process:
+    """They ask meanwhile, in a process that imports nothing else: it is there at once."""
+    request = f"{ATTACKS[attack]}Host: {urlsplit(server.url).netloc}\r\n\r\n"
+    code = "import sys; from bench.load import harass; harass(sys.argv[1], sys.argv[2].encode(), int(sys.argv[3]))"
+    command = [sys.executable, "-c", code, server.url, request, str(STRANGERS)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
+            assert process.stdout  # noqa: S101 - asked for
+            process.stdout.readline()  # they were answered once
             time.sleep(WARM_UP)
             yield
         finally:
@@ -112,7 +94,3 @@ def beside(server: Server, attack: str, seconds: float) -> Result:
 def percentile95(latencies: list[float]) -> float:
     """The longest but 5 %."""
     return quantiles(latencies, n=20, method="inclusive")[-1] if len(latencies) > 1 else latencies[0]
-
-
-if __name__ == "__main__":
-    uvloop.run(harass_all(sys.argv[1], sys.argv[2]))
