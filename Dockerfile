@@ -46,7 +46,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     TMPDIR=/tmp \
     DBT_TARGET_PATH=/tmp/dbt \
-    DBT_LOG_PATH=/tmp/dbt
+    DBT_LOG_PATH=/tmp/dbt \
+    MIMALLOC_ARENA_RESERVE=65536
 # The company's folder, as `finops init` writes one, is mounted here.
 WORKDIR /project
 # By number, so that Kubernetes can tell that it is not root.

@@ -27,7 +27,7 @@ def repeated(path: Path, piece: bytes, times: int, start: bytes = b"") -> None:
             file.write(packed)
 
 
-def _columns(lines: int) -> dict[str, pa.Array]:
+def columns(lines: int) -> dict[str, pa.Array]:
     texts = {
         "BillingCurrency": "EUR",
         "BillingPeriodStart": "2026-10-01",
@@ -42,20 +42,20 @@ def _columns(lines: int) -> dict[str, pa.Array]:
 def dictionary(path: Path, size: int) -> None:
     """Write a bill of lines whose service is one long text, which the file holds once."""
     service = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), LINES), pa.array(["x" * size]))
-    _parquet(path, {**_columns(LINES), "ServiceName": service})
+    _parquet(path, {**columns(LINES), "ServiceName": service})
 
 
 def tags(path: Path, size: int) -> None:
     """Write a bill of lines with one long tag, which the file holds once."""
     key = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), LINES), pa.array(["x" * size]))
     tag = pa.MapArray.from_arrays(pa.array(range(LINES + 1), pa.int32()), pa.repeat("team", LINES), key)
-    _parquet(path, {**_columns(LINES), "ServiceName": pa.repeat("Queue", LINES), "Tags": tag})
+    _parquet(path, {**columns(LINES), "ServiceName": pa.repeat("Queue", LINES), "Tags": tag})
 
 
 def lists(path: Path, count: int) -> None:
     """Write a bill of one line with a very long list of one number."""
     numbers = pa.ListArray.from_arrays(pa.array([0, count], pa.int32()), pa.repeat(pa.scalar(1, pa.int8()), count))
-    _parquet(path, {**_columns(1), "ServiceName": pa.array(["Queue"]), "x_Credits": numbers})
+    _parquet(path, {**columns(1), "ServiceName": pa.array(["Queue"]), "x_Credits": numbers})
 
 
 def _parquet(path: Path, columns: Mapping[str, pa.Array]) -> None:

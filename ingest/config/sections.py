@@ -52,6 +52,8 @@ class ExtractionSettings(Section):
     """Key of the pseudonyms, at least 16 characters that stay the same (a secret)"""
     keep_superseded_days: NonNegativeInt = 30
     """Days before superseded raw versions are purged"""
+    max_memory_mib: PositiveInt | None = None
+    """MiB of memory beyond which the source that is being read fails, alone; empty: nine tenths of the container's"""
     run_id: UUID | None = None
     """UUID of the run; the run of the same one goes on, where it failed: a Job's uid"""
     http_timeout: PositiveInt = 60

@@ -20,6 +20,7 @@ from finops.ingest.pipeline.invoices import store as store_statements
 from finops.ingest.pipeline.landing import land_whole
 from finops.ingest.pipeline.ledger import Outcome, accepted, done_windows, extraction
 from finops.ingest.pipeline.load import Batches, document_batches
+from finops.ingest.pipeline.memory import bounded_memory
 from finops.ingest.pipeline.runs import Run, RunRequest
 from finops.ingest.pipeline.windows import plan_windows, records_left_out, unchanged_bills, wanted_bills
 from finops.ingest.sources.budget import Budget
@@ -42,9 +43,10 @@ def extract_all(run: Run, settings: Settings, request: RunRequest, progress: Pro
             is_none = isinstance(source, MongoSource) and source.service in services
             why = f"sources.{source.name} is []" if is_none else f"{source.switch} is not configured"
             run.skip("extract", source.name, f"off: {why}")
-    for found in settings.sources:
-        if found.source.name in request.sources or not request.sources:
-            _extract(run, found, settings.limits, request, progress)
+    with bounded_memory(settings.limits.max_memory_mib):
+        for found in settings.sources:
+            if found.source.name in request.sources or not request.sources:
+                _extract(run, found, settings.limits, request, progress)
 
 
 def _extract(
@@ -58,6 +60,11 @@ def _extract(
             step.rows = source_run.bill() if isinstance(configured.source, FocusSource) else source_run.records()
         except FinopsError:
             raise
+        except MemoryError as error:
+            raise SourceError(
+                f"{name}: it takes more memory than there is to read ({describe(error)}): correct what it sends, or "
+                "give the nightly more (ingest.max_memory_mib, the limit of its container)"
+            ) from error
         except Exception as error:
             # an error of our own code, too, stops no other source
             raise SourceError(f"{name}: unforeseen {type(error).__name__}: {describe(error)}; report it") from error

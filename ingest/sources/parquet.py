@@ -73,6 +73,27 @@ class ParquetTable:
                     )
 
 
+def python_values(column: pa.Array) -> list[Any]:
+    """Return the values of a column; a date that Python does not have is its text."""
+    maps: Any = {"maps_as_pydicts": "lossy"}
+    try:
+        values: list[Any] = column.to_pylist(**maps)
+    except (ValueError, OverflowError):
+        values = pc.cast(column, _spelt(column.type)).to_pylist(**maps)
+    return values
+
+
+def _spelt(kind: pa.DataType) -> pa.DataType:
+    """The type with texts for dates, instants and durations."""
+    if pa.types.is_temporal(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_spelt(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_spelt(kind.key_type), _spelt(kind.item_type))
+    return pa.list_(_spelt(kind.value_type)) if pa.types.is_nested(kind) else kind
+
+
 def check_cells(name: str, batch: pa.RecordBatch | pa.Table, first_line: int) -> None:
     """Check that no text or list of some lines is longer than a cell may be.
 

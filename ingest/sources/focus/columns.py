@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,10 +19,12 @@ import simplejson
 
 from finops.ingest.config.masking import Place
 from finops.ingest.exact import EXACT
+from finops.ingest.sources.budget import MAX_CELL
 from finops.ingest.sources.documents import encode
 from finops.ingest.sources.exact_json import read_json
 from finops.ingest.sources.focus.versions import OLDER_NAMES
 from finops.ingest.sources.masked import mask_text, masked, may_hold_structure
+from finops.ingest.sources.parquet import MAX_VALUES, python_values
 
 COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 DECIMALS = (*COSTS, "ListUnitPrice", "ContractedUnitPrice", "ConsumedQuantity", "PricingQuantity")
@@ -73,7 +76,19 @@ _PLAIN = r"^-?[0-9]{1,18}(\.[0-9]{1,20})?$"
 # What JSON has to escape in a text.
 _ESCAPED = r'["\\\x00-\x1f]'
 # Texts that are parsed one by one come again in the next batch.
-_KEPT_TEXTS = 2048
+_KEPT_TEXTS, _KEPT_LENGTH = 2048, 16 * 1024
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+
+def _kept(parse_text: FunctionT) -> FunctionT:
+    """Keep what a function makes of the last texts; not of long ones, which would fill the memory."""
+    keeping = lru_cache(_KEPT_TEXTS)(parse_text)
+
+    @wraps(parse_text)
+    def parsed(text: str, **options: object) -> object:
+        return (keeping if len(text) <= _KEPT_LENGTH else parse_text)(text, **options)
+
+    return cast("FunctionT", parsed)
 
 
 def typed(table: pa.Table, place: Place) -> dict[str, pa.Array]:
@@ -148,7 +163,7 @@ def without_pairs(column: pa.Array, place: Place) -> pa.Array:
     return _each_text(column, partial(_without_pairs, place=place), pa.string())
 
 
-_without_pairs = lru_cache(_KEPT_TEXTS)(mask_text)
+_without_pairs = _kept(mask_text)
 
 
 def misfits(column: pa.Array, values: pa.Array) -> pa.Array:
@@ -173,10 +188,12 @@ def texts(column: pa.Array) -> pa.Array:
     """Return the column as text, its blanks as nulls: a float in its shortest exact spelling, a structure as JSON."""
     kind = column.type
     if pa.types.is_map(kind) and pa.types.is_string(kind.key_type) and pa.types.is_string(kind.item_type):
-        spelt = [None if value is None else _map(tuple(value)) for value in column.to_pylist()]
+        lengths = [pc.max(pc.binary_length(words)).as_py() or 0 for words in (column.keys, column.items)]
+        spell = _map if max(lengths) * MAX_VALUES < MAX_CELL else _map.__wrapped__
+        spelt = [None if value is None else spell(tuple(value)) for value in column.to_pylist()]
         return pa.array(spelt, pa.string())
     if pa.types.is_nested(kind):
-        values = column.to_pylist(maps_as_pydicts="lossy")
+        values = python_values(column)
         return pa.array([None if value is None else _structure(value) for value in values], pa.string())
     if pa.types.is_temporal(kind):  # few are different, and Arrow takes a microsecond to spell one
         distinct = column.dictionary_encode()
@@ -225,7 +242,7 @@ def instants(column: pa.Array) -> pa.Array:
     return _each_text(texts(column), _instant, INSTANT)
 
 
-@lru_cache(_KEPT_TEXTS)
+@_kept
 def _instant(text: str) -> datetime | None:
     try:
         value = datetime.fromisoformat(text.strip())
@@ -245,7 +262,7 @@ def tags(column: pa.Array, place: Place) -> pa.Array:
     return _each_text(texts(column), to_object, pa.string())
 
 
-@lru_cache(_KEPT_TEXTS)
+@_kept
 def _tag_object(text: str, *, place: Place, skip_nulls: bool) -> str | None:
     try:
         value = read_json(text)
@@ -284,7 +301,7 @@ def _members(name: str, column: pa.Array, place: Place) -> pa.Array:
         return f",{encode({name: plain(value)}, place)[1:-1]}"
 
     if not pa.types.is_string(column.type) or place[name].rule:
-        values = column.to_pylist(maps_as_pydicts="lossy")
+        values = python_values(column)
         return pa.array([None if value is None else member(value) for value in values], pa.string())
     column = without_pairs(column, place[name])
     is_escaped = pc.match_substring_regex(column, _ESCAPED)

@@ -51,6 +51,8 @@ class ErrorTranslator:
             yield
         except ExportError as error:
             raise SourceError(f"{self._source}: {error}") from error
+        except MemoryError:  # one of Arrow's errors, too
+            raise
         except ImportError as error:
             raise SourceError(self._not_installed(error)) from error
         except Exception as error:

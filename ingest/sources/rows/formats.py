@@ -141,12 +141,12 @@ def _json_lines(name: str, binary: BinaryIO) -> Iterator[Row]:
 
 
 def _parquet(name: str, binary: BinaryIO, options: FileDeclaration, budget: Budget) -> Iterator[Row]:
-    from finops.ingest.sources.parquet import ParquetTable  # noqa: PLC0415 nobody else waits for it
+    from finops.ingest.sources.parquet import ParquetTable, python_values  # noqa: PLC0415 nobody else waits for it
 
     table = ParquetTable(name, binary, budget)
     check_columns(name, table.names, options)
     number = 0
     for batch in table.batches(_BATCH_ROWS):
-        for values in batch.to_pylist():
+        for values in zip(*map(python_values, batch.columns), strict=True):
             number += 1
-            yield Row(f"{name}#{number}", values)
+            yield Row(f"{name}#{number}", dict(zip(table.names, values, strict=True)))
