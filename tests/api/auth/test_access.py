@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,21 @@ def test_a_token_made_by_the_command_is_shown_once_and_works(service: Service, t
     assert token not in done.stdout
     tokens_file.write_text(done.stdout)
     assert groups_of(service, token) == {"storefront"}
+
+
+@pytest.mark.parametrize("group", ["*", "group:*", "", "default/*", "a\0b", "x" * 256])
+def test_a_token_for_what_can_not_be_a_group_is_not_made(group: str) -> None:
+    done = CliRunner().invoke(cli, ["token", "shop", "--group", group, "--expires", "2099-01-01"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--group" in done.stderr
+
+
+def test_a_token_names_groups_by_their_keys() -> None:
+    groups = ["Group:Default/Payments", "platform/Team-A", "user:jane", 'R&D: "Core"']
+    given = [argument for group in groups for argument in ("--group", group)]
+    done = CliRunner().invoke(cli, ["token", "shop", *given, "--expires", "2099-01-01"])
+    [entry] = tomllib.loads(done.stdout).values()
+    assert entry["groups"] == ["payments", "platform/team-a", "user:default/jane", 'r&d: "core"']
 
 
 def test_with_nothing_configured_nobody_is_let_in(costs: Database) -> None:

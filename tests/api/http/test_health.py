@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from click.testing import CliRunner
 
@@ -75,6 +78,11 @@ def test_another_method_is_a_problem_too(shared: Shared) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def issuers_of(scopes: dict[str, Any]) -> str:
+    """A setting that is right but for the scopes."""
+    return json.dumps([{"jwks_url": "https://x", "audience": "a", "issuer": "i", "scopes": scopes}])
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -83,6 +91,13 @@ def test_another_method_is_a_problem_too(shared: Shared) -> None:
         ("POOL_SIZE", "0"),
         ("CORS_ORIGINS", "not json"),
         ("RATE_LIMIT", "often"),
+        ("STRANGER_LIMIT", "seldom"),
+        ("MAX_CONNECTIONS", "5"),
+        ("TRUSTED_PROXIES", '["*"]'),
+        ("TRUSTED_PROXIES", '["proxy.example.com"]'),
+        ("ISSUERS", issuers_of({"a": ["*"]})),
+        ("ISSUERS", issuers_of({"group:*": "*"})),
+        ("ISSUERS", issuers_of({"group:a": "*", "group:default/A": []})),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(name: str, value: str) -> None:
