@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from finops.ingest.commands import database, docs, nightly, reference, reports, sources
+from finops.ingest.commands import access, database, docs, nightly, reference, reports, sources
 from finops.ingest.commands import project as project_commands
 from finops.ingest.commands.errors import Commands
 from finops.ingest.errors import Terminated
@@ -67,6 +67,7 @@ for command in (
     reports.coverage_command,
     reports.doctor_command,
     reports.metrics_command,
+    access.access_group,
     reference.reference_group,
     sources.sources_group,
     docs.docs_group,

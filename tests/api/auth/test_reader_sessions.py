@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import re
+import secrets
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ from tests.hostility import times
 pytestmark = pytest.mark.hostile
 
 Kind = Literal["api", "bi"]
-PASSWORD = "scram-sha-256 of the test"
+PASSWORD = secrets.token_urlsafe()
 FAR = 4_102_444_800  # 2100-01-01, in unix seconds
 
 
