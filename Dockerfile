@@ -46,8 +46,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     TMPDIR=/tmp \
     DBT_TARGET_PATH=/tmp/dbt \
-    DBT_LOG_PATH=/tmp/dbt \
-    MIMALLOC_ARENA_RESERVE=65536
+    DBT_LOG_PATH=/tmp/dbt
 # The company's folder, as `finops init` writes one, is mounted here.
 WORKDIR /project
 # By number, so that Kubernetes can tell that it is not root.

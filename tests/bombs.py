@@ -33,6 +33,7 @@ def columns(lines: int) -> dict[str, pa.Array]:
         "BillingPeriodStart": "2026-10-01",
         "ChargePeriodStart": "2026-10-01",
         "ProviderName": "Nimbus",
+        "day": "2026-10-01",
         "BilledCost": "1",
         "EffectiveCost": "1",
     }

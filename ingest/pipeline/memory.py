@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pyarrow as pa
+
 with suppress(ImportError):  # Windows has no such bound
     import resource
 
@@ -29,7 +31,9 @@ def bounded_memory(max_mib: int | None) -> Iterator[None]:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     status = dict(line.split(":", 1) for line in _STATUS.read_text(encoding="ascii").splitlines())
-    # Arrow reserves memory that it does not use
+    # Arrow's own allocator keeps what it has given back, and has reserved a GiB: neither is memory, and both would count
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
     reserved, used = (int(status[name].split()[0]) * 1024 for name in ("VmData", "VmRSS"))
     bound = most + max(0, reserved - used)
     bounds = [bound, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
@@ -38,6 +42,7 @@ def bounded_memory(max_mib: int | None) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        pa.set_memory_pool(pool)
 
 
 def container_bytes() -> int:
