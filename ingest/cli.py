@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from finops.ingest.commands import access, database, docs, nightly, reference, reports, sources
+from finops.ingest.commands import access, database, docs, erase, nightly, reference, reports, sources
 from finops.ingest.commands import project as project_commands
 from finops.ingest.commands.errors import Commands
 from finops.ingest.errors import Terminated
@@ -71,6 +71,7 @@ for command in (
     reference.reference_group,
     sources.sources_group,
     docs.docs_group,
+    erase.erase_command,
     project_commands.init_command,
     database.init_db_command,
     project_commands.config_command,

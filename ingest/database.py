@@ -34,6 +34,7 @@ SCHEMA_PARTS = (
     "functions",
     "reference",
     "run_functions",
+    "erasures",
     "aggregates",
     "replace",
     "roles",

@@ -178,7 +178,7 @@ def _begin(run: Run, kind: Kind, request: RunRequest, reason: str | None) -> Non
     begun = run.connection.execute(
         "insert into finops.etl_runs (run_id, kind, periods, as_of, sources, accepts_changes, reason, started_by)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (run_id) do nothing",
-        (run.run_id, kind, months, request.as_of, sources, accepts_changes, reason and safe(reason), _started_by()),
+        (run.run_id, kind, months, request.as_of, sources, accepts_changes, reason and safe(reason), started_by()),
     )
     if begun.rowcount:
         return
@@ -190,7 +190,7 @@ def _begin(run: Run, kind: Kind, request: RunRequest, reason: str | None) -> Non
         )
     if row and row["status"] == "SUCCESS":
         raise AlreadySucceededError(f"SUCCESS: run {run.run_id} had succeeded before, and nothing was done again")
-    run.connection.execute("select finops.resume_run(%s, %s, %s)", (run.run_id, _started_by(), months))
+    run.connection.execute("select finops.resume_run(%s, %s, %s)", (run.run_id, started_by(), months))
     run.resumed = True
 
 
@@ -203,7 +203,8 @@ def _holder(connection: Connection, source: str | None = None) -> str:
     return str(row["run"]) if row else ""
 
 
-def _started_by() -> str:
+def started_by() -> str:
+    """Who works here: user@host."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -147,7 +147,7 @@ def mask_text(text: str, place: Place) -> str:
     """Return a text without what a rule masks; as it is, to the letter, where there is none."""
     if text.lstrip()[:1] in ("{", "[", '"'):
         try:
-            return _mask_json(text, place)
+            return mask_json(text, place)
         except (ValueError, RecursionError):
             pass  # cut off, or not JSON after all
     elif _JSON.search(text):
@@ -163,9 +163,16 @@ def mask_text(text: str, place: Place) -> str:
     return text
 
 
-def _mask_json(text: str, place: Place) -> str:
+def mask_json(text: str, place: Place) -> str:
+    """Return a JSON text without what a rule masks; as it is, to the letter, where there is none.
+
+    Raises:
+        ValueError, RecursionError: when it is not JSON, or nested deeper than can be read.
+    """
     value, original = read_json(text), prepare(read_json(text), NOTHING)
-    if isinstance(value, str):
+    if place.rule:
+        value = masked(value, place)
+    elif isinstance(value, str):
         value = mask_text(value, place)
     else:
         value = prepare(value, place)
@@ -182,7 +189,7 @@ def _mask_embedded(text: str, place: Place) -> str:
             continue
         with suppress(ValueError, RecursionError):
             _, end = _DECODER.raw_decode(text, found.start())
-            kept += [text[start : found.start()], _mask_json(text[found.start() : end], place)]
+            kept += [text[start : found.start()], mask_json(text[found.start() : end], place)]
             start = end
     return "".join([*kept, text[start:]])
 

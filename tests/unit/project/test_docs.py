@@ -121,6 +121,7 @@ def test_the_runbook_has_the_headings_that_alerts_link_to() -> None:
         "A month would change too much",
         "Restore",
         "Rotate secrets",
+        "Erase personal data",
         "Move to a bigger PostgreSQL",
         "Reprocess a period",
         "A run hangs or died",
