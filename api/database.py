@@ -87,6 +87,7 @@ def create_pool(settings: Settings, *, as_login: bool = False) -> AsyncConnectio
             application_name="finops-api",
             connect_timeout=5,
             keepalives_idle=KEEPALIVE,
+            **_ssl_mode(),
             options=session_options(settings, as_login=as_login),
         ),
         connection_class=Connection,
@@ -99,6 +100,13 @@ def create_pool(settings: Settings, *, as_login: bool = False) -> AsyncConnectio
         open=False,
         name="finops-api",
     )
+
+
+def _ssl_mode() -> dict[str, str]:
+    """Where nobody says it, a server on another machine has to prove who it is, as for the loader."""
+    host = os.environ.get("PGHOST", "")
+    is_here = host in ("", "localhost", "127.0.0.1", "::1") or host.startswith(("/", "@"))
+    return {} if is_here or os.environ.get("PGSSLMODE") else {"sslmode": "verify-full"}
 
 
 def session_options(settings: Settings, *, as_login: bool = False) -> str:

@@ -34,8 +34,8 @@ LIBPQ = (
     ("PGUSER", "Role: of the loader, one that may create schemas; of the API, one in `finops_api` alone"),
     ("PGPASSWORD", "Its password (a secret)"),
     ("PGDATABASE", "Database"),
-    ("PGSSLMODE", "`verify-full` wherever a network is between; `prefer` where it is not said"),
-    ("PGSSLROOTCERT", "PEM file of the authorities to trust, for `verify-full`"),
+    ("PGSSLMODE", "How it is verified; not said: `verify-full`, or `prefer` on this machine (loopback, socket)"),
+    ("PGSSLROOTCERT", "PEM file of the authorities to trust, for `verify-full`; `system`: those of this machine"),
     ("PGOPTIONS", "More options of the API's session; what the API sets itself comes after them"),
 )
 # The settings of the loader: what each section is called, and its type.

@@ -6,14 +6,14 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row, scalar_row
 
 from finops.ingest.errors import ConfigurationError, FinopsError, first_line
@@ -42,7 +42,12 @@ SCHEMA_PARTS = (
 OLDEST_SERVER = 160000  # NULLS NOT DISTINCT, pg_input_is_valid
 
 # A run's session holds its lock and is silent while a source is read: without keepalives, a firewall could drop it.
-OPTIONS = make_conninfo(connect_timeout=10, application_name="finops", keepalives_idle=60, keepalives_interval=10)
+OPTIONS: Mapping[str, str | int] = {
+    "connect_timeout": 10,
+    "application_name": "finops",
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+}
 
 # Made by `finops init-db`. In a database without them, one login owns and does everything.
 OWNER, LOADER, TRANSFORMER = "finops_owner", "finops_loader", "finops_transformer"
@@ -75,6 +80,8 @@ USERS = """
     order by xact_start limit 3
 """
 
+# What a person decides where a server can't be verified.
+WITHOUT_CHECK = "PGSSLMODE=require encrypts without asking who answers, prefer and disable may not even encrypt"
 # What libpq says before the reason, and what to do, by a part of the reason.
 _ATTEMPT = re.compile("^connection (failed|is bad): (connection to server .*? failed: )?(FATAL: +)?")
 _REMEDIES = (
@@ -83,6 +90,10 @@ _REMEDIES = (
     ("resolve host", "correct PGHOST and PGPORT"),
     ("pg_hba.conf", "let it in by the server's pg_hba.conf, or set PGSSLMODE=require if only encryption is missing"),
     ("permission denied", "as an administrator, grant connect on that database to that role"),
+    ("root certificate file", f"set PGSSLROOTCERT to its authority's PEM file; {WITHOUT_CHECK}"),
+    ("certificate verify failed", f"set PGSSLROOTCERT to its authority's PEM file; {WITHOUT_CHECK}"),
+    ("does not match host name", f"write a name of its certificate into PGHOST; {WITHOUT_CHECK}"),
+    ("does not support SSL", f"have it encrypt, with PGSSLMODE=verify-full and PGSSLROOTCERT here; {WITHOUT_CHECK}"),
     ("password", "correct PGUSER and PGPASSWORD"),
     ("database", "create it, or correct PGDATABASE"),
     ("role", "create it, or correct PGUSER"),
@@ -114,7 +125,7 @@ def connect(role: str | None = LOADER) -> Connection:
         # for dbt's connections and those that load as well
         os.environ["PGOPTIONS"] = f"-c lock_timeout={LOCK_TIMEOUT} {options}".strip()
     try:
-        connection: Connection = psycopg.connect(OPTIONS, autocommit=True, row_factory=dict_row)
+        connection: Connection = psycopg.connect(conninfo(), autocommit=True, row_factory=dict_row)
     except psycopg.OperationalError as error:
         where = " ".join(
             f"{name}={os.environ.get(name, default)}"
@@ -130,6 +141,28 @@ def connect(role: str | None = LOADER) -> Connection:
             )
         connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
     return connection
+
+
+def conninfo(given: str = "") -> str:
+    """Return a connection string of libpq, by default that of its variables, with our options and `ssl_mode`."""
+    own = conninfo_to_dict(given)
+    mode = {} if own.get("sslmode") or own.get("service") else ssl_mode(str(own.get("host") or ""))
+    return make_conninfo(given, **mode, **{name: value for name, value in OPTIONS.items() if name not in own})
+
+
+def ssl_mode(host: str = "") -> dict[str, str]:
+    """Return how a server has to prove who it is, where nobody says it: not on this machine, else by its certificate.
+
+    libpq's own default, prefer, takes no encryption where whoever answers says that there is none.
+    """
+    if os.environ.get("PGSSLMODE"):
+        return {}
+    return {"sslmode": "prefer" if is_here(host or os.environ.get("PGHOST", "")) else "verify-full"}
+
+
+def is_here(host: str) -> bool:
+    """Return whether a host of libpq is this machine: its loopback, or the folder of a socket."""
+    return host in ("", "localhost", "127.0.0.1", "::1") or host.startswith(("/", "@"))
 
 
 def may_act_as(connection: Connection, role: str) -> bool | None:

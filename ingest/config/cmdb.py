@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, Secret
 from finops.ingest.config.cmdb_fields import SIZES, CmdbFields, Place, from_json_table
 from finops.ingest.config.cmdb_presets import PRESETS
 from finops.ingest.config.sections import Budgeted
+from finops.ingest.config.transport import sends_password
 from finops.ingest.config.values import JsonObject, Names, from_json
 
 
@@ -32,10 +33,16 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 Collections = Annotated[tuple[str, ...], AfterValidator(_distinct), BeforeValidator(_names)]
 
 
+def _encrypted(uri: SecretStr) -> SecretStr:
+    if sends_password(uri.get_secret_value()):
+        raise ValueError("would send its password unencrypted, by authMechanism=PLAIN: add tls=true to it")
+    return uri
+
+
 class Cmdb(Budgeted):
     """The CMDB in MongoDB; the names of its collections are `vm`, `disk` and `legacy_storage`."""
 
-    uri: SecretStr
+    uri: Annotated[SecretStr, AfterValidator(_encrypted)]
     """MongoDB URI of the CMDB, credentials included (a secret)"""
     database: str = "cmdb"
     """Its database"""

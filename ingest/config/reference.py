@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Secret, SecretStr, model_validator
 
-from finops.ingest.config.values import SecretObject, Section
+from finops.ingest.config.transport import OverHttp
+from finops.ingest.config.values import SecretObject
 
 
 def _libpq(connection: SecretStr) -> SecretStr:
@@ -20,7 +21,7 @@ def _libpq(connection: SecretStr) -> SecretStr:
     return connection
 
 
-class ReferencePlace(Section):
+class ReferencePlace(OverHttp):
     """The place of one table; without any key, `reference/<table>.csv` in the current folder."""
 
     url: str | None = None

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, NonNegativeFloat, NonNegativeInt, PositiveInt, SecretStr, model_validator
 
 from finops.ingest.config.masking import Action, Masks
+from finops.ingest.config.transport import OverHttp
 from finops.ingest.config.values import (
     ListeningAddress,
     MetricsFile,
@@ -84,7 +85,7 @@ class ExtractionSettings(Section):
         return Masks.of({**dict.fromkeys(self.mask_fields, "drop"), **self.mask}, key)
 
 
-class Exports(Section):
+class Exports(OverHttp):
     """The section `metrics`: where the metrics of each run go; None: nowhere."""
 
     textfile: MetricsFile | None = None

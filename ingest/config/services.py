@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, Secret, SecretStr, model_validator
 
 from finops.ingest.config.cmdb import Cmdb
 from finops.ingest.config.sections import Budgeted
+from finops.ingest.config.transport import OverHttp
 from finops.ingest.config.values import (
     CertificateFile,
     HeaderName,
@@ -25,7 +26,7 @@ _TOGETHER = {  # a way to authenticate, by the setting that chooses it: what bel
 _WITH = {"token": ("token_header",), "token_url": ("scope",)}  # what may come with it
 
 
-class HttpService(Budgeted):
+class HttpService(OverHttp, Budgeted):
     """A service over HTTP: its address, what is presented to it, and what more it is asked."""
 
     url: HttpAddress
@@ -87,7 +88,7 @@ class Cube(HttpService):
     """JSON of Cube's query, with `{day}` in its dateRange"""
 
 
-class FocusExport(Budgeted):
+class FocusExport(OverHttp, Budgeted):
     """The FOCUS exports of one provider or account."""
 
     url: str

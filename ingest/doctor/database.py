@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import class_row, tuple_row
 
-from finops.ingest.database import OLDEST_SERVER, Connection, connect, exists
+from finops.ingest.database import OLDEST_SERVER, Connection, connect, exists, is_here
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
 from finops.ingest.errors import first_line
 from finops.ingest.pipeline.runs import LOCK
@@ -98,10 +98,9 @@ def _server(connection: Connection) -> Iterator[Finding]:
         [(version, size, zone, now)] = cursor.execute(SERVER).fetchall()
     between = asked_at + (datetime.now(UTC) - asked_at) / 2
     found = f"{version} at {info.host}:{info.port}, {size} in {info.dbname}, zone {zone}"
-    is_remote = not info.host.startswith(("/", "127.", "localhost", "::1"))
     if info.server_version < OLDEST_SERVER:
         yield Finding(BAD, "PostgreSQL", found, "upgrade to version 16 or later")
-    elif is_remote and not connection.pgconn.ssl_in_use:
+    elif not is_here(info.host) and not connection.pgconn.ssl_in_use:
         remedy = "set PGSSLMODE=verify-full, and PGSSLROOTCERT"
         yield Finding(DOUBT, "PostgreSQL", f"{found}, not encrypted", remedy)
     else:

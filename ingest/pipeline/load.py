@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
-from finops.ingest.database import OPTIONS, Connection, current_role
+from finops.ingest.database import Connection, conninfo, current_role
 from finops.ingest.errors import SourceError, first_line
 from finops.ingest.sources.documents import Record
 from finops.ingest.sources.kinds import Source
@@ -63,7 +63,7 @@ def land(source: Source, run_id: str, batches: Batches, connection: Connection) 
         return
     schema, name = source.raw_table
     try:
-        with dbapi.connect(OPTIONS) as loading, loading.cursor() as cursor:
+        with dbapi.connect(conninfo()) as loading, loading.cursor() as cursor:
             cursor.execute(f'set role "{current_role(connection)}"')
             # a COPY each: Arrow would make a text of an exception, or of a signal, that arises inside a longer stream
             for table in itertools.chain([first], tables):

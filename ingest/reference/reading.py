@@ -19,7 +19,7 @@ from finops.ingest.config.checking import nearest
 from finops.ingest.config.masking import Place
 from finops.ingest.config.redaction import safe
 from finops.ingest.config.reference import ReferencePlace
-from finops.ingest.database import OPTIONS
+from finops.ingest.database import conninfo
 from finops.ingest.errors import ConfigurationError, SourceError, describe, first_line
 from finops.ingest.reference.files import Sheet, as_text, csv_lines
 from finops.ingest.reference.tables import TABLES
@@ -130,7 +130,7 @@ def _read_file(content: Content, place: ReferencePlace, url: str) -> None:
 def _answer(place: ReferencePlace) -> Iterator[tuple[int, list[str]]]:
     """The answer of a query, or a whole table, with the names of its columns as the first line."""
     where = place.connection.get_secret_value() if place.connection else ""
-    with psycopg.connect(where or OPTIONS, connect_timeout=10, application_name="finops") as connection:
+    with psycopg.connect(conninfo(where)) as connection:
         connection.read_only = True
         query: bytes | sql.Composed = (place.query or "").encode()
         if place.table:

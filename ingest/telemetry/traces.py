@@ -17,9 +17,12 @@ from typing import Any
 
 from psycopg.rows import kwargs_row
 
+from finops.ingest.config.transport import unencrypted
 from finops.ingest.database import Connection
 from finops.ingest.errors import ConfigurationError, FinopsError, install_extra
 
+HEADERS = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+INSECURE = "OTEL_EXPORTER_OTLP_INSECURE"  # OpenTelemetry's own, which its exporter over HTTP does not ask
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 # Of the runs that ended since then. The run itself has the number 0; an instant is nanoseconds since 1970.
 SPANS = """
@@ -60,11 +63,17 @@ def export(connection: Connection, since: Mapping[str, object]) -> None:
     """Send the traces of the runs that ended `since`: the one at work, and dead ones that it found and closed.
 
     Raises:
-        ConfigurationError: when the extra is not installed.
+        ConfigurationError: when the extra is not installed; when headers would travel in the clear.
         FinopsError: when the receiver does not answer or refuses.
     """
-    if not endpoint():
+    if not (address := endpoint()):
         return
+    said = next((name for name in HEADERS if os.environ.get(name)), None)
+    if said and (plain := unencrypted(address)) and os.environ.get(INSECURE, "").lower() != "true":
+        raise ConfigurationError(
+            f"{plain} is not encrypted, and would be sent {said}: write https:// into {ENDPOINTS[1]}, or set "
+            f"{INSECURE}=true where nobody can listen in between"
+        )
     try:
         from opentelemetry import trace  # noqa: PLC0415 the extra
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, Secret, SecretStr, model_validator
 
+from finops.ingest.config.transport import OverHttp
 from finops.ingest.config.values import CurrencyCode, SecretObject, Section, from_json
 from finops.ingest.sources.declared import Declaration, DeclaredPart, UsageLine
 from finops.ingest.sources.kinds import RowSource
@@ -51,7 +52,7 @@ class RowDeclaration(Declaration):
     _of_a_month: ClassVar[str]
 
 
-class FileDeclaration(RowDeclaration):
+class FileDeclaration(OverHttp, RowDeclaration):
     """What `[sources.file.<name>]` holds: where the files are, and how their rows are used.
 
     Attributes:

@@ -135,6 +135,11 @@ def test_a_remedy_stays_as_it_is(text: str) -> None:
     assert safe(text) == text
 
 
+def test_the_words_of_a_mask_are_no_secrets() -> None:
+    redaction.learn({"mask": {"password": "drop", "http.ai:output_token": "keep"}})
+    assert redact("keep or drop") == "keep or drop"
+
+
 def test_a_short_secret_is_hidden_where_it_stands_alone() -> None:
     redaction.learn({"password": "ab1"})
     assert redact("user:ab1@db, table ab12 and cab1") == f"user:{STARS}@db, table ab12 and cab1"
