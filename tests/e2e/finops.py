@@ -116,7 +116,7 @@ def days(first: str, last: str) -> Iterator[date]:
 
 @contextmanager
 def serving(answers: Mapping[str, Any]) -> Iterator[str]:
-    """A real HTTP server: JSON by path; a value may be a function of the query's parameters, or of what is posted."""
+    """A real HTTP server: JSON by path, or its bytes; a value may be a function of the query, or of what is posted."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -125,7 +125,7 @@ def serving(answers: Mapping[str, Any]) -> Iterator[str]:
             posted = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked = json.loads(posted) if posted else parse_qs(url.query)
             body = answer(asked) if callable(answer) else answer
-            content = json.dumps(body).encode()
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(404 if body is None else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

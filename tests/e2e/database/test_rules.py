@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from dbt.cli.main import dbtRunner
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as some
 
+from finops.ingest.reference.checks import slow
 from tests.conftest import ROOT
 from tests.e2e.finops import Database
+from tests.hostility import times
 
-TEXTS = some.sampled_from([None, "", " ", "a", "A", "ab", "a_%b", "été", "k=a"])
-PATTERNS = some.sampled_from(["a", "ab", "a_%", " ", "k=", "k=a", "^.", "b$", "^$", "(?i)^A.*", "[ab]+"])
+# Made for the patterns: what a matcher that tracks back takes hours for; and a text that is longer than one looks at.
+HOSTILE = ["a" * 1000, "a" * 999 + "b", "ab" * 500, "a" * 1001, "b" + "a" * 20_000]
+TEXTS = some.sampled_from([None, "", " ", "a", "A", "ab", "a_%b", "été", "k=a", *HOSTILE])
+SLOW = ["^(a+)+$", "(a|aa)+c", "(a*)*b$", "(.*a){20}", "^(?!.*c)(?=.*b)", "((?=.*b)a)*c", "(a|b)*a(a|b){100}"]
+PATTERNS = some.sampled_from(["a", "ab", "a_%", " ", "k=", "k=a", "^.", "b$", "^$", "(?i)^A.*", "[ab]+", *SLOW])
 DAYS = some.integers(0, 9).map(lambda number: date(2026, 8, 28) + timedelta(days=number))
 LABELS = some.fixed_dictionaries(
     {},
@@ -101,3 +108,31 @@ def test_a_run_finds_the_application_that_the_model_finds(
         found = cursor.execute("select application_id, expected from scoped_usage").fetchall()
     assert len(found) == len(lines)
     assert [row for row in found if row[0] != row[1]] == []
+
+
+@pytest.mark.hostile
+@settings(max_examples=times(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    parts=some.lists(
+        some.sampled_from(["a", "b", ".", "(?:", "(", ")", "*", "+", "{0,9}", "?", "|", "$", "(?=", "(?!", "\\w"]),
+        max_size=20,
+    ),
+    value=some.sampled_from(HOSTILE),
+)
+def test_no_pattern_that_is_accepted_takes_long_on_a_text_that_is_made_for_it(
+    database: Database, parts: Sequence[str], value: str
+) -> None:
+    pattern = "".join(parts)
+    assume(slow(pattern) is None)
+    database.execute("set statement_timeout = '2s'")
+    with suppress(psycopg.errors.InvalidRegularExpression):
+        database.execute("select finops.rule_matches('regex', %s, %s)", (pattern, value))
+
+
+@pytest.mark.hostile
+def test_a_back_reference_is_what_takes_long_and_is_refused(database: Database) -> None:
+    pattern = r"(.*)(.*)(.*)(.*)(.*)\1\2\3\4\5b"
+    assert slow(pattern) == r"has the back reference \1, which can take hours: write it without, or as several rules"
+    database.execute("set statement_timeout = '1s'")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        database.execute("select finops.rule_matches('regex', %s, %s)", (pattern, "ab" * 127 + "!"))
