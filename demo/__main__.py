@@ -22,6 +22,8 @@ from finops.demo.story import MONTHS, Story
 
 ROOT = Path(__file__).resolve().parents[1]
 BILLS, CMDB, PROJECT = "bills", "cmdb", "project"  # in .finops
+# What works in the demo's database, and what its API signs with: nothing there is worth keeping from anybody.
+LOGIN, CLAIMS_KEY = "finops", "what the demo signs its callers' claims with"
 PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -114,9 +116,25 @@ def _database(folder: Path) -> Iterator[postgres.Embedded]:
     try:
         with postgres.server(folder / "postgres") as embedded:
             os.environ.update(embedded.environment())
+            _give_roles()
             yield embedded
     except postgres.EmbeddedPostgresError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _give_roles() -> None:
+    """Set the database up as an administrator does, once a version; go on with an ordinary login."""
+    from finops.ingest.access import KEY_VARIABLE  # noqa: PLC0415 - psql and run need little of it
+    from finops.ingest.database import LOADER, connect, is_prepared, may_act_as  # noqa: PLC0415
+    from finops.ingest.roles import init_db  # noqa: PLC0415
+
+    os.environ[KEY_VARIABLE] = CLAIMS_KEY
+    with connect(role=None) as connection:
+        if may_act_as(connection, LOADER) is None or not is_prepared(connection):
+            if not connection.execute("select from pg_roles where rolname = %s", [LOGIN]).fetchone():
+                connection.execute(f"create role {LOGIN} login")
+            init_db(connection, [LOGIN], [LOGIN])
+    os.environ["PGUSER"] = LOGIN
 
 
 @contextmanager

@@ -31,7 +31,10 @@ PAGE = Path(__file__).with_suffix(".md")
 LIBPQ = (
     ("PGHOST", "Server, or the folder of its unix socket; the loader wants it said"),
     ("PGPORT", "Port; 5432 where it is not said"),
-    ("PGUSER", "Role: of the loader, one that may create schemas; of the API, one in `finops_api` alone"),
+    (
+        "PGUSER",
+        "Login: of the loader or the API, as `finops init-db` was told; without roles, one that may create schemas",
+    ),
     ("PGPASSWORD", "Its password (a secret)"),
     ("PGDATABASE", "Database"),
     ("PGSSLMODE", "How it is verified; not said: `verify-full`, or `prefer` on this machine (loopback, socket)"),

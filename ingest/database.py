@@ -211,7 +211,7 @@ def prepare(connection: Connection) -> None:
     """
     require_version(connection)
     try:
-        if not _is_prepared(connection, hashlib.sha256(schema()).hexdigest()):
+        if not is_prepared(connection):
             may_act = may_act_as(connection, OWNER)
             if may_act is False:
                 raise FinopsError(
@@ -248,7 +248,6 @@ def schema() -> bytes:
 def apply_schema(connection: Connection, owner: str | None) -> None:
     """Create or update the loader's tables, as their owner; the login itself without one."""
     statements = schema()
-    version = hashlib.sha256(statements).hexdigest()
 
     def apply() -> None:
         with connection.transaction():
@@ -257,7 +256,7 @@ def apply_schema(connection: Connection, owner: str | None) -> None:
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(owner or "none")))
             connection.execute(statements)
             connection.execute("delete from finops.etl_schema")
-            connection.execute("insert into finops.etl_schema (version) values (%s)", (version,))
+            connection.execute("insert into finops.etl_schema (version) values (%s)", (_version(statements),))
 
     retried(apply)
 
@@ -274,12 +273,16 @@ def retried(change: Callable[[], T]) -> T:
         time.sleep(PAUSE)
 
 
-def _is_prepared(connection: Connection, version: str) -> bool:
+def is_prepared(connection: Connection) -> bool:
     """Return whether the tables are this version's and the API's role has its rights: then nothing is locked."""
     try:
-        return connection.execute(PREPARED, (version,)).fetchone() == {"prepared": True}
-    except psycopg.errors.UndefinedTable:
+        return connection.execute(PREPARED, (_version(schema()),)).fetchone() == {"prepared": True}
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
         return False
+
+
+def _version(statements: bytes) -> str:
+    return hashlib.sha256(statements).hexdigest()
 
 
 def users(connection: Connection) -> str:

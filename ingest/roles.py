@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -36,6 +36,7 @@ from finops.ingest.database import (
 from finops.ingest.errors import FinopsError, one_line
 from finops.ingest.sources.kinds import SCHEMAS
 
+AnyConnection = psycopg.Connection[Any]
 READER, AUDIT = "finops_api", "finops_audit"
 ROLES = {
     OWNER: "owns the schemas, the ledger and the functions",
@@ -143,11 +144,15 @@ def _make_roles(connection: Connection) -> list[Done]:
             done.append(Done(f"role {role}", f"{'is there' if is_there else 'created'}: {meaning}"))
         for role in (OWNER, TRANSFORMER):
             _act_for(connection, role)
-        database = connection.info.dbname
-        _execute(connection, "grant create, connect, temporary on database {} to {}", database, OWNER)
-        _execute(connection, "grant connect, temporary on database {} to {}, {}", database, LOADER, TRANSFORMER)
-        _execute(connection, "grant connect on database {} to {}, {}", database, READER, AUDIT)
+        grant_on_database(connection, connection.info.dbname)
     return done
+
+
+def grant_on_database(connection: AnyConnection, database: str) -> None:
+    """Grant the roles what they need of a database itself: who restores one from a dump has lost that."""
+    _execute(connection, "grant create, connect, temporary on database {} to {}", database, OWNER)
+    _execute(connection, "grant connect, temporary on database {} to {}, {}", database, LOADER, TRANSFORMER)
+    _execute(connection, "grant connect on database {} to {}, {}", database, READER, AUDIT)
 
 
 def _act_for(connection: Connection, role: str) -> None:
@@ -229,5 +234,5 @@ def _value(connection: Connection, query: str, *values: object) -> object:
     return connection.cursor(row_factory=scalar_row).execute(query.encode(), values or None).fetchone()
 
 
-def _execute(connection: Connection, statement: str, *names: str) -> None:
+def _execute(connection: AnyConnection, statement: str, *names: str) -> None:
     connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

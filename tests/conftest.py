@@ -1,4 +1,8 @@
-"""What every test stands on: a real PostgreSQL, a database of its own, and no configuration but the test's."""
+"""What every test stands on: a real PostgreSQL, a database of its own, and no configuration but the test's.
+
+The databases are set up by `finops init-db`. The product works in them with logins that are no superusers, by libpq's
+variables; a test looks and arranges as one.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,14 @@ from psycopg import sql
 
 from finops.demo import postgres
 from finops.demo.postgres import Embedded
-from finops.ingest.access import store_claim_key
+from finops.ingest.access import KEY_VARIABLE
 from finops.ingest.config import redaction
 from finops.ingest.config.rules import Rules
-from finops.ingest.database import prepare
+from finops.ingest.database import TRANSFORMER, connect
 from finops.ingest.pipeline import configured
 from finops.ingest.pipeline.dbt import note_build
 from finops.ingest.reference import load as reference
+from finops.ingest.roles import grant_on_database, init_db
 from tests.hostility import times
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +38,7 @@ REAL = ROOT.parent / "shared" / "real"
 REFERENCE = ROOT / "demo" / "project" / "reference"
 TEMPLATE = "finops_template"
 CLAIMS_KEY = "what the claims of tests are signed with"
+LOADER_LOGIN, API_LOGIN = "nightly", "reader"  # what the product logs in as
 NAME = "finops_test"  # the same for all: dbt reads its whole project again when the database has another name
 # How long an example takes says something of the machine, and nothing of the code.
 hypothesis_settings.register_profile("untimed", deadline=None, max_examples=times(100))
@@ -58,6 +64,7 @@ def server() -> Iterator[Embedded]:
     try:
         with postgres.server(folder / "data") as embedded:
             with connected(embedded, "postgres") as admin:
+                admin.execute(f"create role {LOADER_LOGIN} login; create role {API_LOGIN} login")
                 for name in UNSAFE:
                     admin.execute(sql.SQL("alter system set {} = off").format(sql.Identifier(name)))
                 admin.execute("select pg_reload_conf()")
@@ -67,17 +74,28 @@ def server() -> Iterator[Embedded]:
 
 
 def connected(server: Embedded, database: str) -> psycopg.Connection[tuple[object, ...]]:
-    """A new connection to a database of the server."""
+    """A new connection to a database of the server, as a superuser: to look, and to arrange."""
     where = f"host='{server.socket_folder}' port={server.port} user={server.user} dbname={database}"
     return psycopg.connect(where, autocommit=True)
 
 
+def variables(server: Embedded, database: str, login: str = LOADER_LOGIN) -> dict[str, str]:
+    """The libpq variables that the product connects with."""
+    return {**server.environment(), "PGDATABASE": database, "PGUSER": login}
+
+
 def copy_database(server: Embedded, template: str, name: str) -> None:
-    """Make a database that holds what another one does, in the place of one that has this name."""
+    """Make a database that holds what another one does, in the place of one that has this name.
+
+    A copy of an empty database belongs to the loader's login.
+    """
     with connected(server, "postgres") as admin:
-        copy = sql.SQL("create database {} template {}")
+        copy = sql.SQL("create database {} template {} owner {}")
+        owner = LOADER_LOGIN if template == "template1" else server.user
         admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-        admin.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+        admin.execute(copy.format(*map(sql.Identifier, (name, template, owner))))
+        if template != "template1":  # the rights on a database itself are not copied
+            grant_on_database(admin, name)
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +123,7 @@ def made_as(server: Embedded, name: str, template: str = "template1") -> Iterato
     with tempfile.TemporaryDirectory() as empty, pytest.MonkeyPatch.context() as patch:
         _configure_nothing(Path(empty), patch)
         shutil.copytree(REFERENCE, "reference")
-        for variable, value in {**server.environment(), "PGDATABASE": NAME}.items():
+        for variable, value in variables(server, NAME).items():
             patch.setenv(variable, value)
         yield patch
     with connected(server, "postgres") as admin:
@@ -122,30 +140,44 @@ def template(server: Embedded, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def build_template(server: Embedded, folder: Path) -> str:
     """Make a database with everything built and nothing landed; its name."""
-    with made_as(server, TEMPLATE), psycopg.connect(autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
-        prepare(connection)
-        store_claim_key(connection, CLAIMS_KEY)
+    with made_as(server, TEMPLATE) as patch:
+        patch.setenv("PGUSER", server.user)
+        patch.setenv(KEY_VARIABLE, CLAIMS_KEY)
+        with connect(role=None) as admin:
+            init_db(admin, [LOADER_LOGIN], [API_LOGIN])
+        patch.setenv("PGUSER", LOADER_LOGIN)
+        _build(folder, patch)
+        with connected(server, NAME) as admin:
+            admin.execute("truncate finops.etl_runs cascade")
+        with connect() as connection:
+            note_build(connection)
+    return TEMPLATE
+
+
+def _build(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    with connect() as connection:
         configured.store(connection, [], Rules())
         reference.store(connection, str(uuid.UUID(int=0)), reference.read({}, connection))
         shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")
         where = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(folder)]
         only = ["--exclude-resource-type", "unit_test", "test"]
+        patch.setenv("PGOPTIONS", f"-c role={TRANSFORMER}")
         built = dbtRunner().invoke(["--quiet", "--no-write-json", "build", *only, *where])
         assert built.success, built
-        connection.execute("truncate finops.etl_runs cascade")
-        note_build(connection)
-    return TEMPLATE
 
 
 @pytest.fixture
 def database(
     server: Embedded, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """A fresh database under libpq's variables, with the demo's reference data; the connection is for looking."""
+    """A fresh database under libpq's variables, with the demo's reference data.
+
+    The connection is a superuser's, for looking; the variables are those of the loader's login.
+    """
     copy_database(server, template, NAME)
     if not Path("reference").exists():
         shutil.copytree(REFERENCE, "reference")
-    for variable, value in {**server.environment(), "PGDATABASE": NAME}.items():
+    for variable, value in variables(server, NAME).items():
         monkeypatch.setenv(variable, value)
-    with psycopg.connect(autocommit=True) as connection:
+    with connected(server, NAME) as connection:
         yield connection

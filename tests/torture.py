@@ -34,7 +34,7 @@ from pymongo.database import Database as MongoDatabase
 
 from finops.demo import cmdb, postgres
 from finops.demo.postgres import Embedded
-from tests.conftest import REFERENCE, build_template
+from tests.conftest import REFERENCE, build_template, variables
 from tests.e2e.finops import FINOPS, charge, serving, write_bill
 from tests.e2e.proxy import LOST, Wire, wire
 from tests.e2e.readers import Readers
@@ -221,7 +221,7 @@ class Torture:
 
     def _environment(self, name: str) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "SOURCES__"))}
-        own = {**self.server.environment(), "PGDATABASE": self.names[name], **self._sources}
+        own = {**variables(self.server, self.names[name]), **self._sources}
         own["DBT_TARGET_PATH"] = str(self.company.folder / f"target-{name}")
         if name == "disturbed":
             own["PGHOST"] = str(self.wire.folder)

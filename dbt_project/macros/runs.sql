@@ -27,8 +27,8 @@ it would read again, in each run, what asked for a variable that has changed.
     {%- endset -%}
     {%- if run_query(query).columns[0][0] -%}
         {{ exceptions.raise_compiler_error(
-            "dbt is not finops_transformer in database '" ~ target.database ~ "': run `finops dbt`, or set "
-            ~ "FINOPS_DBT_ROLE=finops_transformer, with the line `role` of profiles.yml.example in your profiles.yml"
+            "dbt does not act as finops_transformer in database '" ~ target.database ~ "': run `finops dbt`, or set "
+            ~ "PGOPTIONS='-c role=finops_transformer'"
         ) }}
     {%- endif -%}
 {% endmacro %}

@@ -10,7 +10,16 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import class_row, tuple_row
 
-from finops.ingest.database import OLDEST_SERVER, Connection, connect, exists, is_here
+from finops.ingest.database import (
+    LOADER,
+    OLDEST_SERVER,
+    Connection,
+    connect,
+    exists,
+    is_here,
+    is_prepared,
+    may_act_as,
+)
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
 from finops.ingest.errors import first_line
 from finops.ingest.pipeline.runs import LOCK
@@ -20,7 +29,27 @@ SERVER = """
     select current_setting('server_version'), pg_size_pretty(pg_database_size(current_database())),
         current_setting('TimeZone'), clock_timestamp()
 """
-# Views are replaced and materialized ones refreshed: only an owner, or a member of it, may.
+# In a database that `finops init-db` has set up: the login, and the roles that it works as.
+RIGHTS_OF_ROLES = """
+    with findings as (
+        select '✗' as sign, format('%%s may not act as %%s', session_user, rolname) as found,
+            format('as an administrator: finops init-db --loader-login %%s', session_user) as remedy
+        from pg_roles
+        where rolname in ('finops_loader', 'finops_transformer') and not pg_has_role(session_user, oid, 'set')
+        union all
+        select '✗', 'the database is not set up for this version', 'as an administrator: finops init-db'
+        where not %(is_prepared)s and not pg_has_role(session_user, 'finops_owner', 'set')
+        union all
+        select '!', format('%%s may act as finops_owner, too, and rewrite the ledger', session_user),
+            'run nightlies with a login that may not: finops init-db --loader-login NAME'
+        where pg_has_role(session_user, 'finops_owner', 'set')
+    )
+    select sign, 'rights' as what, found, remedy from findings
+    union all
+    select '✓', 'rights', format('%%s acts as finops_loader and finops_transformer', session_user), ''
+    where not exists (select from findings where sign = '✗')
+"""
+# Elsewhere one login owns everything. Only the owner of a view, or a member of it, may replace or refresh it.
 RIGHTS = r"""
     with strange as (
         select count(*) as relations, min(format('%%I.%%I', nspname, relname)) as example,
@@ -38,10 +67,8 @@ RIGHTS = r"""
             format('as an administrator, in %%s: reassign owned by %%s to %%s', current_database(), owner, current_user)
         from strange where relations > 0
         union all
-        select '!', format('there is no role finops_api, and %%s may not create roles', current_user),
-            'if the API is to be served, as an administrator: create role finops_api nologin'
-        where not exists (select from pg_roles where rolname = 'finops_api')
-            and not (select rolcreaterole or rolsuper from pg_roles where rolname = current_user)
+        select '!', format('one login does everything: %%s could rewrite the ledger', current_user),
+            format('as an administrator: finops init-db --loader-login %%s', current_user)
     )
     select sign, 'rights' as what, found, remedy from findings
     union all
@@ -80,10 +107,16 @@ def examine() -> Iterator[Finding]:
     if not os.environ.get("PGHOST") and (remedy := next((UNSET[name] for name in UNSET if Path(name).exists()), "")):
         yield Finding(BAD, "PostgreSQL", "not configured: PGHOST is not set", remedy)
         return
-    with connect() as connection, connection.cursor(row_factory=class_row(Finding)) as cursor:
+    with connect(role=None) as connection, connection.cursor(row_factory=class_row(Finding)) as cursor:
         try:
             yield from _server(connection)
-            yield from cursor.execute(RIGHTS, {"raw": list(SCHEMAS)})
+            if may_act_as(connection, LOADER) is None:
+                yield from cursor.execute(RIGHTS, {"raw": list(SCHEMAS)})
+            else:
+                rights = cursor.execute(RIGHTS_OF_ROLES, {"is_prepared": is_prepared(connection)}).fetchall()
+                yield from rights
+                if any(finding.sign == BAD for finding in rights):
+                    return
             if exists(connection, "finops.etl_runs"):
                 yield from cursor.execute(LOCK_HOLDERS, {"lock": LOCK})
         except psycopg.Error as error:

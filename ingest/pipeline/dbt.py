@@ -184,7 +184,10 @@ def _invoke(
     manifest: Any = None,  # noqa: ANN401 dbt's
 ) -> Any:  # noqa: ANN401 whatever dbt's command returns
     # Imported late: dbt takes seconds, and `finops --help` should not.
+    from dbt.adapters.postgres.connections import PostgresConnectionManager  # noqa: PLC0415
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
+
+    PostgresConnectionManager.cancel = _cancel  # type: ignore[method-assign]
 
     def watch(event: object) -> None:
         data = getattr(event, "data", None)
@@ -229,9 +232,22 @@ def _options_of_folder(arguments: Sequence[str]) -> Sequence[str]:
     return ("--target-path", str(folder), "--log-path", os.environ.get("DBT_LOG_PATH") or str(folder))
 
 
+def _cancel(_: object, connection: Any) -> None:  # noqa: ANN401 dbt's
+    """Cancel what a session of dbt's is busy with, after a signal.
+
+    dbt would call pg_terminate_backend, which a role may not do to a session of its login.
+    """
+    connection.handle.cancel()
+
+
 def _role(connection: Connection) -> dict[str, str]:
-    """Return the variable by which dbt's profile takes on its role, where the database has roles."""
-    return {"FINOPS_DBT_ROLE": TRANSFORMER} if may_act_as(connection, TRANSFORMER) else {}
+    """Return libpq's variable by which dbt's sessions act as its role, where the database has roles.
+
+    Not by the profile's `role`: dbt takes that on in a transaction, and loses it where that is rolled back.
+    """
+    if not may_act_as(connection, TRANSFORMER):
+        return {}
+    return {"PGOPTIONS": f"{os.environ.get('PGOPTIONS', '')} -c role={TRANSFORMER}".strip()}
 
 
 def _role_by_hand() -> dict[str, str]:

@@ -78,6 +78,10 @@ begin
         and pg_class.oid <> pg_depend.refobjid
         and pg_class.relkind in ('v', 'm');
     for known in select * from readers where kind = 'v' order by name loop
+        if not pg_has_role(known.owner, 'usage') then
+            raise exception 'view % reads %, and belongs to %', known.name, target, known.owner
+            using hint = format('drop it, and make it again after this run; or: grant %s to %s', known.owner, current_user);
+        end if;
         execute format('alter view %s owner to %s', known.name, known.owner);
     end loop;
     for known in

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from finops.demo.postgres import Embedded
 from tests.api.service import Process, Service, Shared, api, api_here, write_tokens
-from tests.conftest import connected, copy_database, made_as
+from tests.conftest import API_LOGIN, connected, copy_database, made_as, variables
 from tests.e2e.finops import Database, charge, finops, write_bill
 
 PUBLISHED = "finops_published"
@@ -52,7 +51,7 @@ def shared(server: Embedded, published: str, tmp_path_factory: pytest.TempPathFa
     name = f"{published}_shared"
     copy_database(server, published, name)
     # its tests are strangers as often as they like
-    environment = {**server.environment(), "PGDATABASE": name, "FINOPS_API_STRANGER_LIMIT": ""}
+    environment = {**variables(server, name, API_LOGIN), "FINOPS_API_STRANGER_LIMIT": ""}
     file = tmp_path_factory.mktemp("tokens") / "tokens.toml"
     made = write_tokens(file, everything="*", storefront=["storefront"], payments=["payments"], nothing=[])
     with (
@@ -74,12 +73,12 @@ def tireless(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def costs(server: Embedded, published: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """A copy of the published database under libpq's variables; the connection is for looking, as its owner."""
+    """A copy of the published database under libpq's variables; the connection is for looking, as a superuser."""
     name = f"{published}_changed"
     copy_database(server, published, name)
-    for variable, value in {**server.environment(), "PGDATABASE": name}.items():
+    for variable, value in variables(server, name, API_LOGIN).items():
         monkeypatch.setenv(variable, value)
-    with psycopg.connect(autocommit=True) as connection:
+    with connected(server, name) as connection:
         yield connection
 
 

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from finops.demo import postgres
+from finops.demo.__main__ import CLAIMS_KEY
 from tests.api.service import api, write_tokens
 from tests.backstage.browser import Page, render
 from tests.backstage.server import Backstage, serving
@@ -89,7 +90,9 @@ def backstage(files: Path, folder: Path) -> Iterator[Backstage]:
     tokens = folder / "tokens.toml"
     token = write_tokens(tokens, backstage="*")["backstage"]
     with (
-        api(token=token, environment={"FINOPS_API_TOKENS_FILE": str(tokens)}) as service,
+        api(
+            token=token, environment={"FINOPS_API_TOKENS_FILE": str(tokens), "FINOPS_API_CLAIMS_KEY": CLAIMS_KEY}
+        ) as service,
         serving(files, CONFIG, {"FINOPS_API_URL": service.url, "FINOPS_API_TOKEN": token}) as page,
     ):
         yield page

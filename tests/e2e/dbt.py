@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from dbt.cli.main import dbtRunner
 
+from finops.ingest.database import TRANSFORMER
 from tests.conftest import ROOT
 
 PROJECT = ROOT / "dbt_project"
@@ -27,7 +29,7 @@ class Outcome:
 
 
 def dbt(*arguments: str, project: Path = PROJECT, variables: str = "") -> Outcome:
-    """Run `dbt …` with the example profile.
+    """Run `dbt …` with the example profile, as its role.
 
     What dbt has read of the project is kept for the next command with the same variables. A changed copy keeps its own:
     dbt would go on with a column that only the copy's contract has.
@@ -39,7 +41,9 @@ def dbt(*arguments: str, project: Path = PROJECT, variables: str = "") -> Outcom
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(ROOT / "profiles.yml.example", Path(folder) / "profiles.yml")
         where = ["--project-dir", str(project), "--profiles-dir", folder, "--log-path", folder]
-        done = dbtRunner().invoke(["--quiet", "--no-write-json", *arguments, *where, "--target-path", str(kept)])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PGOPTIONS", f"{os.environ.get('PGOPTIONS', '')} -c role={TRANSFORMER}")
+            done = dbtRunner().invoke(["--quiet", "--no-write-json", *arguments, *where, "--target-path", str(kept)])
     results = list(getattr(done.result, "results", ()))
     return Outcome(
         done.success,

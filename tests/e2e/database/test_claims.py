@@ -10,11 +10,11 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.rows import dict_row
 
 from finops.api.auth import claims
 from finops.api.auth.caller import Identity
 from finops.ingest.access import new_claim_key, store_claim_key
-from finops.ingest.database import connect
 from tests.e2e.finops import Database
 
 KEY = new_claim_key()
@@ -23,16 +23,16 @@ PAYMENTS = Identity("payments", frozenset({"payments"}))
 REFUSED = psycopg.errors.InvalidAuthorizationSpecification
 
 
-def store(key: str) -> None:
+def store(database: Database, key: str) -> None:
     """Store a key as `finops init-db` does."""
-    with connect() as connection:
+    with psycopg.connect(database.info.dsn, autocommit=True, row_factory=dict_row) as connection:
         store_claim_key(connection, key)
 
 
 @pytest.fixture
 def database(database: Database) -> Database:
     """A database that knows the key."""
-    store(KEY)
+    store(database, KEY)
     return database
 
 
@@ -122,13 +122,13 @@ def test_clocks_may_differ_by_minutes(database: Database, monkeypatch: pytest.Mo
 
 def test_the_key_before_the_newest_is_valid_for_a_day(database: Database) -> None:
     second, third = new_claim_key(), new_claim_key()
-    store(second)
+    store(database, second)
     assert keys_of(database, signed(PAYMENTS)) == keys_of(database, signed(PAYMENTS, second)) == ["payments"]
     database.execute("update finops.claim_keys set valid_to = valid_to - interval '1 day'")
     with pytest.raises(REFUSED):
         keys_of(database, signed(PAYMENTS))
-    store(second)
-    store(third)
+    store(database, second)
+    store(database, third)
     assert keys_of(database, signed(PAYMENTS, second)) == keys_of(database, signed(PAYMENTS, third)) == ["payments"]
     with pytest.raises(REFUSED):
         keys_of(database, signed(PAYMENTS))
@@ -136,20 +136,20 @@ def test_the_key_before_the_newest_is_valid_for_a_day(database: Database) -> Non
 
 def test_the_same_key_stored_again_ends_no_other(database: Database) -> None:
     second = new_claim_key()
-    store(second)
-    store(second)
+    store(database, second)
+    store(database, second)
     assert keys_of(database, signed(PAYMENTS)) == ["payments"]
 
 
 @pytest.mark.parametrize("key", ["k" * 32, "k" * 64, "k" * 65, "é" * 200])
 def test_a_key_of_any_length_is_that_of_hmac(database: Database, key: str) -> None:
-    store(key)
+    store(database, key)
     assert keys_of(database, signed(PAYMENTS, key)) == ["payments"]
 
 
 def test_a_short_key_is_refused(database: Database) -> None:
     with pytest.raises(psycopg.errors.RaiseException, match="has 31 bytes: at least 32 are needed") as refused:
-        store("x" * 31)
+        store(database, "x" * 31)
     assert "xxx" not in str(refused.value)
     assert keys_of(database, signed(PAYMENTS)) == ["payments"]
 

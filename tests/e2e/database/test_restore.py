@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -16,9 +17,10 @@ ACCEPTED = (
 )
 
 
-def program(name: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs on the database of libpq's variables."""
-    subprocess.run([postgres.binaries() / name, *arguments], check=True)
+def program(database: Database, name: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs on the database of libpq's variables, as an administrator."""
+    environment = {**os.environ, "PGUSER": database.info.user}
+    subprocess.run([postgres.binaries() / name, *arguments], check=True, env=environment)
 
 
 def test_a_restored_database_goes_on_as_if_nothing_had_been(
@@ -32,16 +34,19 @@ def test_a_restored_database_goes_on_as_if_nothing_had_been(
     assert len(before) == 1
 
     name, dump = f"{database.info.dbname}_restored", str(tmp_path / "finops.dump")
-    program("pg_dump", "--format=custom", f"--file={dump}")
-    program("createdb", name)
+    program(database, "pg_dump", "--format=custom", f"--file={dump}")
+    program(database, "createdb", name)
     try:
-        program("pg_restore", "--exit-on-error", f"--dbname={name}", dump)
+        program(database, "pg_restore", "--exit-on-error", f"--dbname={name}", dump)
         monkeypatch.setenv("PGDATABASE", name)
-        with psycopg.connect(autocommit=True) as restored:
+        with pytest.MonkeyPatch.context() as patch:  # a dump has no rights on the database itself
+            patch.setenv("PGUSER", database.info.user)
+            assert finops("init-db") == 0
+        with psycopg.connect(database.info.dsn, dbname=name, autocommit=True) as restored:
             assert (releves(restored), scalar(restored, ACCEPTED)) == (before, accepted)
             assert finops(*nightly) == 0
             assert (releves(restored), scalar(restored, ACCEPTED)) == (before, accepted)
             aggregated = scalar(restored, "select sum(total_cost) from finops.mv_cost_app_month")
             assert aggregated == scalar(restored, "select sum(total_cost) from finops.fact_releve")
     finally:
-        program("dropdb", "--force", name)
+        program(database, "dropdb", "--force", name)

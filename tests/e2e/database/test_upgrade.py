@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.conftest import API_LOGIN
 from tests.e2e.dbt import PROJECT, dbt, edit, project_copy
 from tests.e2e.finops import FINOPS, Database, charge, finops, scalar, write_bill
 from tests.e2e.readers import MAX_WAIT, Readers
@@ -78,6 +79,12 @@ def run(project: Path, *arguments: str) -> str:
     return dbt("run", *arguments, project=project).error
 
 
+def give(database: Database, view: str) -> None:
+    """Let dbt's role move a view to what replaces the relation that it reads."""
+    database.execute(f"alter view {view} owner to finops_transformer")
+    database.execute("grant create on schema public to finops_transformer")
+
+
 @contextmanager
 def reading(query: str) -> Iterator[set[object]]:
     """What a reader of the API's views sees meanwhile, a transaction a reading, as the API has it."""
@@ -85,7 +92,7 @@ def reading(query: str) -> Iterator[set[object]]:
     done = threading.Event()
 
     def read() -> None:
-        with psycopg.connect() as reader:
+        with psycopg.connect(user=API_LOGIN) as reader:
             reader.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
             while not done.is_set():
                 with reader.transaction():
@@ -123,6 +130,7 @@ def test_a_run_replaces_an_aggregate_whose_query_changed_and_its_readers_read_on
         database.execute(
             "create view public.by_application as select application_id, total_cost from finops.mv_cost_app_month"
         )
+        give(database, "public.by_application")
         with reading(
             "select sum(total_cost), count(distinct application_id) from finops_api.visible_app_costs"
         ) as seen:
@@ -151,6 +159,7 @@ def test_the_first_run_of_a_version_replaces_what_changed_and_no_reader_notices(
     columns = "select attname from pg_attribute where attrelid = 'finops_intermediate.int_usage_valued'::regclass"
     assert ("catalogue_price",) in database.execute(columns).fetchall()
     database.execute("create view public.who as select application_id, application_name from finops.dim_application")
+    give(database, "public.who")
     dsn = database.info.dsn
     readers = Readers(lambda: psycopg.connect(dsn, autocommit=True, prepare_threshold=None))
     with readers.reading():
@@ -169,7 +178,7 @@ def test_a_report_that_takes_its_time_keeps_nobody_waiting_behind_a_new_version(
 ) -> None:
     nightly()
     project = older(tmp_path, *WITHOUT_COUNT)
-    with psycopg.connect() as report:
+    with psycopg.connect(database.info.dsn) as report:
         report.execute("select * from finops_api.visible_app_costs, finops.mv_cost_app_month")
         ending = threading.Timer(4, report.commit)
         ending.start()
@@ -238,6 +247,7 @@ def test_a_view_whose_model_has_another_name_now_is_dropped_at_the_end_of_the_ru
     database.execute(
         "create view finops_intermediate.int_vm_capacity as select releve_count from finops.mv_cost_app_month"
     )
+    give(database, "finops_intermediate.int_vm_capacity")
     database.execute("create view public.mine as select * from finops_intermediate.int_vm_capacity")
     there = "select to_regclass('finops_intermediate.int_vm_capacity') is not null"
     nightly()
@@ -252,7 +262,10 @@ def test_a_view_of_somebody_else_s_that_can_not_is_an_error_that_names_it(databa
     database.execute("create view public.counts as select releve_count from finops.mv_cost_app_month")
     project = older(tmp_path, *WITHOUT_COUNT)
     message = run(project, "--select", "mv_cost_app_month")
-    assert "view public.counts reads mv_cost_app_month" in message
+    assert f"view public.counts reads mv_cost_app_month, and belongs to {database.info.user}" in message
+    give(database, "public.counts")
+    message = run(project, "--select", "mv_cost_app_month")
+    assert "view public.counts reads mv_cost_app_month, and can't stand on its new query" in message
     assert "drop it, and make it again after this run" in message
     assert scalar(database, OID) == before
 

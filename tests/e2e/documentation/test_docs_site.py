@@ -13,7 +13,7 @@ import pytest
 
 from finops.demo.postgres import Embedded
 from finops.ingest.pipeline import dbt as transform
-from tests.conftest import ROOT
+from tests.conftest import ROOT, variables
 from tests.e2e.dbt import project_copy
 from tests.e2e.finops import finops
 
@@ -67,7 +67,7 @@ def docs(server: Embedded, template: str, tmp_path_factory: pytest.TempPathFacto
     project = project_copy(folder)
     before = files(project)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**server.environment(), "PGDATABASE": template}.items():
+        for name, value in variables(server, template).items():
             patch.setenv(name, value)
         patch.setattr(transform, "PROJECT", project)
         page = transform.write_docs(folder / "made").read_text(encoding="utf-8")

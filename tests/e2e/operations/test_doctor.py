@@ -18,12 +18,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from finops.demo.postgres import Embedded
 from finops.ingest.doctor import bills as bills_check
 from finops.ingest.doctor import reference as reference_check
 from finops.ingest.doctor.finding import BAD, Finding, clock
 from finops.ingest.periods import Period, today
 from finops.ingest.pipeline import dbt as transform
-from tests.conftest import REFERENCE
+from tests.conftest import API_LOGIN, LOADER_LOGIN, REFERENCE, copy_database
 from tests.e2e.dbt import project_copy
 from tests.e2e.finops import FINOPS, Database, charge, finops, scalar, write_bill
 
@@ -157,17 +158,34 @@ def test_why_postgresql_refuses_is_told_with_the_remedy(
 
 
 def test_a_role_without_rights_is_told_what_to_grant(
-    guarded_role: str, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    guarded_role: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PGUSER", guarded_role)
     monkeypatch.setenv("PGPASSWORD", "right-horse")
     capfd.readouterr()
     assert finops("doctor") == 1
     said = capfd.readouterr().out
-    name = scalar(database, "select current_database()")
-    assert f"→ grant create on database {name} to guest" in said
-    assert "✗ rights: guest can't replace or refresh" in said
-    assert f"reassign owned by {scalar(database, 'select current_user')} to guest" in said
+    assert "✗ rights: guest may not act as finops_loader" in said
+    assert "→ as an administrator: finops init-db --loader-login guest" in said
+
+
+def test_a_database_without_roles_is_told(
+    server: Embedded, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy_database(server, "template1", "finops_fresh")
+    monkeypatch.setenv("PGDATABASE", "finops_fresh")
+    found = findings(capfd)
+    assert found["! rights"] == f"one login does everything: {LOADER_LOGIN} could rewrite the ledger"
+    assert found["✓ rights"] == f"{LOADER_LOGIN} may create schemas, and owns what is there"
+    monkeypatch.setenv("PGUSER", API_LOGIN)
+    assert findings(capfd)["✗ rights"] == f"{API_LOGIN} may not create schemas in finops_fresh"
+    monkeypatch.setenv("PGDATABASE", database.info.dbname)
+    monkeypatch.setenv("PGUSER", LOADER_LOGIN)
+    assert findings(capfd)["✓ rights"] == f"{LOADER_LOGIN} acts as finops_loader and finops_transformer"
+    database.execute("update finops.etl_schema set version = 'older'")
+    assert findings(capfd)["✗ rights"] == "the database is not set up for this version"
+    monkeypatch.setenv("PGUSER", database.info.user)
+    assert findings(capfd)["! rights"].endswith("may act as finops_owner, too, and rewrite the ledger")
 
 
 def test_who_holds_the_lock_is_named(database: Database, capfd: pytest.CaptureFixture[str]) -> None:

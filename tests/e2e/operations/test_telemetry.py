@@ -213,7 +213,7 @@ def test_a_run_that_is_interrupted_has_its_metrics_and_its_trace(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
     monkeypatch.setenv("METRICS__TEXTFILE", str(tmp_path / "finops.prom"))
-    with psycopg.connect() as blocker:
+    with psycopg.connect(database.info.dsn) as blocker:
         blocker.execute("lock table finops.fact_releve in exclusive mode")
         child = subprocess.Popen([FINOPS, *NIGHTLY], stderr=subprocess.DEVNULL)
         wait_until(database, "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock'")

@@ -20,12 +20,11 @@ from decimal import Decimal
 from pathlib import Path
 from zipfile import ZipFile
 
-import psycopg
 import pytest
 import requests
 
 from finops.demo.postgres import Embedded
-from tests.conftest import NAME, ROOT, copy_database
+from tests.conftest import NAME, ROOT, connected, copy_database, variables
 from tests.e2e.finops import Database, charge, total, write_bill
 
 PRODUCT = ("api", "ingest", "dbt_project")
@@ -154,9 +153,9 @@ def test_it_says_its_version_and_its_commands(installed: Installed) -> None:
 def empty(server: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A new database under libpq's variables; the connection is for looking."""
     copy_database(server, "template1", NAME)
-    for variable, value in {**server.environment(), "PGDATABASE": NAME}.items():
+    for variable, value in variables(server, NAME).items():
         monkeypatch.setenv(variable, value)
-    with psycopg.connect(autocommit=True) as connection:
+    with connected(server, NAME) as connection:
         yield connection
 
 

@@ -30,7 +30,7 @@ def _bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def landing(database: Database, *extractions: tuple[str, ...]) -> Iterator[list[subprocess.Popen[str]]]:
     """Processes that extract, all of them held at the raw table for as long as the block lasts."""
-    with psycopg.connect() as blocker:
+    with psycopg.connect(database.info.dsn) as blocker:
         blocker.execute("lock table raw_public_cloud.focus in exclusive mode")
         children = [
             subprocess.Popen([FINOPS, "extract", *OF_OCTOBER, *options], stderr=subprocess.PIPE, text=True)

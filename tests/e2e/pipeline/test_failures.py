@@ -201,7 +201,7 @@ def test_an_error_is_one_line_unless_debug_is_asked_for(tmp_path: Path) -> None:
 def test_the_relevés_survive_a_nightly_that_is_interrupted(database: Database) -> None:
     nightly()
     before = releves(database)
-    with psycopg.connect() as blocker:
+    with psycopg.connect(database.info.dsn) as blocker:
         blocker.execute("lock table finops.fact_releve in exclusive mode")
         child = subprocess.Popen(
             [FINOPS, "nightly", "--period", "2026-10", "--as-of", "2026-11-20"],

@@ -31,9 +31,9 @@ def bills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextmanager
-def held(statement: bytes) -> Iterator[None]:
+def held(database: Database, statement: bytes) -> Iterator[None]:
     """What the nightly is about to need, held by somebody else for as long as the block lasts."""
-    with psycopg.connect() as blocker:
+    with psycopg.connect(database.info.dsn) as blocker:
         blocker.execute(statement)
         yield
 
@@ -41,7 +41,7 @@ def held(statement: bytes) -> Iterator[None]:
 @contextmanager
 def first_attempt(database: Database, held_back_by: bytes) -> Iterator[subprocess.Popen[bytes]]:
     """A nightly in a process of its own that has come as far as what is held back."""
-    with held(held_back_by):
+    with held(database, held_back_by):
         child = subprocess.Popen([FINOPS, *NIGHTLY], stderr=subprocess.DEVNULL)
         wait_until(database, ONE_WAITS)
         yield child
@@ -85,11 +85,11 @@ def test_a_pod_tried_again_goes_on_with_the_run_of_the_one_that_was_killed(datab
 
 
 def test_what_the_killed_pod_had_half_landed_is_not_counted(database: Database) -> None:
-    with held(b"lock table raw_public_cloud.focus in exclusive mode"):
+    with held(database, b"lock table raw_public_cloud.focus in exclusive mode"):
         child = subprocess.Popen([FINOPS, *NIGHTLY], stderr=subprocess.DEVNULL)
         wait_until(database, ONE_WAITS)
         # landed, and not decided on yet
-        decision = psycopg.connect()
+        decision = psycopg.connect(database.info.dsn)
         decision.execute("select from finops.etl_extractions for update")
     with decision:
         wait_until(database, "select count(*) = 4 from raw_public_cloud.focus")

@@ -87,7 +87,7 @@ def test_dbt_by_hand_waits_for_its_turn_too(database: Database) -> None:
 
 
 def test_a_run_whose_process_died_is_closed_by_the_next_one(database: Database) -> None:
-    with psycopg.connect() as blocker:
+    with psycopg.connect(database.info.dsn) as blocker:
         blocker.execute("lock table finops.fact_releve in exclusive mode")
         child = subprocess.Popen(NIGHTLY, stderr=subprocess.DEVNULL)
         wait_until(database, "select count(*) > 0 from pg_stat_activity where wait_event_type = 'Lock'")
