@@ -19,7 +19,7 @@ has the views made again when a setting changes. Empty while dbt parses, and in 
     {%- if value is string -%}{{ return(dbt.escape_single_quotes(value)) }}
     {%- elif value is mapping -%}
         {%- set items = {} -%}
-        {%- for key, item in value.items() -%}{%- do items.update({key: escaped(item)}) -%}{%- endfor -%}
+        {%- for key, item in value.items() -%}{%- do items.update({escaped(key): escaped(item)}) -%}{%- endfor -%}
         {{ return(items) }}
     {%- elif value is sequence -%}
         {%- set items = [] -%}

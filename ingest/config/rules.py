@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
-from finops.ingest.config.values import CurrencyCode, DomainName, Names, Section, Share, from_json
+from finops.ingest.config.values import CurrencyCode, DomainName, EntityPattern, Names, Section, Share, from_json
 
 MAX_GAP_DAYS = 31
 
@@ -61,6 +61,9 @@ class Rules(Section):
     """Member of Cube's answer that holds the quantity"""
     backstage_application_annotation: str = "finops/application-code"
     """Annotation of a Backstage Component or System that holds its application code; its name, where it has none"""
+    catalog_claims: Annotated[Mapping[EntityPattern, Names], BeforeValidator(from_json)] = Field(default_factory=dict)
+    """Which entities of Backstage may claim what, against the reference data and holders without this right: patterns
+    of entities, each with those of application codes, or of groups to be children: {"component:default/*" = ["*"]}"""
 
     @model_validator(mode="before")
     @classmethod

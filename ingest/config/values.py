@@ -130,5 +130,7 @@ MetricsFile = Annotated[Path, _such(lambda path: path.suffix == ".prom", _PROM)]
 CertificateFile = Annotated[str, AfterValidator(_certificates)]
 _DOMAIN = "is not a domain's name: write lower-case letters, digits, - and _, such as saas"
 DomainName = Annotated[str, _such(re.compile("[a-z][a-z0-9_-]{0,62}").fullmatch, _DOMAIN)]
+_PATTERN = "is not a pattern of catalog entities: write its kind, such as component:default/* or system:*, or * for all"
+EntityPattern = Annotated[str, _such(re.compile(r"\*|[a-z*]+:\S+", re.IGNORECASE).fullmatch, _PATTERN)]
 _CURRENCY = "is not a currency: write its ISO 4217 code, such as EUR"
 CurrencyCode = Annotated[str, _such(re.compile("[A-Z]{3}").fullmatch, _CURRENCY)]

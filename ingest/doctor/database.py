@@ -20,6 +20,7 @@ from finops.ingest.database import (
     is_prepared,
     may_act_as,
 )
+from finops.ingest.doctor import ownership
 from finops.ingest.doctor.finding import BAD, DOUBT, GOOD, Finding, clock
 from finops.ingest.errors import first_line
 from finops.ingest.pipeline.runs import LOCK
@@ -119,6 +120,7 @@ def examine() -> Iterator[Finding]:
                     return
             if exists(connection, "finops.etl_runs"):
                 yield from cursor.execute(LOCK_HOLDERS, {"lock": LOCK})
+            yield from ownership.examine(connection)
         except psycopg.Error as error:
             found = f"refuses: {first_line(error)}"
             yield Finding(BAD, "PostgreSQL", found, "grant what the lines above name")

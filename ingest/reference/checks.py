@@ -236,8 +236,8 @@ def _between(table: str, entries: Entries, known: Knowledge, unread: Collection[
         codes |= set(known.catalog or ()) if of_catalog else set()
         in_any_case = {code.lower(): code for code in codes}
         for entry in entries[table]:
-            value = str(getattr(entry.row, column))
-            if value not in codes:
+            value = getattr(entry.row, column)
+            if value is not None and value not in codes:
                 near = in_any_case.get(value.lower())
                 remedy = f"write it as {near}" if near else f"add it to {target}, or correct it"
                 yield entry.line, f"{column} '{value}' is not in {target}: {remedy}"

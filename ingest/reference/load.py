@@ -33,7 +33,7 @@ from finops.ingest.sources.kinds import Source, Window
 from finops.ingest.telemetry.progress import Progress
 
 SOURCE = Source("reference.tables", "reference", "reference", "reference")
-CATALOG = "finops_intermediate.int_catalog_applications"
+CATALOG = "finops_intermediate.int_catalog_claims"
 Row = tuple[object, ...]
 
 
@@ -114,7 +114,7 @@ def _knowledge(connection: Connection | None) -> Knowledge:
     codes: list[str] = []
     if exists(connection, CATALOG):
         codes = cursor.execute(
-            "select distinct application_code from finops_intermediate.int_catalog_applications where is_present"
+            "select distinct application_code from finops_intermediate.int_catalog_claims"
         ).fetchall()
 
     def is_regex(pattern: str) -> bool:

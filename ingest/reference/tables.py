@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _COMMA = re.compile(r"-?[0-9][0-9 .\u00a0\u202f]*,[0-9]+")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ENTITY = re.compile(r"(component|system):[^:/]+/[^:/]+", re.IGNORECASE | re.ASCII)
 UNCALCULATED = "#FORMULA!"  # of a program that writes formulas, and not their values
 NO_VALUES = frozenset((UNCALCULATED, "#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -91,6 +92,12 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _entity(text: str) -> str:
+    if not _ENTITY.fullmatch(text):
+        raise ValueError("is not the reference of a Component or System: write it as component:default/shop")
+    return text.lower()
+
+
 Text = Annotated[str, AfterValidator(_text), AfterValidator(_bounded)]
 Pattern = Annotated[str, AfterValidator(_text), AfterValidator(_pattern)]
 Number = Annotated[Decimal, BeforeValidator(_number)]
@@ -131,11 +138,14 @@ class Group(ReferenceRow):
 
     key = ("group_id",)
     any_case = True
+    refers_to: ClassVar[Mapping[str, str]] = {"parent_group_id": "groups"}
 
     group_id: Text
     """Id of the group, as Backstage names it"""
     group_name: Text | None = None
     """Name that people know it by"""
+    parent_group_id: Text | None = None
+    """The group above it, in `groups`; empty: as Backstage says"""
 
 
 class Application(ReferenceRow):
@@ -151,6 +161,8 @@ class Application(ReferenceRow):
     """Name that people know it by"""
     group_id: Text
     """The group that owns it, in `groups`"""
+    entity_ref: Annotated[Text, AfterValidator(_entity)] | None = None
+    """The entity of Backstage that says who owns it from its first day there, such as component:default/shop"""
 
 
 class ApplicationOwner(ReferenceRow):

@@ -73,6 +73,13 @@ INVOICES = """
     from finops.invoice_differences where period = any(%(months)s)
     order by abs(difference) desc, source, period, invoice_id limit %(limit)s
 """
+CONFLICTS = """
+    select subject_id as what, coalesce(holder_group_id, 'nobody') as owner, claimed_group_id as "claimed for",
+        claimant_ref as by, claimed_on::text as since, to_char(period, 'YYYY-MM') as month,
+        to_char(total_cost, %(money)s) || ' ' || currency as "at stake"
+    from finops.ownership_conflicts
+    order by abs(total_cost) desc nulls last, subject_id, claimant_ref limit %(limit)s
+"""
 
 
 def show(periods: Sequence[Period] | None, limit: int) -> None:
@@ -95,10 +102,12 @@ def show(periods: Sequence[Period] | None, limit: int) -> None:
         gaps = table_of(connection, GAPS, values, "What to mend first", left=("source", "why", "what"))
         title_of_invoices = "Invoices and bills, without taxes, the largest difference first"
         invoices = table_of(connection, INVOICES, values, title_of_invoices, left=("source", "invoice"))
+        title_of_claims = "Claims of the catalog that change nothing until they are confirmed (docs/ownership.md)"
+        claims = table_of(connection, CONFLICTS, values, title_of_claims, left=("what", "owner", "claimed for", "by"))
     if not gaps.row_count:
         gaps.title = "Nothing to mend: all cost is allocated and nothing was rejected"
     console = wide_console()
-    console.print(coverage, days, *([invoices] if invoices.row_count else []), gaps, sep="\n")
+    console.print(coverage, days, *(table for table in (invoices, claims) if table.row_count), gaps, sep="\n")
     console.print(
         "Mend a code in the reference table application_aliases or application_rules, a reject as it says; then: "
         f'finops reprocess --period {title} --reason "…"',

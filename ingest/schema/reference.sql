@@ -1,8 +1,10 @@
 -- The reference data that is in use: what the models read as source('reference', …). The loader replaces the rows of a table when
 -- its source says something else (ingest/reference). In databases of earlier versions, dbt made these tables of its seeds.
 create schema if not exists finops_reference;
-create table if not exists finops_reference.groups (group_id text, group_name text);
-create table if not exists finops_reference.applications (application_id text, application_name text, group_id text);
+create table if not exists finops_reference.groups (group_id text, group_name text, parent_group_id text);
+create table if not exists finops_reference.applications (
+    application_id text, application_name text, group_id text, entity_ref text
+);
 create table if not exists finops_reference.application_owners (
     application_id text, group_id text, valid_from date, valid_to date
 );
@@ -30,6 +32,9 @@ create table if not exists finops_reference.prices (
 create table if not exists finops_reference.fx_rates (
     period date, from_currency text, to_currency text, rate numeric
 );
+
+alter table finops_reference.groups add column if not exists parent_group_id text;
+alter table finops_reference.applications add column if not exists entity_ref text;
 
 -- Where the rows in use of each table came from.
 create table if not exists finops.etl_reference (

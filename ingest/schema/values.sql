@@ -263,6 +263,23 @@ create or replace function finops.group_of(entity_ref text) returns text
 language sql immutable parallel safe
 return regexp_replace(entity_ref, '^group:(default/)?', '');
 
+-- Whether the setting `catalog_claims` (patterns of codes or groups by pattern of entities, `*` being any text) lets an entity of
+-- the catalog claim a code, or a group as its child.
+create or replace function finops.may_claim(claims jsonb, entity_ref text, claimed text) returns boolean
+language sql immutable parallel safe
+return exists (
+    select
+    from jsonb_each(claims) as rules (entities, patterns)
+    cross join lateral jsonb_array_elements_text(rules.patterns) as subjects (pattern)
+    where
+        entity_ref like replace(
+            replace(replace(replace(lower(rules.entities), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%'
+        )
+        and lower(claimed) like replace(
+            replace(replace(replace(lower(subjects.pattern), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%'
+        )
+);
+
 -- A provider's or service's name as a part of a product's id: in lower case, words joined by a dash, letters of any script
 -- kept. Where that loses more than case, as a slash would, a few digits of the whole name keep two names apart.
 create or replace function finops.name_slug(value text) returns text

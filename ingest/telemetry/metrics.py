@@ -47,6 +47,7 @@ METRICS = {
     "missing_days": "Days that are over and that nobody measured: they are in no cost.",
     "days_to_come": "Days of the month that the source can't have said anything of yet.",
     "run_waiting_scopes": "Published sources and months that wait for a reprocess, as their reference data changed.",
+    "ownership_conflicts": "Claims of the catalog that contradict an owner, or make a parent, and are not confirmed.",
     "rejected_lines": "Usage lines of the month that could not be valued, and are in no cost.",
     "rejected_unpriced_lines": "Those of them of which not even the amount is known.",
     "rejected_amount": "The known amount of rejected lines, in their own currency.",
@@ -67,7 +68,7 @@ def collect(connection: Connection) -> CollectorRegistry:
 
     Months: the latest one with relevés or rejects and the one before it; none before dbt's first build.
     """
-    is_built = exists(connection, "finops.fact_releve")
+    is_built = exists(connection, "finops.ownership_conflicts")  # the latest of the views that are asked here
     months = [row["month"] for row in connection.execute(MONTHS)] if is_built else []
     known = [on.source.name for on in settings.sources()] or [str(row["source"]) for row in connection.execute(TRIED)]
     registry = CollectorRegistry()

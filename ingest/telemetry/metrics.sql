@@ -111,3 +111,12 @@ select
     days_to_come
 from finops.cost_coverage
 where period = any(%(periods)s);
+
+select
+    claims.claim,
+    count(distinct (conflicts.subject_id, conflicts.claimant_ref)) filter (where conflicts.claim is not null)
+        as ownership_conflicts
+from (values ('OTHER_OWNER'), ('OTHER_PARENT')) as claims (claim)
+left join finops.ownership_conflicts as conflicts on claims.claim = conflicts.claim
+where cardinality(%(periods)s::date []) > 0 -- something is published
+group by 1;

@@ -31,7 +31,7 @@ TARGETS = [target for panel in PANELS for target in panel["targets"]]
 OF_PROMETHEUS = {"job", "instance"}
 ANCHORS = {
     *("a-source-failed", "a-shrink-was-refused", "a-price-is-missing", "the-night-did-not-run"),
-    *("the-data-is-old", "rejects-grow", "the-api-is-down", "nothing-reconciles"),
+    *("the-data-is-old", "rejects-grow", "the-api-is-down", "nothing-reconciles", "an-ownership-is-contested"),
 }
 Exported = dict[str, set[str]]
 

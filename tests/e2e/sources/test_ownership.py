@@ -222,3 +222,116 @@ def test_the_catalog_is_read_as_it_is_today(
     today = datetime.now(UTC).date()
     assert database.execute("select window_date, record_count from finops.etl_accepted").fetchall() == [(today, 4)]
     assert releves(database) == []
+
+
+# Who claims what is another's.
+
+ATTACKERS = (
+    entity("Component", "mallory", namespace="sandbox", code="PAYMENTS", title="Mine", owner="mallory"),
+    entity("Component", "payments", namespace="sandbox", owner="mallory"),
+    entity("System", "payments", namespace="sandbox", owner="group:default/mallory"),
+    entity("Component", "aaa", code=" payments ", owner="user:mallory"),
+    entity("System", "aaa", code="Payments", owner="mallory"),
+    entity(
+        "Component", "alias", namespace="sandbox", code="PAY", owner="mallory"
+    ),  # of PAYMENTS, in application_aliases
+    entity("Component", "cyrillic", namespace="sandbox", code="P\u0410YMENTS", owner="mallory"),
+    entity("Component", "wide", namespace="sandbox", code="\uff30AYMENTS", owner="mallory"),
+    entity("Component", "nobody", namespace="sandbox", code="UNALLOCATED", owner="mallory"),
+    entity("Component", "erp", namespace="sandbox", code="ERP", owner="mallory"),  # which reference data alone knows
+    entity("Group", "unallocated", type="team", parent="sandbox/mallory"),
+    entity(
+        "Group",
+        "mallory",
+        namespace="sandbox",
+        type="team",
+        parent="default/digital",
+        children=["default/payments", "default/unallocated", "group:default/digital"],
+    ),
+)
+
+
+@pytest.mark.hostile
+def test_who_claims_the_code_of_another_moves_no_cost(
+    catalog: Catalog, bills: Path, database: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    payments = entity("Component", "payments", code="PAYMENTS", owner="payments")
+    catalog.held = {
+        "2026-10-01": [*TEAMS, payments],
+        "2026-10-02": [*TEAMS, payments, *ATTACKERS],
+        "2026-11-02": [*TEAMS, *ATTACKERS],  # the holder has left
+    }
+    lines = [("100", "PAYMENTS"), ("20", "Pay"), ("7", "payments"), ("3", None), ("5", "ERP")]
+    write_bill(bills, "10.csv", [charge(cost, "2026-10-01", application=code) for cost, code in lines])
+    write_bill(bills, "11.csv", [charge(cost, "2026-11-01", application=code) for cost, code in lines])
+    assert nightly("2026-10-01") == 0
+    for day in ("2026-10-03", "2026-11-03"):
+        assert nightly(day) == 0
+        month = [row[1:] for row in by_group(database) if row[0] == day[:7]]
+        assert month == [("corporate-it", 5), ("payments", 127), ("unallocated", 3)]
+    assert application(database, "PAYMENTS") == ("Payments", "payments", "payments", True, None)
+    # below mallory is nobody, and mallory is below digital, as its group says
+    below = "select string_agg(group_id, ' ' order by group_id) from finops.mv_group_tree where ancestor_key = %s"
+    assert scalar(database, below, "sandbox/mallory") == "sandbox/mallory"
+    assert scalar(database, below, "digital") == "digital payments sandbox/mallory storefront"
+    assert scalar(database, below, "unallocated") == "unallocated"
+    claims = database.execute(
+        "select subject_id, claimant_ref, claimed_group_id, holder_group_id, claimed_on::text, total_cost"
+        " from finops.ownership_conflicts order by 1, 2"
+    ).fetchall()
+    claim = ("mallory", "payments", "2026-10-02", Decimal(127))
+    assert claims == [
+        ("ERP", "component:sandbox/erp", "sandbox/mallory", "corporate-it", "2026-10-02", Decimal(5)),
+        ("PAYMENTS", "component:default/aaa", "user:default/mallory", *claim[1:]),
+        ("PAYMENTS", "component:sandbox/mallory", "sandbox/mallory", *claim[1:]),
+        ("PAYMENTS", "component:sandbox/payments", "sandbox/mallory", *claim[1:]),
+        ("PAYMENTS", "system:default/aaa", *claim),
+        ("PAYMENTS", "system:sandbox/payments", *claim),
+        ("digital", "group:sandbox/mallory", "sandbox/mallory", None, "2026-11-03", Decimal(127)),
+    ]
+    capfd.readouterr()
+    assert finops("coverage") == 0
+    assert "component:sandbox/mallory" in capfd.readouterr().out
+    finops("doctor")
+    said = " ".join(capfd.readouterr().out.split())
+    assert "! ownership: claims of the catalog that contradict an owner: 6" in said
+    shown = "component:sandbox/mallory claims PAYMENTS of payments for sandbox/mallory, since 2026-10-02"
+    assert f"{shown} (127.00 EUR in 2026-11)" in said
+    assert finops("metrics") == 0
+    assert 'finops_ownership_conflicts{claim="OTHER_OWNER"} 6.0' in capfd.readouterr().out
+
+
+def test_a_confirmed_claim_moves_costs_from_its_first_day(catalog: Catalog, bills: Path, database: Database) -> None:
+    old = entity("Component", "payments", code="PAYMENTS", owner="payments")
+    new = entity("Component", "checkout", code="PAYMENTS", owner="storefront")
+    catalog.held = {"2026-09-01": [*TEAMS, old], "2026-10-02": [*TEAMS, new]}
+    write_bill(bills, "a.csv", [charge("4", day, application="PAYMENTS") for day in ("2026-09-01", "2026-10-01")])
+    assert nightly("2026-09-03") == 0
+    assert nightly("2026-10-03") == 0
+    assert by_group(database) == [("2026-09", "payments", Decimal(4)), ("2026-10", "payments", Decimal(4))]
+    assert scalar(database, "select claimant_ref from finops.ownership_conflicts") == "component:default/checkout"
+    file = Path("reference", "applications.csv")
+    header, *rows = file.read_text().splitlines()
+    confirmed = [f"{row},{'component:default/Checkout' * row.startswith('PAYMENTS,')}" for row in rows]
+    file.write_text("\n".join([f"{header},entity_ref", *confirmed, ""]))
+    assert nightly("2026-10-03") == 0
+    assert by_group(database) == [("2026-09", "payments", Decimal(4)), ("2026-10", "storefront", Decimal(4))]
+    assert scalar(database, "select count(*) from finops.ownership_conflicts") == 0
+
+
+def test_the_reference_data_decides_where_no_setting_gives_the_catalog_the_right(
+    catalog: Catalog, bills: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FINOPS__CATALOG_CLAIMS")
+    catalog.held = {
+        "2026-10-01": [*TEAMS, shop("payments"), entity("Component", "new", owner="payments")],
+        "2026-10-02": [*TEAMS, shop("payments"), entity("Component", "new", owner="storefront")],
+    }
+    write_bill(bills, "a.csv", [charge("4", "2026-10-01"), charge("2", "2026-10-01", application="new")])
+    assert nightly("2026-10-01") == 0
+    assert by_group(database) == [("2026-10", "payments", Decimal(2)), ("2026-10", "storefront", Decimal(4))]
+    assert nightly("2026-10-02") == 0
+    assert by_group(database) == [("2026-10", "storefront", Decimal(6))]
+    conflicts = "select subject_id || ' ' || claimed_group_id from finops.ownership_conflicts order by 1"
+    # without the right, digital's list of children makes it nobody's parent, either
+    assert [row[0] for row in database.execute(conflicts)] == ["SHOP-WEB payments", "payments digital"]

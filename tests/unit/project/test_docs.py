@@ -115,6 +115,7 @@ def test_the_runbook_has_the_headings_that_alerts_link_to() -> None:
         "The night did not run",
         "The data is old",
         "Rejects grow",
+        "An ownership is contested",
         "The API is down",
         "Nothing reconciles",
         "One source and month can't be published",

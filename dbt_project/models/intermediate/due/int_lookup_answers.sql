@@ -50,7 +50,7 @@ answers as (
         lookups.source,
         lookups.period,
         cast(json_build_array(
-            'application', lookups.key, coalesce(applications.application_id, aliases.application_id)
+            'application', lookups.key, coalesce(aliases.application_id, applications.application_id)
         ) as text) as answer
     from lookups
     left join applications on lookups.key = upper(applications.application_id)

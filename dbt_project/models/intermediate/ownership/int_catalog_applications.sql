@@ -1,34 +1,41 @@
--- Several entities may carry one application code: the System speaks for its Components, else the first by reference.
-with history as (
+-- Several entities may carry one application code. Who holds it speaks for it, else who agrees on its owner: a System
+-- before its Components, then the first by reference. What contradicts the owner only says that it is there.
+with claims as (
 
-    select * from {{ ref('int_catalog_history') }}
-
-),
-
-versions as (
-
-    select
-        *,
-        lead(changed_on) over (partition by entity_ref order by changed_on) as replaced_on
-    from history
+    select * from {{ ref('int_catalog_claims') }}
 
 ),
 
-coded as (
+owners as (
+
+    select * from {{ ref('int_code_owners') }}
+
+),
+
+holders as (
+
+    select distinct
+        code_key,
+        holder_ref
+    from {{ ref('int_catalog_owners') }}
+
+),
+
+compared as (
 
     select
-        upper(application_code) as code_key,
-        application_code,
-        entity_name,
-        title,
-        owner_ref,
-        system_ref,
-        entity_ref,
-        changed_on,
-        replaced_on
-    from versions
-    -- nobody owns what nobody claims
-    where is_present and upper(application_code) <> 'UNALLOCATED'
+        claims.*,
+        greatest(claims.valid_from, owners.valid_from) as spoken_from,
+        least(claims.valid_to, owners.valid_to) as spoken_to,
+        holders.holder_ref is not null as is_holder,
+        claims.owner_ref is null or finops.group_of(claims.owner_ref) = owners.group_key as is_accepted
+    from claims
+    inner join owners
+        on
+            claims.code_key = owners.code_key
+            and (claims.valid_to is null or claims.valid_to > owners.valid_from)
+            and (owners.valid_to is null or claims.valid_from < owners.valid_to)
+    left join holders on claims.code_key = holders.code_key and claims.entity_ref = holders.holder_ref
 
 ),
 
@@ -36,14 +43,14 @@ days as (
 
     select
         code_key,
-        changed_on as valid_from
-    from coded
+        spoken_from as valid_from
+    from compared
     union
     select
         code_key,
-        replaced_on as valid_from
-    from coded
-    where replaced_on is not null
+        spoken_to as valid_from
+    from compared
+    where spoken_to is not null
 
 ),
 
@@ -52,22 +59,23 @@ chosen as (
     select distinct on (days.code_key, days.valid_from)
         days.code_key,
         days.valid_from,
-        coded.application_code,
-        coded.entity_name,
-        coded.title,
-        coded.owner_ref,
-        coded.system_ref,
-        coded.entity_ref,
-        coded.entity_ref is not null as is_present
+        case when compared.is_accepted then compared.application_code end as application_code,
+        case when compared.is_accepted then compared.entity_name end as entity_name,
+        case when compared.is_accepted then compared.title end as title,
+        case when compared.is_accepted then compared.owner_ref end as owner_ref,
+        case when compared.is_accepted then compared.system_ref end as system_ref,
+        case when compared.is_accepted then compared.entity_ref end as entity_ref,
+        compared.entity_ref is not null as is_present
     from days
-    left join coded
+    left join compared
         on
-            days.code_key = coded.code_key
-            and days.valid_from >= coded.changed_on
-            and (coded.replaced_on is null or days.valid_from < coded.replaced_on)
+            days.code_key = compared.code_key
+            and days.valid_from >= compared.spoken_from
+            and (compared.spoken_to is null or days.valid_from < compared.spoken_to)
     order by
-        days.code_key asc, days.valid_from asc, starts_with(coded.entity_ref, 'system:') desc nulls last,
-        coded.entity_ref asc
+        days.code_key asc, days.valid_from asc, compared.is_accepted desc nulls last,
+        compared.is_holder desc nulls last, compared.owner_ref is null asc,
+        starts_with(compared.entity_ref, 'system:') desc nulls last, compared.entity_ref asc
 
 )
 

@@ -1,5 +1,6 @@
--- What a snapshot says of an entity, and what its system or parent says for it: an owner that it does not name is its
--- system's, a group's parent is who lists it as a child. Windows stand here for self-joins: the planner takes what is
+-- What a snapshot says of an entity, and what its system says for it: an owner that it does not name is its system's.
+-- A group's parent is the one that it names; who lists it as a child would see its costs, and needs the right to (the
+-- setting `catalog_claims`). Windows stand here for self-joins: the planner takes what is
 -- left of the raw tables for a few rows, and would join thousands of them to thousands in nested loops.
 with snapshots as (
 
@@ -55,7 +56,8 @@ with_children as (
         owner_ref,
         system_ref,
         parent_ref,
-        cast(null as text) as named_by_ref
+        cast(null as text) as named_by_ref,
+        false as may_claim
     from listed
 
     union all
@@ -72,7 +74,11 @@ with_children as (
         cast(null as text) as owner_ref,
         cast(null as text) as system_ref,
         cast(null as text) as parent_ref,
-        listed.entity_ref as named_by_ref
+        listed.entity_ref as named_by_ref,
+        finops.may_claim(
+            '{{ tojson(setting("catalog_claims") or {}) }}', listed.entity_ref,
+            finops.group_of(finops.entity_ref(child.ref, 'group', listed.namespace))
+        ) as may_claim
     from listed
     cross join lateral json_array_elements_text(listed.children) as child (ref)
     where listed.kind = 'group'
@@ -92,7 +98,8 @@ inherited as (
         title,
         coalesce(owner_ref, max(owner_ref) filter (where kind = 'system') over system_and_its_parts) as owner_ref,
         system_ref,
-        coalesce(parent_ref, min(named_by_ref) over entity_and_who_names_it) as parent_ref
+        coalesce(parent_ref, min(named_by_ref) filter (where may_claim) over entity_and_who_names_it) as parent_ref,
+        min(named_by_ref) filter (where not may_claim) over entity_and_who_names_it as unconfirmed_parent_ref
     from with_children
     window
         system_and_its_parts as (

@@ -5,9 +5,9 @@ with history as (
 
 ),
 
-catalog_applications as (
+owners as (
 
-    select * from {{ ref('int_catalog_applications') }}
+    select * from {{ ref('int_code_owners') }}
 
 ),
 
@@ -25,7 +25,8 @@ catalog_groups as (
         (array_agg(finops.group_of(parent_ref) order by changed_on desc) filter (where is_present))[1] as parent_key,
         case when not (array_agg(is_present order by changed_on desc))[1] then max(changed_on) end as left_on
     from history
-    where starts_with(entity_ref, 'group:')
+    -- what nobody owns is of no group of the catalog, and below none
+    where starts_with(entity_ref, 'group:') and finops.group_of(entity_ref) <> 'unallocated'
     group by group_key
 
 ),
@@ -37,8 +38,11 @@ keys as (
     select parent_key as group_key from catalog_groups
     where parent_key is not null
     union
-    select finops.group_of(owner_ref) as group_key from catalog_applications
-    where owner_ref is not null
+    select group_key from owners
+    where group_key is not null
+    union
+    select lower(parent_group_id) as group_key from reference
+    where parent_group_id is not null
     union
     select lower(group_id) as group_key from reference
 
@@ -49,7 +53,7 @@ groups as (
     select
         coalesce(reference.group_id, keys.group_key) as group_id,
         coalesce(catalog_groups.group_name, reference.group_name, keys.group_key) as group_name,
-        coalesce(parents.group_id, catalog_groups.parent_key) as parent_group_id,
+        coalesce(reference.parent_group_id, parents.group_id, catalog_groups.parent_key) as parent_group_id,
         catalog_groups.left_on is null as is_active,
         catalog_groups.left_on
     from keys

@@ -1,5 +1,6 @@
--- Who: the code in the record, else an alias of it, else the first rule that matches, else UNALLOCATED: totals do not
--- depend on the mapping.
+-- Who: what the code in the record is an alias of, else the application of that code, else the first rule that matches,
+-- else UNALLOCATED: totals do not depend on the mapping. An alias comes first, or who makes it the code of an entity in
+-- the catalog would take the costs.
 with usage_lines as (
 
     select * from {{ ref('int_usage_lines') }}
@@ -28,7 +29,7 @@ listed as (
 
     select
         usage_lines.*,
-        coalesce(by_code.application_id, by_alias.application_id) as listed_application_id
+        coalesce(by_alias.application_id, by_code.application_id) as listed_application_id
     from usage_lines
     left join applications as by_code on upper(usage_lines.application_code) = upper(by_code.application_id)
     left join aliases as by_alias on upper(usage_lines.application_code) = upper(by_alias.alias)

@@ -57,12 +57,26 @@ def test_the_tables_have_the_columns_of_the_database() -> None:
         assert [part.split()[0] for part in body.split(",")] == list(model.model_fields)
 
 
+def test_a_parent_is_a_group_of_the_table_or_none() -> None:
+    found = problems("groups", "group_id,group_name,parent_group_id", "payments,Payments,b", "b,B,", "c,C,nobody")
+    assert found == [" line 4: parent_group_id 'nobody' is not in groups: add it to groups, or correct it"]
+
+
+def test_an_entity_that_confirms_an_owner_is_a_component_or_a_system() -> None:
+    lines = ("X,payments,Component:Default/X", "Y,payments,y", "Z,payments,group:default/a")
+    wrong = "is not the reference of a Component or System: write it as component:default/shop"
+    assert problems("applications", "application_id,group_id,entity_ref", *lines) == [
+        f" line 3: entity_ref 'y' {wrong}",
+        f" line 4: entity_ref 'group:default/a' {wrong}",
+    ]
+
+
 def test_files_that_are_not_there_are_empty_and_what_everybody_has_is_built_in() -> None:
     shutil.rmtree("reference")
     found = tables()
     assert all(table.content.is_missing for table in found.values())
-    assert found["applications"].rows == [("UNALLOCATED", "Unallocated", "unallocated")]
-    assert found["groups"].rows == [("unallocated", "Unallocated")]
+    assert found["applications"].rows == [("UNALLOCATED", "Unallocated", "unallocated", None)]
+    assert found["groups"].rows == [("unallocated", "Unallocated", None)]
 
 
 def test_the_demos_reference_data_passes() -> None:
