@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from tests.e2e.finops import HEADER, charge
 
 MIB = 1 << 20
+Sheet = Callable[[zipfile.ZipFile], None]
 LINES = 20_000
 LINE = charge("1.00", "2026-10-01")
 
@@ -63,7 +64,7 @@ def _parquet(path: Path, columns: Mapping[str, pa.Array]) -> None:
     pq.write_table(pa.table(dict(columns)), path, compression="zstd", write_statistics=False, store_schema=False)
 
 
-def workbook(path: Path, sheet: Callable[[zipfile.ZipFile], None], strings: str = "") -> None:
+def workbook(path: Path, sheet: Sheet, strings: str = "") -> None:
     """Write an XLSX workbook with a sheet of one's own making."""
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -88,7 +89,7 @@ def workbook(path: Path, sheet: Callable[[zipfile.ZipFile], None], strings: str 
         sheet(archive)
 
 
-def rows(xml: bytes, times: int = 1) -> Callable[[zipfile.ZipFile], None]:
+def rows(xml: bytes, times: int = 1) -> Sheet:
     """What writes a sheet of a header, and of rows that come so many times."""
     main = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     header = b'<row r="1"><c r="A1" t="inlineStr"><is><t>day</t></is></c></row>'

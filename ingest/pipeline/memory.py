@@ -31,7 +31,7 @@ def bounded_memory(max_mib: int | None) -> Iterator[None]:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     status = dict(line.split(":", 1) for line in _STATUS.read_text(encoding="ascii").splitlines())
-    # Arrow's own allocator keeps what it has given back, and has reserved a GiB: neither is memory, and both would count
+    # Arrow's own allocator reserves a GiB, and keeps what it has given back: neither is memory, and both would count
     pool = pa.default_memory_pool()
     pa.set_memory_pool(pa.system_memory_pool())
     reserved, used = (int(status[name].split()[0]) * 1024 for name in ("VmData", "VmRSS"))
