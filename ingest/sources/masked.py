@@ -48,7 +48,7 @@ def prepare(value: Any, place: Place) -> Any:  # noqa: ANN401, C901 any JSON or 
     if isinstance(value, dict):
         for key, item in value.items():
             if (below := place[key]).is_special:
-                value[key] = _special(value, key, item, place)
+                value[key] = _special(value, item, below, place)
             elif type(item) not in _LEAVES:
                 value[key] = prepare(item, below)
     elif isinstance(value, list):
@@ -64,20 +64,18 @@ def prepare(value: Any, place: Place) -> Any:  # noqa: ANN401, C901 any JSON or 
     return value
 
 
-def _special(record: dict[str, Any], key: str, item: Any, place: Place) -> Any:  # noqa: ANN401 any JSON or BSON value
+def _special(record: dict[str, Any], item: Any, below: Place, place: Place) -> Any:  # noqa: ANN401 any JSON or BSON value
     """The value of a field that has a rule, or that may be named by a field beside it."""
-    below = place[key]
     if below.rule is None:
         for name, naming in record.items():
-            if place[name].is_naming:
+            if place[name].is_naming and (type(naming) is not str or place[naming].rule or type(item) not in _LEAVES):
                 item = _mask_named(naming, item, place)
-    elif below.is_naming:  # what it names is masked while it still says so
+        return item if type(item) in _LEAVES else prepare(item, below)
+    if below.is_naming:  # what it names is masked while it still says so
         for other, value in record.items():
             if place[other].is_value:
                 record[other] = _mask_named(item, value, place)
-    if below.rule:
-        return masked(item, below)
-    return item if type(item) in _LEAVES else prepare(item, below)
+    return masked(item, below)
 
 
 def _mask_named(naming: Any, value: Any, place: Place) -> Any:  # noqa: ANN401 any JSON or BSON value
