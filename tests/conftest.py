@@ -75,7 +75,7 @@ def server() -> Iterator[Embedded]:
 
 def connected(server: Embedded, database: str) -> psycopg.Connection[tuple[object, ...]]:
     """A new connection to a database of the server, as a superuser: to look, and to arrange."""
-    where = f"host='{server.socket_folder}' port={server.port} user={server.user} dbname={database}"
+    where = f"host='{server.socket_folder}' port={server.port} user={server.user} dbname={database} options=''"  # not what dbt's sessions act as
     return psycopg.connect(where, autocommit=True)
 
 
