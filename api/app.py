@@ -10,6 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
+from finops.api.auth.audit import Audit
 from finops.api.auth.authenticator import Authenticator, authenticate
 from finops.api.auth.rate_limit import RateLimit
 from finops.api.auth.strangers import Door, StrangerLimit
@@ -51,13 +52,15 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
 
     The database may be down when it starts: answers are 503 until it is back.
     """
+    audit = Audit(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.pool = create_pool(settings, as_login=insecure_local)
         await app.state.pool.open(wait=False)
         try:
-            yield
+            async with audit.writing():
+                yield
         finally:
             await app.state.pool.close()
 
@@ -77,6 +80,7 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
     key = settings.claims_key if not insecure_local else None
     app.state.claims_key = key.get_secret_value().encode() if key else None
     app.state.metrics = Metrics(app.state)
+    app.state.is_audited = audit.is_on
     app.state.readiness = probes.Readiness(app.state)
     problems.install(app)
     app.include_router(probes.router)
@@ -100,5 +104,5 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
         limit=StrangerLimit(settings.stranger_limit),
         preflights=bool(settings.cors_origins),
     )
-    app.add_middleware(AccessLog, metrics=app.state.metrics, stall_timeout=settings.stall_timeout)
+    app.add_middleware(AccessLog, metrics=app.state.metrics, audit=audit, stall_timeout=settings.stall_timeout)
     return app

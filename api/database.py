@@ -20,6 +20,7 @@ from fastapi import Depends, Request
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow, class_row
 from psycopg_pool import AsyncConnectionPool
+from starlette.datastructures import State
 
 from finops.api.auth import claims
 from finops.api.auth.caller import Identity
@@ -60,11 +61,15 @@ class DataVersion:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads as one caller, whose claims `key` signs; without one, as what the session may see."""
+    """Reads as one caller, whose claims `key` signs; without one, as what the session may see.
+
+    The audit trail finds the version of the data in the state of a request, here `audited`.
+    """
 
     pool: AsyncConnectionPool[Connection]
     identity: Identity
     key: bytes | None
+    audited: State | None = None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -77,6 +82,9 @@ class Reader:
             if self.key is not None:
                 claim = claims.sign(self.identity, self.key)
                 await connection.execute("select set_config('finops.claims', %s, true)", [claim])
+            if self.audited is not None:
+                [version] = await connection.rows(DataVersion, DATA_VERSION)
+                self.audited.data_version = version.version
             yield connection
 
 
@@ -148,7 +156,8 @@ async def data_version(connection: Connection) -> DataVersion:
 
 async def reader(request: Request) -> Reader:
     """The reader of an authenticated caller; async, since FastAPI runs a plain function in a thread."""
-    return Reader(request.app.state.pool, request.state.identity, request.app.state.claims_key)
+    state = request.app.state
+    return Reader(state.pool, request.state.identity, state.claims_key, request.state if state.is_audited else None)
 
 
 ReaderDep = Annotated[Reader, Depends(reader)]

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
         ge=100,
         description="Connections that may be open; beyond it those of strangers are closed, the oldest first",
     )
+    audit: Literal["", "log", "table"] = Field(
+        default="", description="Where who asked for whose costs is recorded: `log`, `table` or nowhere"
+    )
     tokens_file: Path | None = Field(default=None, description="File of bearer tokens, written by `finops-api token`")
     issuers: Json[list[Issuer]] = Field(
         default_factory=list, validate_default=False, description="JSON list of the issuers whose JWTs are accepted"

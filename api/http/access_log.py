@@ -15,6 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from finops.api.auth.audit import Audit
 from finops.api.http.metrics import Metrics
 
 LOG = logging.getLogger("finops.api.access")
@@ -23,8 +24,9 @@ LOG = logging.getLogger("finops.api.access")
 class AccessLog:
     """The outermost middleware."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, stall_timeout: float) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, audit: Audit, stall_timeout: float) -> None:
         self._app = app
+        self._audit = audit
         self._stall_timeout = stall_timeout
         self._metrics = metrics
 
@@ -48,6 +50,7 @@ class AccessLog:
 
     def _record(self, scope: Scope, outgoing: _Outgoing, seconds: float) -> None:
         route = getattr(scope.get("route"), "path_format", "")
+        self._audit.record(scope, outgoing.status)
         self._metrics.answered(scope["method"], route, outgoing.status, seconds)
         identity = scope.get("state", {}).get("identity")
         LOG.info(

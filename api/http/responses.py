@@ -15,7 +15,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import IO, Annotated, Any
 
@@ -63,6 +63,7 @@ class DataRequest:
         """
         async with self.reader.transaction() as connection:
             version = await data_version(connection)
+            self.request.state.data_version = version.version
             self.request.app.state.metrics.record_freshness(version.as_of)
             tag = self._tag(version)
             self.headers.update({"ETag": tag, "Vary": "Accept, Authorization", "Cache-Control": "private, no-cache"})
@@ -120,7 +121,7 @@ class DataRequest:
 
 async def data_request(request: Request, reader: ReaderDep) -> DataRequest:
     """The dependency of every route that answers with data."""
-    return DataRequest(request, reader, media_type(request.headers.get("accept", "")))
+    return DataRequest(request, replace(reader, audited=None), media_type(request.headers.get("accept", "")))
 
 
 DataRequestDep = Annotated[DataRequest, Depends(data_request)]

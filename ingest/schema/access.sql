@@ -22,7 +22,7 @@ create table if not exists finops.reader_groups (
 );
 revoke all on finops.reader_groups from public;
 
--- What the API was asked, one row per request of a caller (api/http/audit.py). The role finops_audit may only insert.
+-- What the API was asked, one row per request of a caller (api/auth/audit.py). The role finops_audit may only insert.
 create table if not exists finops.api_audit (
     id uuid primary key,
     asked_at timestamptz not null,
