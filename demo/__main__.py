@@ -131,7 +131,7 @@ def _give_roles() -> None:
     os.environ[KEY_VARIABLE] = CLAIMS_KEY
     with connect(role=None) as connection:
         if may_act_as(connection, LOADER) is None or not is_prepared(connection):
-            if not connection.execute("select from pg_roles where rolname = %s", [LOGIN]).fetchone():
+            if not connection.execute("select rolname from pg_roles where rolname = %s", [LOGIN]).fetchone():
                 connection.execute(f"create role {LOGIN} login")
             init_db(connection, [LOGIN], [LOGIN])
     os.environ["PGUSER"] = LOGIN

@@ -123,7 +123,7 @@ def init_db(connection: Connection, loader_logins: Sequence[str], api_logins: Se
         apply_schema(connection, OWNER)
         done.append(Done("schemas, tables, functions", "are of this version"))
         with connection.transaction():
-            _share_what_dbt_makes(connection)
+            _share_what_dbt_will_make(connection)
             for name in dict.fromkeys((*loader_logins, *with_old_owner)):
                 done.append(_join(connection, name, (LOADER, TRANSFORMER), inherit=True))
             for name in dict.fromkeys(api_logins):
@@ -171,6 +171,7 @@ def _adopt(connection: Connection, done: list[Done]) -> list[str]:
             _act_for(connection, owner)
         for thing in strange:
             connection.execute(str(thing["statement"]).encode())
+        _share_what_dbt_made(connection)
     moved = Counter((str(thing["owner"]), str(thing["new_owner"])) for thing in strange)
     done += [Done(f"{count} objects of {before}", f"belong to {now}") for (before, now), count in sorted(moved.items())]
     former = {str(thing["owner"]) for thing in strange if thing["kind"] == "schema"} - {*ROLES}
@@ -178,15 +179,20 @@ def _adopt(connection: Connection, done: list[Done]) -> list[str]:
     return connection.cursor(row_factory=scalar_row).execute(logins, (list(former),)).fetchall()
 
 
-def _share_what_dbt_makes(connection: Connection) -> None:
-    """Let the loader read what dbt has made and will make: reports and metrics are the loader's."""
+def _share_what_dbt_made(connection: Connection) -> None:
+    """Let the loader read what dbt has made, for its reports, and the owner, who updates the ledger by it."""
+    _execute(connection, "set local role {}", TRANSFORMER)
+    cursor = connection.cursor(row_factory=scalar_row)
+    for relation in cursor.execute(OF_DBT, (TRANSFORMER,)).fetchall():
+        _execute(connection, f"grant select on {relation} to {{}}, {{}}", LOADER, OWNER)
+    connection.execute("reset role")
+
+
+def _share_what_dbt_will_make(connection: Connection) -> None:
     _execute(connection, "set local role {}", TRANSFORMER)
     for name in ("finops", "finops_staging", "finops_intermediate", "finops_api"):
         statement = "alter default privileges in schema {} grant select on tables to {}, {}"
         _execute(connection, statement, name, LOADER, OWNER)
-    cursor = connection.cursor(row_factory=scalar_row)
-    for relation in cursor.execute(OF_DBT, (TRANSFORMER,)).fetchall():
-        _execute(connection, f"grant select on {relation} to {{}}, {{}}", LOADER, OWNER)
     connection.execute("reset role")
 
 

@@ -39,6 +39,8 @@ create table if not exists finops.api_audit (
     request_id text
 );
 create index if not exists api_audit_asked_at on finops.api_audit using brin (asked_at);
+create or replace trigger append_only before update or delete on finops.api_audit
+for each row execute function finops.append_only();
 revoke all on finops.api_audit from public;
 
 -- Store the key that the API signs with. The one before it stays valid for a day, until every replica has the new
