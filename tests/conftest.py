@@ -75,7 +75,8 @@ def server() -> Iterator[Embedded]:
 
 def connected(server: Embedded, database: str) -> psycopg.Connection[tuple[object, ...]]:
     """A new connection to a database of the server, as a superuser: to look, and to arrange."""
-    where = f"host='{server.socket_folder}' port={server.port} user={server.user} dbname={database} options=''"  # not what dbt's sessions act as
+    # no options: not what dbt's sessions act as
+    where = f"host='{server.socket_folder}' port={server.port} user={server.user} dbname={database} options=''"
     return psycopg.connect(where, autocommit=True)
 
 
@@ -146,7 +147,7 @@ def build_template(server: Embedded, folder: Path) -> str:
         with connect(role=None) as admin:
             init_db(admin, [LOADER_LOGIN], [API_LOGIN])
         patch.setenv("PGUSER", LOADER_LOGIN)
-        _build(folder, patch)
+        _build(folder)
         with connected(server, NAME) as admin:
             admin.execute("truncate finops.etl_runs cascade")
         with connect() as connection:
@@ -154,15 +155,16 @@ def build_template(server: Embedded, folder: Path) -> str:
     return TEMPLATE
 
 
-def _build(folder: Path, patch: pytest.MonkeyPatch) -> None:
+def _build(folder: Path) -> None:
     with connect() as connection:
         configured.store(connection, [], Rules())
         reference.store(connection, str(uuid.UUID(int=0)), reference.read({}, connection))
         shutil.copy(ROOT / "profiles.yml.example", folder / "profiles.yml")
         where = ["--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(folder)]
         only = ["--exclude-resource-type", "unit_test", "test"]
-        patch.setenv("PGOPTIONS", f"-c role={TRANSFORMER}")
-        built = dbtRunner().invoke(["--quiet", "--no-write-json", "build", *only, *where])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PGOPTIONS", f"-c role={TRANSFORMER}")
+            built = dbtRunner().invoke(["--quiet", "--no-write-json", "build", *only, *where])
         assert built.success, built
 
 
