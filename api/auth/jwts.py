@@ -20,6 +20,7 @@ from finops.api.settings import Issuer, Scope
 
 LOG = logging.getLogger("finops.api")
 MAX_GROUPS = 1000
+UNALLOCATED = "group:unallocated"
 # What PyJWT raises of a token, and what numbers without end and brackets without end make Python raise in it.
 REFUSED = (jwt.InvalidTokenError, ArithmeticError, ValueError, RecursionError)
 
@@ -96,7 +97,8 @@ def _scopes(issuer: Issuer, claims: Claims) -> Iterator[Scope]:
     """What the subject may see, then what each group may see that the token puts it in.
 
     A group or a user shows its own costs. Any other name shows what `scopes` says: another kind of entity owns nothing,
-    and `payments` alone may be a name of the identity provider's, and not the catalog's group.
+    and `payments` alone may be a name of the identity provider's, and not the catalog's group. What nobody owns is not
+    shown to the members of a group that somebody called `unallocated`: `scopes` or a token says who sees it.
     """
     for name in (claims.subject, *claims.groups):
         yield issuer.scopes.get(name, [])
@@ -104,5 +106,5 @@ def _scopes(issuer: Issuer, claims: Claims) -> Iterator[Scope]:
         if name.startswith("user:"):
             yield [name]
     for name in claims.groups:
-        if name.startswith("group:"):
+        if name.startswith("group:") and name != UNALLOCATED:
             yield [name.removeprefix("group:")]

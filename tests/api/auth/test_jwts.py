@@ -77,6 +77,12 @@ def test_a_user_of_no_group_sees_nothing(trusting: Service) -> None:
     assert groups_of(trusting, signed(ent=None)) == set()
 
 
+@pytest.mark.hostile
+def test_a_group_called_unallocated_is_not_shown_what_nobody_owns(trusting: Service) -> None:
+    for name in ("group:default/unallocated", "group:unallocated", "Group:Default/UNALLOCATED"):
+        assert groups_of(trusting, signed(ent=[name])) == set()
+
+
 def test_a_plugin_s_token_has_no_issuer_and_sees_what_its_name_was_given(trusting: Service) -> None:
     assert groups_of(trusting, signed(iss=None, aud="finops", sub="cost-insights", ent=None)) == EVERY_GROUP
     assert groups_of(trusting, signed(iss=None, aud="finops", sub="catalog", ent=None)) == set()

@@ -87,7 +87,7 @@ def test_no_secret_lands_of_any_source(database: Database, monkeypatch: pytest.M
         f'{header},x_ApiKey,ChargeDescription\n{line.rpartition(",")[0]},"{tags}",{SECRET},db.pin={SECRET}\n'
     )
     monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
-    of_bson = [
+    of_bson: list[dict[str, Any]] = [
         {"_id": {"owner_name": SECRET, "number": 1}},
         {"_id": {"owner_name": f"another {SECRET}", "number": 1}},
         {"_id": 2, "script": Code("x", {"password": SECRET}), "link": DBRef("a", {"owner_name": SECRET})},

@@ -187,7 +187,7 @@ def test_what_has_no_rule_lands_to_the_letter(document: dict[str, Any]) -> None:
 
 def test_a_pseudonym_joins_wherever_it_stands() -> None:
     pseudonym = hashed("Jane Doe", KEY.encode())
-    documents = [
+    documents: list[dict[str, object]] = [
         {"owner_name": "Jane Doe"},
         {"OwnerName": " JANE DOE"},
         {"tags": [{"Key": "owner name", "Value": "jane doe"}]},
