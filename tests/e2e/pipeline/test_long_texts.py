@@ -97,11 +97,11 @@ def test_the_catalog_may_hold_texts_of_any_length(database: Database, monkeypatc
     long = "x" * 6000
     entities = [
         entity("Group", long, title=TOO_LONG[2], parent=TOO_LONG[2], children=[long, TOO_LONG[1]]),
-        entity("Component", "shop", code="SHOP-WEB", title=long, owner=long, system=long),
+        entity("Component", "new-shop", title=long, owner=long, system=long),
         entity("System", TOO_LONG[2], owner=f"group:default/{long}"),
         entity("Component", "other", code=long, owner=TOO_LONG[1], namespace=long),
     ]
-    bill(charge("1.10", "2026-10-02"), charge("2.20", "2026-10-02", application="OTHER"))
+    bill(charge("1.10", "2026-10-02", application="NEW-SHOP"), charge("2.20", "2026-10-02", application="OTHER"))
     catalog = Catalog()
     catalog.held["2026-01-01"] = entities
     with serving({CATALOG: catalog.answer}) as url:
@@ -109,7 +109,7 @@ def test_the_catalog_may_hold_texts_of_any_length(database: Database, monkeypatc
         monkeypatch.setenv("SOURCES__BACKSTAGE__PARAMS", '{"at": "{day}", "limit": 2}')
         assert nightly() == 0, last_run(database)["error"]
     owner, cost = database.execute(
-        "select group_id, total_cost from finops.mv_cost_app_month where application_id = 'SHOP-WEB'"
+        "select group_id, total_cost from finops.mv_cost_app_month where application_id = 'new-shop'"
     ).fetchall()[0]
     assert (owner.startswith("x" * 80), len(owner) <= 255, cost) == (True, True, Decimal("1.10"))
     # by either spelling of its reference it is one group
