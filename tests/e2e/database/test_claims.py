@@ -87,7 +87,11 @@ def test_a_session_of_the_api_shows_nothing_until_it_says_who_calls(database: Da
         " " + signed(EVERYTHING),
         "None",
     ],
-)
+    ids=[
+        "everything", "a list", "nothing", "another key", "cut", "longer", "upper case", "not signed",
+        "signed for another", "blank", "none",
+    ],
+)  # fmt: skip
 def test_a_claim_that_nobody_signed_is_an_error(database: Database, claim: str) -> None:
     with pytest.raises(REFUSED, match=r"finops\.claims is not signed with a key of this database"):
         keys_of(database, claim)
