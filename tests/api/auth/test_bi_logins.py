@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from finops.demo import postgres
+from finops.demo.postgres import Embedded
 from finops.ingest.access import SETTINGS
 from tests.e2e.finops import Database, finops, scalar
 
@@ -20,8 +21,9 @@ GROUPS = "select string_agg(distinct group_id, ' ' order by group_id) from visib
 
 
 @pytest.fixture
-def bi_login(costs: Database) -> Iterator[str]:
-    """A login in finops_api, which needs its password (scram-sha-256), as an administrator makes it."""
+def bi_login(server: Embedded, costs: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A login in finops_api, which needs its password (scram-sha-256), as an administrator makes it, who goes on."""
+    monkeypatch.setenv("PGUSER", server.user)
     name = f"bi_{costs.info.dbname}"
     login = sql.Identifier(name)
     hba = Path(scalar(costs, "show hba_file"))
