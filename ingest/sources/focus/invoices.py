@@ -26,6 +26,8 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     INVOICE_DETAIL: ("BilledCost", "BillingCurrency", "BillingPeriodStart", "InvoiceDetailId", "InvoiceId"),
 }
 _INSTANTS = ("BillingPeriodLastUpdated", "InvoiceDetailLastUpdated", "InvoiceIssueDate")
+_KEYS = ("InvoiceIssuerName", "InvoiceId", "InvoiceDetailId", "BillingPeriodStatus")
+_MAX_BYTES = 510  # so that PostgreSQL's index takes all of them
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -134,6 +136,9 @@ def _rows(dataset: str, file_name: str, table: pa.Table, place: Place) -> Iterat
         if empty or month is None:
             name = next(iter(empty), "BillingPeriodStart")
             raise ExportError(f"{file_name} line {line} has no readable {name}")
+        for name in _KEYS:
+            if (size := len((cells.get(name) or "").encode())) > _MAX_BYTES:
+                raise ExportError(f"{file_name} line {line} has {size:,} bytes of {name}, more than {_MAX_BYTES}")
         yield _Row(f"{file_name} line {line}", month, cells)
 
 

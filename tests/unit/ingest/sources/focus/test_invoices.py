@@ -95,6 +95,10 @@ def test_of_a_record_the_one_that_was_updated_last_counts(folder: Path) -> None:
         ({**PERIOD, "BillingPeriodStart": "soon"}, "b.csv line 1 has no readable BillingPeriodStart: export it again"),
         ({**PERIOD, "BillingPeriodStatus": ""}, "b.csv line 1 has no readable BillingPeriodStatus: export it again"),
         ({**DETAIL, "BilledCost": "n/a"}, "b.csv line 1 has BilledCost 'n/a', which is not a number: export it again"),
+        (
+            {**DETAIL, "InvoiceId": "é" * 3000},
+            "b.csv line 1 has 6,000 bytes of InvoiceId, more than 510: export it again",
+        ),
         ({**DETAIL, "InvoiceId": "NULL"}, "b.csv line 1 has no readable InvoiceId: export it again"),
         (
             {"InvoiceDetailId": "1", "BilledCost": "1", "InvoiceId": "i"},
