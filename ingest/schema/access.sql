@@ -150,7 +150,10 @@ declare
     refused text [] := '{}';
     known record;
 begin
-    if exists (select from pg_roles where rolname = 'finops_audit') then
+    if
+        exists (select from pg_roles where rolname = 'finops_audit')
+        and pg_has_role((select nspowner from pg_namespace where nspname = 'finops'), 'usage')
+    then
         grant usage on schema finops to finops_audit;
         grant insert on finops.api_audit to finops_audit;
     end if;
