@@ -82,7 +82,7 @@ usage as (
         case
             when has_conflict then 'CONFLICTING_RECORD'
             when capacity is null then 'UNPARSABLE'
-            when capacity < 0 or capacity > max_capacity then 'IMPLAUSIBLE'
+            when capacity < 0 or capacity > max_capacity or greatest(capacity, abs(cost)) >= 1e15 then 'IMPLAUSIBLE'
             when has_own_cost and (cost is null or cost_currency is null) then 'UNPARSABLE'
         end as defect,
         case
@@ -96,6 +96,10 @@ usage as (
                 then
                     'capacity ''' || finops.shown(capacity_text) || ''' is more than ' || trim_scale(max_capacity)
                     || ' GiB: check its unit, or raise max_vm_ram_gib, max_ram_gib_per_vcpu or max_storage_gib'
+            when capacity >= 1e15
+                then 'capacity ''' || finops.shown(capacity_text) || ''' is 10^15 or more: correct the record'
+            when abs(cost) >= 1e15
+                then 'cost ''' || finops.shown(cost_text) || ''' is 10^15 or more: correct the record'
             when has_own_cost and cost is null
                 then 'cost ' || coalesce('''' || finops.shown(cost_text) || '''', 'missing')
             when has_own_cost and cost_currency is null then 'its currency is missing'

@@ -71,6 +71,7 @@ usage as (
             when quantity is null or usage_date is null then 'UNPARSABLE'
             -- a credit has a cost of its own
             when quantity < 0 and not has_own_cost then 'IMPLAUSIBLE'
+            when greatest(abs(quantity), abs(cost)) >= 1e15 then 'IMPLAUSIBLE'
             when has_own_cost and (cost is null or cost_currency is null) then 'UNPARSABLE'
             when usage_date < window_date or usage_date >= window_end then 'OUT_OF_WINDOW'
         end as defect,
@@ -80,6 +81,10 @@ usage as (
             when usage_date is null then 'its timestamp is missing or unreadable'
             when quantity < 0 and not has_own_cost
                 then 'quantity ''' || finops.shown(quantity_text) || ''' is negative: correct the record'
+            when abs(quantity) >= 1e15
+                then 'quantity ''' || finops.shown(quantity_text) || ''' is 10^15 or more: correct the record'
+            when abs(cost) >= 1e15
+                then 'cost ''' || finops.shown(cost_text) || ''' is 10^15 or more: correct the record'
             when has_own_cost and cost is null
                 then 'cost ' || coalesce('''' || finops.shown(cost_text) || '''', 'missing')
             when has_own_cost and cost_currency is null then 'its currency is missing'
