@@ -85,7 +85,7 @@ def of_costs(query: CostQuery, scope: str = "", value: str = "") -> list[Stateme
 
 def of_cost_insights(intervals: Intervals, *queries: str, group: str | None = None) -> list[Statement]:
     """What Cost Insights asks of the database."""
-    values = {**intervals.parameters, "group": group}
+    values = {**intervals.parameters, "group": group, "groups": [group]}
     return [(query.encode(), values) for query in queries]
 
 
