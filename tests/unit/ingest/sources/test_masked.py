@@ -217,7 +217,7 @@ def test_nothing_has_no_pseudonym(value: Any, landed: Any) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [7, Decimal("7.50"), True, ObjectId("6b0ac7e58fe38425eae314f7"), datetime(2026, 9, 1, tzinfo=UTC)],
+    [7, Decimal("7.50"), True, ObjectId(b"twelve bytes"), datetime(2026, 9, 1, tzinfo=UTC)],
     ids=repr,
 )
 def test_what_is_not_a_text_has_a_pseudonym_too(value: Any) -> None:
