@@ -145,7 +145,7 @@ def build_template(server: Embedded, folder: Path) -> str:
         patch.setenv("PGUSER", server.user)
         patch.setenv(KEY_VARIABLE, CLAIMS_KEY)
         with connect(role=None) as admin:
-            init_db(admin, [LOADER_LOGIN], [API_LOGIN])
+            init_db(admin, [LOADER_LOGIN], [API_LOGIN, LOADER_LOGIN])  # who asks without authentication is the loader
         patch.setenv("PGUSER", LOADER_LOGIN)
         _build(folder)
         with connected(server, NAME) as admin:

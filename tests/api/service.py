@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
+import pytest
 import requests
 import uvicorn
 
@@ -25,7 +26,7 @@ from finops.api.auth import claims, tokens
 from finops.api.auth.caller import Identity, union
 from finops.api.http.protocol import configuration
 from finops.api.settings import Scope, Settings
-from tests.conftest import CLAIMS_KEY
+from tests.conftest import CLAIMS_KEY, LOADER_LOGIN
 from tests.e2e.finops import Database
 
 FINOPS_API = str(Path(sys.executable).with_name("finops-api"))
@@ -104,8 +105,18 @@ def republish(database: Database) -> None:
 
 @contextmanager
 def api_here(*, token: str | None = None, insecure_local: bool = False, **settings: Any) -> Iterator[Service]:
-    """The API on a free port, in a thread: it is there at once; its settings are given as fields of Settings."""
+    """The API on a free port, in a thread: it is there at once; its settings are given as fields of Settings.
+
+    Without authentication it shows what its login may see, and so it has the loader's.
+    """
     given = Settings(**{"claims_key": CLAIMS_KEY, "port": 0, **settings})
+    with pytest.MonkeyPatch.context() as patch:
+        if insecure_local:
+            patch.setenv("PGUSER", LOADER_LOGIN)
+        yield from _here(given, token, insecure_local=insecure_local)
+
+
+def _here(given: Settings, token: str | None, *, insecure_local: bool) -> Iterator[Service]:
     server = uvicorn.Server(configuration(create_app(given, insecure_local=insecure_local), given))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -127,6 +138,8 @@ def api(*arguments: str, token: str | None = None, environment: Mapping[str, str
         log = Path(folder) / "log"
         with log.open("w", encoding="utf-8") as output:
             given = {**os.environ, "FINOPS_API_CLAIMS_KEY": CLAIMS_KEY, **(environment or {})}
+            if "--insecure-local" in arguments:
+                given["PGUSER"] = LOADER_LOGIN
             process = _start(arguments, given, output)
             try:
                 yield Process(_address(process, log), token, process=process, log=log)

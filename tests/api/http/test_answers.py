@@ -109,6 +109,7 @@ def test_what_lists_hold(shared: Shared) -> None:
         "group_id": "storefront",
         "group_name": "Storefront",
         "application_count": 4,
+        "total_application_count": 4,
         "first_period": "2026-09",
         "last_period": "2026-10",
     }
