@@ -185,7 +185,7 @@ class Server:
 @contextmanager
 def serve() -> Iterator[Server]:
     """`finops-api serve`, on the database of libpq's variables."""
-    with connect() as connection:
+    with connect(role=None) as connection:
         store_claim_key(connection, KEY)
     with tempfile.TemporaryDirectory() as folder:
         token, entry = tokens.create("bench", date(2099, 1, 1), "*")

@@ -13,7 +13,7 @@ def init_db_command(loader_logins: tuple[str, ...], api_logins: tuple[str, ...])
 
     PGUSER is a superuser, or a login with createrole that owns the database. It sets no passwords.
 
-    Example: PGUSER=postgres finops init-db --loader-login finops --api-login finops_reader
+    Example: finops init-db --loader-login finops --api-login finops_reader
     """
     from rich.table import Table
 
