@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.service import Service, api_here, write_tokens
+from tests.conftest import API_LOGIN
 from tests.e2e.finops import Database, charge, finops, scalar, write_bill
 from tests.e2e.sources.catalog import Catalog, entity
 from tests.hostility import times
@@ -69,7 +71,7 @@ def test_a_parent_costs_what_it_owns_and_what_is_below_it(
     listed = {group: (mine, whole) for group, mine, whole in reported}
     tokens_file = tmp_path / "tokens.toml"
     token = write_tokens(tokens_file, everything="*")["everything"]
-    with api_here(token=token, tokens_file=tokens_file) as service:
+    with monkeypatch.context() as patch, patched_api(patch, token, tokens_file) as service:
         for group, whole in expected.items():
             assert listed.get(group, (0, 0)) == (own[group], whole), group
             if group in DESCRIBED or any(owner == group for owner, _ in owners):
@@ -95,6 +97,14 @@ def write_catalog(catalog: Catalog, parents: Parents, owners: Sequence[tuple[str
         for number, (owner, _) in enumerate(owners)
     ]
     catalog.held = {"2026-10-01": [*groups, *components]}
+
+
+@contextmanager
+def patched_api(patch: pytest.MonkeyPatch, token: str, tokens_file: Path) -> Iterator[Service]:
+    """The API, which logs in as its own reader."""
+    patch.setenv("PGUSER", API_LOGIN)
+    with api_here(token=token, tokens_file=tokens_file) as service:
+        yield service
 
 
 def group(name: str, parent: str | None) -> dict[str, Any]:
