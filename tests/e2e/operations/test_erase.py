@@ -12,8 +12,8 @@ import click
 import psycopg
 import pytest
 
+from finops.demo.postgres import Embedded
 from finops.ingest.config.masking import hashed
-from finops.ingest.database import connect, prepare
 from tests.e2e.finops import Database, charge, finops, releves, scalar, serving, total, write_bill
 
 MONTH = ("--period", "2026-09", "--as-of", "2026-09-20")
@@ -32,6 +32,22 @@ MACHINES = [
     machine("c", cpus="many", note=f"ask {MAIL} or {MAIL.upper()}"),  # is rejected
     machine(f"of {MAIL}"),
 ]
+
+
+ADMINISTRATOR = [""]
+
+
+@pytest.fixture(autouse=True)
+def administrator(server: Embedded) -> None:
+    """Who erases: a nightly's login may not."""
+    ADMINISTRATOR[:] = [server.user]
+
+
+def erase(*arguments: str) -> int:
+    """Run the command as the administrator."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGUSER", ADMINISTRATOR[0])
+        return finops(*arguments)
 
 
 @pytest.fixture
@@ -81,10 +97,10 @@ def consolidated(database: Database) -> str:
 
 def test_a_person_is_erased_and_every_figure_stays(landed: Database, capfd: pytest.CaptureFixture[str]) -> None:
     before, sum_before = figures(landed), total(landed)
-    assert finops("erase", "--subject", MAIL, "--dry-run") == 0
+    assert erase("erase", "--subject", MAIL, "--dry-run") == 0
     assert MAIL in raw(landed)
-    assert finops("erase", "--subject", MAIL, "--yes") == 0
-    assert finops("erase", "--subject", "jane  doe", "--hash", "--yes") == 0
+    assert erase("erase", "--subject", MAIL, "--yes") == 0
+    assert erase("erase", "--subject", "jane  doe", "--hash", "--yes") == 0
     held = raw(landed)
     assert MAIL not in held.lower()
     assert JANE.lower() not in held.lower()
@@ -106,7 +122,7 @@ def test_a_person_is_erased_and_every_figure_stays(landed: Database, capfd: pyte
 
 def test_a_field_is_erased_by_the_rules_of_masking(landed: Database, capfd: pytest.CaptureFixture[str]) -> None:
     before = figures(landed)
-    assert finops("erase", "--field", "owner_name", "--yes") == 0
+    assert erase("erase", "--field", "owner_name", "--yes") == 0
     held = raw(landed)
     assert JANE in held  # of the contact
     for written in (
@@ -119,9 +135,9 @@ def test_a_field_is_erased_by_the_rules_of_masking(landed: Database, capfd: pyte
         assert written not in held
     assert figures(landed) == before
     assert "ingest.mask has no rule for owner_name" in capfd.readouterr().out
-    assert finops("erase", "--field", "contact.name", "--source", "focus.nimbus", "--yes") == 0
+    assert erase("erase", "--field", "contact.name", "--source", "focus.nimbus", "--yes") == 0
     assert JANE in raw(landed)
-    assert finops("erase", "--field", "contact.name", "--yes") == 0
+    assert erase("erase", "--field", "contact.name", "--yes") == 0
     assert JANE not in raw(landed)
 
 
@@ -141,14 +157,14 @@ def test_what_relevés_stand_on_is_not_erased(
     landed: Database, options: tuple[str, ...], why: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     held = raw(landed)
-    assert finops("erase", *options, "--yes") > 0
+    assert erase("erase", *options, "--yes") > 0
     assert why in capfd.readouterr().err
     assert raw(landed) == held
 
 
 def test_an_application_that_is_a_person_gets_a_pseudonym(landed: Database, capfd: pytest.CaptureFixture[str]) -> None:
     before = total(landed)
-    assert finops("erase", "--subject", "ERP", "--hash", "--yes") == 0
+    assert erase("erase", "--subject", "ERP", "--hash", "--yes") == 0
     assert "Next: finops reprocess --period 2026-09..2026-09" in capfd.readouterr().out
     assert finops("reprocess", *MONTH, "--reason", "erasure") == 0
     assert total(landed) == before
@@ -156,9 +172,9 @@ def test_an_application_that_is_a_person_gets_a_pseudonym(landed: Database, capf
 
 
 def test_nothing_is_erased_while_a_run_writes(bare: Database, capfd: pytest.CaptureFixture[str]) -> None:
-    with psycopg.connect(autocommit=True) as other:
+    with psycopg.connect(user=ADMINISTRATOR[0], autocommit=True) as other:
         other.execute("select pg_advisory_lock(7061746)")
-        assert finops("erase", "--subject", MAIL, "--yes") == 1
+        assert erase("erase", "--subject", MAIL, "--yes") == 1
     assert "another run is writing" in capfd.readouterr().err
     assert MAIL in raw(bare)
 
@@ -166,7 +182,7 @@ def test_nothing_is_erased_while_a_run_writes(bare: Database, capfd: pytest.Capt
 def test_nothing_is_erased_without_a_yes(bare: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     with pytest.raises(click.Abort):
-        finops("erase", "--subject", MAIL)
+        erase("erase", "--subject", MAIL)
     assert MAIL in raw(bare)
 
 
@@ -177,8 +193,6 @@ RUN = "00000000-0000-0000-0000-000000000001"
 def bare(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     """The loader's tables, with rows that name a person where a text may stand, and no model."""
     monkeypatch.setenv("INGEST__MASK_KEY", KEY)
-    with connect() as connection:
-        prepare(connection)
     database.execute(
         "insert into finops.etl_runs (run_id, kind, periods, started_by, error) values (%s, 'nightly', '{}', 'x', %s)",
         (RUN, f"refused: {MAIL}"),
@@ -220,7 +234,7 @@ def put(database: Database, record_id: str, payload: Any, source: str = "cmdb.vm
 def test_a_person_is_found_wherever_a_value_stands(bare: Database, payload: Any) -> None:
     put(bare, f"of {MAIL}", payload)
     put(bare, f"of {MAIL.upper()}", {"note": f"not{MAIL}, nor susan{MAIL}e"})
-    assert finops("erase", "--subject", MAIL, "--yes") == 0
+    assert erase("erase", "--subject", MAIL, "--yes") == 0
     held = scalar(bare, "select string_agg(payload::text, '' order by record_id) from raw_open_legacy.cmdb_vm")
     assert MAIL in held  # a part of a longer word is another person
     assert MAIL not in held.replace(f"not{MAIL}", "").replace(f"susan{MAIL}e", "").replace("\\u0040", "@").lower()
@@ -238,7 +252,7 @@ def test_a_person_is_found_wherever_a_value_stands(bare: Database, payload: Any)
 def test_a_field_is_erased_in_its_normal_form_and_its_number_stays(bare: Database) -> None:
     put(bare, "1", {"OwnerName": JANE, "cpus": 4.50, "big": 10**25, "tags": [{"key": "owner name", "value": JANE}]})
     put(bare, "2", {"owner": "kept", "cpus": 1})
-    assert finops("erase", "--field", "owner_name", "--hash", "--yes") == 0
+    assert erase("erase", "--field", "owner_name", "--hash", "--yes") == 0
     pseudonym = hashed(JANE, KEY.encode())
     held = [payload for (payload,) in bare.execute("select payload from raw_open_legacy.cmdb_vm order by record_id")]
     tags = [{"key": "owner name", "value": pseudonym}]
@@ -249,14 +263,14 @@ def test_a_field_is_erased_in_its_normal_form_and_its_number_stays(bare: Databas
     entered = "select what, field, action, relation, column_name, source, row_count from finops.etl_erasures"
     line = ("field", "owner_name", "hash", "raw_open_legacy.cmdb_vm", "payload", "cmdb.vm", 1)
     assert bare.execute(entered).fetchall() == [line]
-    assert finops("erase", "--field", "owner_name", "--hash", "--yes") == 0
+    assert erase("erase", "--field", "owner_name", "--hash", "--yes") == 0
     assert len(bare.execute(entered).fetchall()) == 1
 
 
 def test_a_person_is_erased_in_a_field_of_a_source_alone(bare: Database) -> None:
     put(bare, "1", {"contact": {"mail": MAIL}, "note": MAIL})
     put(bare, "2", {"contact": MAIL}, source="cmdb.other")
-    assert finops("erase", "--subject", MAIL, "--field", "contact", "--source", "cmdb.vm", "--yes") == 0
+    assert erase("erase", "--subject", MAIL, "--field", "contact", "--source", "cmdb.vm", "--yes") == 0
     held = [payload for (payload,) in bare.execute("select payload from raw_open_legacy.cmdb_vm order by record_id")]
     assert held == [{"contact": {"mail": "***"}, "note": MAIL}, {"contact": MAIL}]
 
@@ -267,6 +281,12 @@ def test_a_hash_without_a_key_is_refused(
     monkeypatch.delenv("INGEST__MASK_KEY")
     put(bare, "1", {"mail": MAIL})
     for options in (("--subject", MAIL), ("--field", "mail")):
-        assert finops("erase", *options, "--hash", "--yes") == 2
+        assert erase("erase", *options, "--hash", "--yes") == 2
         assert "mask_key is not set" in capfd.readouterr().err
+    assert MAIL in raw(bare)
+
+
+def test_who_lands_and_publishes_erases_nothing(bare: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    assert finops("erase", "--subject", MAIL, "--yes") == 1
+    assert "only who may act as finops_owner erases" in capfd.readouterr().err
     assert MAIL in raw(bare)
