@@ -1,12 +1,13 @@
 """What documents of a source say before anything lands: the nightly's own SQL reads them, and nothing is kept.
 
-The models of the dbt project that read the CMDB are rendered by Jinja alone, over temporary relations, in a transaction
-that is rolled back.
+The models of the dbt project that read the CMDB are rendered by Jinja alone, over relations and functions of the
+session, in a transaction that is rolled back.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import cast
 
 import simplejson
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FunctionLoader
 from rich.table import Table
 
 from finops.ingest.config.cmdb import Cmdb
@@ -151,7 +152,8 @@ def interpret(options: Cmdb, rules: Rules, project: Path, source: str, records: 
 def _create_relations(connection: Connection, options: Cmdb, rules: Rules, project: Path, kind: str) -> None:
     """The documents' table, and the project's models as temporary views over it."""
     settings = json.dumps({**json.loads(rules.model_dump_json()), "cmdb": options.mapping()}).replace("'", "''")
-    environment = Environment(loader=FileSystemLoader(project), extensions=["jinja2.ext.do"], autoescape=False)  # noqa: S701 SQL
+    loader = FunctionLoader(lambda name: _temporary((project / name).read_text(encoding="utf-8")))
+    environment = Environment(loader=loader, extensions=["jinja2.ext.do"], autoescape=False)  # noqa: S701 SQL
     relations = {"int_inventory_days": "sample_days", f"stg_cmdb__{kind}": "sample_staging"}
     relations |= {f"int_cmdb_{kind}": "sample_capacity"}
     words = {
@@ -160,12 +162,17 @@ def _create_relations(connection: Connection, options: Cmdb, rules: Rules, proje
         "ref": lambda name: relations.get(name, NONE),
         "cmdb_document": environment.get_template("macros/cmdb.sql").module.cmdb_document,  # type: ignore[attr-defined]
     }
-    connection.execute("set local client_min_messages = warning; create schema if not exists finops")
-    connection.execute((SCHEMA / "values.sql").read_bytes())  # of this version, whatever the database has
+    # of this version, whatever the database has, and whatever the login may change there
+    connection.execute(_temporary((SCHEMA / "values.sql").read_text(encoding="utf-8")).encode())
     connection.execute(DOCUMENTS)
     for view, model in {"staging": STAGING, "capacity": CAPACITY, "usage": USAGE}.items():
         query = environment.get_template(model.format(kind)).render(words)
         connection.execute(f"create temporary view sample_{view} as {query}".encode())
+
+
+def _temporary(statements: str) -> str:
+    """The statements, with functions of the session instead of those of schema finops."""
+    return re.sub(r"\bfinops\.(?=\w+\()", "pg_temp.", statements)
 
 
 def _document(record: Record) -> str:

@@ -237,9 +237,15 @@ def test_a_sample_shows_what_documents_become_before_anything_lands(
             machine("2", u_owner="ERP", memory="16 GB", install_status=reference("Retired", "7")),
         ]
     )
-    database.execute("drop schema finops cascade")  # as before the first nightly
+    functions = "select oid, xmin from pg_proc where pronamespace = to_regnamespace('finops') order by oid"
+    before = database.execute(functions).fetchall()
+    assert finops("sources", "sample", "cmdb.vm", "--limit", "2") == 0
+    assert database.execute(functions).fetchall() == before
+    database.execute("drop schema finops cascade")  # as before anybody has set it up
+    of_a_database_that_is_set_up = capfd.readouterr().out
     assert finops("sources", "sample", "cmdb.vm", "--limit", "2") == 0
     shown = capfd.readouterr().out
+    assert shown == of_a_database_that_is_set_up
     cells = {tuple(cell.strip() for cell in line.split("│")[1:4]) for line in shown.splitlines() if "│" in line}
     assert {
         ("application", "", "nothing in u_owner (an object: name a field in it)"),
