@@ -34,6 +34,7 @@ from finops.ingest.database import (
     users,
 )
 from finops.ingest.errors import FinopsError, one_line
+from finops.ingest.pipeline.runs import publishing_lock
 from finops.ingest.sources.kinds import SCHEMAS
 
 AnyConnection = psycopg.Connection[Any]
@@ -110,6 +111,7 @@ def init_db(connection: Connection, loader_logins: Sequence[str], api_logins: Se
 
     Raises:
         FinopsError: names the right that the administrator lacks, or a login that is not there.
+        LockedError: a run is writing.
     """
     require_version(connection)
     for name in (*loader_logins, *api_logins):
@@ -117,7 +119,7 @@ def init_db(connection: Connection, loader_logins: Sequence[str], api_logins: Se
             raise FinopsError(
                 f"there is no login {name}: create it (create role {name} login; \\password {name}) and run this again"
             )
-    with _explained(connection):
+    with _explained(connection), publishing_lock(connection):
         done = _make_roles(connection)
         with_old_owner = retried(lambda: _adopt(connection, done))
         apply_schema(connection, OWNER)

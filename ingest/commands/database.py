@@ -19,11 +19,10 @@ def init_db_command(loader_logins: tuple[str, ...], api_logins: tuple[str, ...])
 
     from finops.ingest.access import KEY_VARIABLE
     from finops.ingest.database import LOADER, connect
-    from finops.ingest.pipeline.runs import publishing_lock
     from finops.ingest.reports.tables import wide_console
     from finops.ingest.roles import init_db
 
-    with connect(role=None) as connection, publishing_lock(connection):
+    with connect(role=None) as connection:
         outcome = init_db(connection, loader_logins, api_logins)
     table = Table("what", "outcome", box=None)
     for line in outcome.done:
