@@ -136,7 +136,11 @@ def _answer(place: ReferencePlace) -> Iterator[tuple[int, list[str]]]:
         if place.table:
             query = sql.SQL("select * from {}").format(sql.Identifier(*place.table.split(".")))
         with connection.cursor(row_factory=tuple_row) as cursor:
-            cursor.execute(query)
+            try:
+                cursor.execute(query)
+            except psycopg.errors.InsufficientPrivilege as error:
+                login = connection.info.user
+                raise SourceError(f"{first_line(error)}; as its owner, grant {login} the right to read it") from error
             if cursor.description is None:
                 raise SourceError("the query answers no rows: write a select")
             yield 0, [column.name for column in cursor.description]

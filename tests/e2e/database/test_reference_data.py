@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from finops.demo.postgres import Embedded
-from tests.conftest import connected, copy_database
+from tests.conftest import LOADER_LOGIN, connected, copy_database
 from tests.e2e.dbt import dbt, edit
 from tests.e2e.finops import Database, charge, finops, last_run, releves, scalar, total, write_bill
 
@@ -198,13 +198,18 @@ def test_tables_and_queries_of_a_database_are_read_as_files_are(
     database.execute("create schema erp")
     database.execute("create table erp.prices as select *, now() as changed_at from finops_reference.prices")
     database.execute("create table erp.rates as select * from finops_reference.fx_rates")
+    database.execute(f"grant usage on schema erp to {LOADER_LOGIN}; grant all on erp.rates to {LOADER_LOGIN}")
     PRICES.unlink()
     RATES.unlink()
     monkeypatch.setenv("REFERENCE__PRICES__TABLE", "erp.prices")
     monkeypatch.setenv("REFERENCE__FX_RATES__QUERY", "select period, from_currency, to_currency, rate from erp.rates")
     monkeypatch.setenv(
-        "REFERENCE__FX_RATES__CONNECTION", psycopg.conninfo.make_conninfo(database.info.dsn, user="postgres")
+        "REFERENCE__FX_RATES__CONNECTION", psycopg.conninfo.make_conninfo(database.info.dsn, user=LOADER_LOGIN)
     )
+    assert finops("reference", "check") == 1
+    said = capfd.readouterr().out
+    assert f"permission denied for table prices; as its owner, grant {LOADER_LOGIN} the right to read it" in said
+    database.execute(f"grant select on erp.prices to {LOADER_LOGIN}")
     assert nightly() == 0
     assert database.execute("select * from finops_reference.prices order by 1, 4").fetchall() == before
     places = "select array_agg(place order by place) from finops.etl_reference where place not like 'reference/%%'"
@@ -217,7 +222,7 @@ def test_tables_and_queries_of_a_database_are_read_as_files_are(
     assert "query of reference.fx_rates: PostgreSQL can't give it: cannot execute DELETE in a read-only" in said
 
 
-def test_a_database_whose_tables_dbt_made_of_seeds_goes_on(database: Database) -> None:
+def test_a_database_whose_tables_dbt_made_of_seeds_goes_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     assert nightly() == 0
     before = releves(database)
     database.execute("truncate finops.etl_reference")
@@ -225,6 +230,9 @@ def test_a_database_whose_tables_dbt_made_of_seeds_goes_on(database: Database) -
     database.execute("update finops.etl_schema set version = 'older'")
     written = "select max(xmin::text::bigint) from finops_reference.prices"
     was = scalar(database, written)
+    monkeypatch.setenv("PGUSER", database.info.user)
+    assert finops("init-db") == 0
+    monkeypatch.setenv("PGUSER", LOADER_LOGIN)
     assert nightly() == 0
     assert (releves(database), scalar(database, written)) == (before, was)
     assert scalar(database, "select to_regclass('finops.etl_seeds') is null")
