@@ -17,10 +17,14 @@ from pathlib import Path
 import psycopg
 import pytest
 import requests
+from psycopg import sql
+from psycopg.rows import dict_row
 
 from finops.demo import postgres
 from finops.demo.postgres import Embedded
+from finops.ingest.roles import ROLES, init_db
 from tests.api.service import Service, api
+from tests.conftest import LOADER_LOGIN
 
 ASKERS = 8
 PATHS = ("/v1/costs", "/v1/history", "/v1/applications", "/v1/applications/SHOP-WEB/costs", "/readyz")
@@ -68,17 +72,21 @@ def stopped(server: Embedded, published: str) -> Iterator[tuple[Path, dict[str, 
     """The folder of a stopped server that holds a copy of the published costs, and how it is reached when it runs."""
     folder = Path(tempfile.mkdtemp(prefix="finops-pg-"))
     dump = subprocess.run(
-        [str(postgres.binaries() / "pg_dump"), "--no-owner", published],
+        [str(postgres.binaries() / "pg_dump"), published],
         env={**os.environ, **server.environment()},
         stdout=subprocess.PIPE,
         check=True,
     )
     with postgres.server(folder / "data") as own:
         environment = {**os.environ, **own.environment()}
-        with psycopg.connect(f"host='{own.socket_folder}' port={own.port} user={own.user} dbname=finops") as connection:
-            connection.execute("create role finops_api nologin")
-        command = [str(postgres.psql_path()), "--quiet", "--set=ON_ERROR_STOP=1"]
-        subprocess.run(command, env=environment, input=dump.stdout, stdout=subprocess.DEVNULL, check=True)
+        where = f"host='{own.socket_folder}' port={own.port} user={own.user} dbname=finops"
+        with psycopg.connect(where, autocommit=True, row_factory=dict_row) as connection:
+            for role in ROLES:
+                connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(role)))
+            connection.execute(f"create role {LOADER_LOGIN} login")
+            command = [str(postgres.psql_path()), "--quiet", "--set=ON_ERROR_STOP=1"]
+            subprocess.run(command, env=environment, input=dump.stdout, stdout=subprocess.DEVNULL, check=True)
+            init_db(connection, [LOADER_LOGIN], [LOADER_LOGIN])
     yield folder / "data", own.environment()
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.api.service import say_who_calls
 from tests.conftest import API_LOGIN
 from tests.e2e.dbt import PROJECT, dbt, edit, project_copy
 from tests.e2e.finops import FINOPS, Database, charge, finops, scalar, write_bill
@@ -96,7 +97,7 @@ def reading(query: str) -> Iterator[set[object]]:
             reader.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
             while not done.is_set():
                 with reader.transaction():
-                    reader.execute("set local role finops_api")
+                    say_who_calls(reader, "*")
                     reader.execute("set local lock_timeout = '2s'")
                     reader.execute("select version from finops_api.data_version")
                     seen.add(reader.execute(query.encode()).fetchone())
