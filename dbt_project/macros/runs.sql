@@ -33,6 +33,21 @@ it would read again, in each run, what asked for a variable that has changed.
     {%- endif -%}
 {% endmacro %}
 
+{#- dbt makes the schemas that are missing before its first hook, where `open_run` would say what to do. -#}
+{% macro postgres__create_schema(relation) %}
+    {%- set query = "select has_database_privilege(current_database(), 'create'), current_user" -%}
+    {%- set may_create, user = run_query(query).rows[0].values() -%}
+    {%- if not may_create -%}
+        {{ exceptions.raise_compiler_error(
+            "database '" ~ target.database ~ "' is not set up, and " ~ user ~ " may not create schema " ~ relation.schema
+            ~ ": as an administrator, run `finops init-db`"
+        ) }}
+    {%- endif -%}
+    {%- call statement('create_schema') -%}
+        create schema if not exists {{ relation.without_identifier().include(database=False) }}
+    {%- endcall -%}
+{% endmacro %}
+
 {#- Before the first model: make the fact table, and open the run of a command by hand (ingest/schema/run_functions.sql). -#}
 {% macro open_run() %}
     {%- if execute and flags.WHICH in ('build', 'run') -%}{%- do require_role() -%}{%- endif -%}

@@ -41,6 +41,14 @@ RIGHTS_OF_ROLES = """
         select '✗', 'the database is not set up for this version', 'as an administrator: finops init-db'
         where not %(is_prepared)s and not pg_has_role(session_user, 'finops_owner', 'set')
         union all
+        select '✗', format('dbt can''t replace or refresh %%s relations, such as %%s: they belong to %%s',
+                count(*), min(format('%%I.%%I', nspname, relname)), min(pg_get_userbyid(relowner))),
+            'as an administrator: finops init-db'
+        from pg_class inner join pg_namespace on pg_namespace.oid = relnamespace
+        where (nspname like 'finops%%' or nspname = any(%(raw)s)) and relkind in ('r', 'v', 'm')
+            and pg_get_userbyid(relowner) not in ('finops_owner', 'finops_transformer')
+        having count(*) > 0
+        union all
         select '!', format('%%s may act as finops_owner, too, and rewrite the ledger', session_user),
             'run nightlies with a login that may not: finops init-db --loader-login NAME'
         where pg_has_role(session_user, 'finops_owner', 'set')
@@ -114,7 +122,9 @@ def examine() -> Iterator[Finding]:
             if may_act_as(connection, LOADER) is None:
                 yield from cursor.execute(RIGHTS, {"raw": list(SCHEMAS)})
             else:
-                rights = cursor.execute(RIGHTS_OF_ROLES, {"is_prepared": is_prepared(connection)}).fetchall()
+                rights = cursor.execute(
+                    RIGHTS_OF_ROLES, {"is_prepared": is_prepared(connection), "raw": list(SCHEMAS)}
+                ).fetchall()
                 yield from rights
                 if any(finding.sign == BAD for finding in rights):
                     return

@@ -127,6 +127,7 @@ declare
         from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid
         where pg_class.oid = old
     );
+    old_owner oid := (select relowner from pg_class where oid = old);
 begin
     perform set_config('lock_timeout', '50ms', true);
     loop
@@ -143,10 +144,18 @@ begin
                 perform finops.swap_relation(old, new, target, own);
             end;
             return;
-        exception when lock_not_available or deadlock_detected then
-            if clock_timestamp() > deadline then
-                raise;
-            end if;
+        exception
+            when lock_not_available or deadlock_detected then
+                if clock_timestamp() > deadline then
+                    raise;
+                end if;
+            when insufficient_privilege then
+                if pg_has_role(old_owner, 'usage') then
+                    raise;
+                end if;
+                raise insufficient_privilege using message = format(
+                    '%s belongs to %s: as an administrator, run `finops init-db`', old_name, pg_get_userbyid(old_owner)
+                );
         end;
         perform pg_sleep(0.5);
     end loop;

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from finops.demo.postgres import Embedded
+from tests.conftest import copy_database
 from tests.e2e.finops import Database, charge, finops, write_bill
 
 
@@ -44,10 +46,14 @@ def test_coverage_adds_up_to_what_was_published_and_says_what_to_mend_first(
 
 @pytest.mark.parametrize("of", [(), ("--period", "2026-09")])
 def test_coverage_of_nothing_says_how_to_start(
-    of: tuple[str, ...], database: Database, capfd: pytest.CaptureFixture[str]
+    of: tuple[str, ...],
+    server: Embedded,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    for _ in range(2):
+    copy_database(server, "template1", "finops_fresh")
+    for name in (database.info.dbname, "finops_fresh"):  # in the second, dbt has built nothing yet
+        monkeypatch.setenv("PGDATABASE", name)
         assert finops("coverage", *of) == 1
         assert "finops nightly" in capfd.readouterr().err
-        # nor where dbt has built nothing yet
-        database.execute("drop schema finops cascade")

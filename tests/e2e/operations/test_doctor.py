@@ -175,17 +175,20 @@ def test_a_database_without_roles_is_told(
     copy_database(server, "template1", "finops_fresh")
     monkeypatch.setenv("PGDATABASE", "finops_fresh")
     found = findings(capfd)
-    assert found["! rights"] == f"one login does everything: {LOADER_LOGIN} could rewrite the ledger"
+    doubt, _, remedy = found["! rights"].partition("    → ")
+    assert doubt == f"one login does everything: {LOADER_LOGIN} could rewrite the ledger"
+    assert remedy == f"as an administrator: finops init-db --loader-login {LOADER_LOGIN}"
     assert found["✓ rights"] == f"{LOADER_LOGIN} may create schemas, and owns what is there"
     monkeypatch.setenv("PGUSER", API_LOGIN)
-    assert findings(capfd)["✗ rights"] == f"{API_LOGIN} may not create schemas in finops_fresh"
+    assert findings(capfd)["✗ rights"].startswith(f"{API_LOGIN} may not create schemas in finops_fresh    → ")
     monkeypatch.setenv("PGDATABASE", database.info.dbname)
     monkeypatch.setenv("PGUSER", LOADER_LOGIN)
     assert findings(capfd)["✓ rights"] == f"{LOADER_LOGIN} acts as finops_loader and finops_transformer"
     database.execute("update finops.etl_schema set version = 'older'")
-    assert findings(capfd)["✗ rights"] == "the database is not set up for this version"
+    said = "the database is not set up for this version    → as an administrator: finops init-db"
+    assert findings(capfd)["✗ rights"] == said
     monkeypatch.setenv("PGUSER", database.info.user)
-    assert findings(capfd)["! rights"].endswith("may act as finops_owner, too, and rewrite the ledger")
+    assert "may act as finops_owner, too, and rewrite the ledger    → run" in findings(capfd)["! rights"]
 
 
 def test_who_holds_the_lock_is_named(database: Database, capfd: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from finops.demo.postgres import Embedded
 from finops.ingest.telemetry.metrics import METRICS, PREFIX
+from tests.conftest import copy_database
 from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, scalar, serving, wait_until, write_bill
 from tests.e2e.receiver import Receiver, receiving
 
@@ -119,13 +121,15 @@ def test_what_is_printed_is_openmetrics_and_has_every_metric(
 
 
 def test_before_the_first_run_there_is_nothing_to_say_but_that_nothing_was_read(
-    database: Database, capfd: pytest.CaptureFixture[str]
+    server: Embedded, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    database.execute("drop schema finops cascade")
-    assert finops("metrics") == 0
-    found = samples(read_openmetrics(capfd.readouterr().out))
-    assert value(found, "source_last_success_timestamp_seconds", source="focus.nimbus") == 0
-    assert not any(name.startswith("finops_run") for name, _ in found)
+    copy_database(server, "template1", "finops_fresh")
+    for name in (database.info.dbname, "finops_fresh"):  # in the second, nothing is set up yet
+        monkeypatch.setenv("PGDATABASE", name)
+        assert finops("metrics") == 0
+        found = samples(read_openmetrics(capfd.readouterr().out))
+        assert value(found, "source_last_success_timestamp_seconds", source="focus.nimbus") == 0
+        assert not any(name.startswith("finops_run") for name, _ in found)
 
 
 def test_a_run_pushes_in_place_of_the_last_one_with_its_password_and_shows_it_to_nobody(

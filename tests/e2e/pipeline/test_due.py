@@ -111,10 +111,31 @@ def test_what_somebody_changed_by_hand_is_mended(published: Database, change: st
         " from pg_class where oid in ('finops.spread_days'::regclass, 'finops_api.visible_products'::regclass)"
     )
     before = scalar(published, state)
+    published.execute("set role finops_transformer")  # a person does by hand what dbt may do
     published.execute("drop view finops.spread_days" if "or replace" in change else "select")
     published.execute(change.encode())
+    published.execute("reset role")
     assert [night(published), night(published)] == ["SUCCESS", "SKIPPED"]
     assert scalar(published, state) == before
+
+
+def test_a_view_that_an_administrator_made_by_hand_is_told_of_with_the_remedy(
+    published: Database, capfd: pytest.CaptureFixture[str]
+) -> None:
+    owner = published.info.user
+    published.execute("drop view finops.spread_days")
+    published.execute("create view finops.spread_days as select null::date as day")
+    remedy = "as an administrator, run `finops init-db`"
+    assert night(published) == "FAILED"
+    assert f"finops.spread_days belongs to {owner}: {remedy}" in last_run(published)["error"]
+    capfd.readouterr()
+    assert finops("doctor") == 1
+    said = capfd.readouterr().out
+    assert f"can't replace or refresh 1 relations, such as finops.spread_days: they belong to {owner}" in said
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PGUSER", owner)
+        assert finops("init-db") == 0
+    assert [night(published), night(published)] == ["SUCCESS", "SKIPPED"]
 
 
 def test_a_catalog_that_was_extracted_is_due(published: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +143,8 @@ def test_a_catalog_that_was_extracted_is_due(published: Database, monkeypatch: p
     shop = {"kind": "Component", "metadata": metadata, "spec": {"owner": "payments"}}
     with serving({"/api/catalog/entities/by-query": {"items": [shop], "totalItems": 1, "pageInfo": {}}}) as url:
         monkeypatch.setenv("SOURCES__BACKSTAGE__URL", url)
+        # else the reference data, which knows another owner, wins
+        monkeypatch.setenv("FINOPS__CATALOG_CLAIMS", '{"component:default/*": ["*"]}')
         monkeypatch.setenv("SOURCES__BACKSTAGE__PARAMS", '{"at": "{day}"}')  # else it is asked of today alone
         assert finops("extract", "--source", "backstage.catalog", *NOVEMBER) == 0
     assert [night(published), night(published)] == ["SUCCESS", "SKIPPED"]

@@ -10,6 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from finops.demo.postgres import Embedded
+from tests.conftest import copy_database
 from tests.e2e.finops import (
     FINOPS,
     Database,
@@ -163,13 +165,25 @@ def test_a_wrong_password_is_refused_without_being_shown(
 
 @pytest.mark.usefixtures("bills")
 def test_a_role_without_rights_is_told_what_to_grant(
-    guarded_role: str, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    guarded_role: str,
+    server: Embedded,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("PGUSER", guarded_role)
     monkeypatch.setenv("PGPASSWORD", "right-horse")
     assert nightly() == 1
-    assert f"to {guarded_role}" in error_line(capfd)
+    membership = f"run `finops init-db --loader-login {guarded_role}`"
+    assert membership in error_line(capfd)
     assert scalar(database, "select count(*) from finops.etl_runs") == 0
+
+    copy_database(server, "template1", "finops_fresh")
+    monkeypatch.setenv("PGDATABASE", "finops_fresh")
+    assert nightly() == 1
+    said = error_line(capfd)
+    assert membership in said
+    assert f"or grant it: grant create on database finops_fresh to {guarded_role}" in said
 
 
 @pytest.mark.usefixtures("bills")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import pytest
 from finops.demo.postgres import Embedded
 from finops.ingest.database import connect, prepare
 from finops.ingest.errors import FinopsError
+from finops.ingest.roles import init_db
+from tests.conftest import connected, copy_database
 from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, scalar, serving, total, wait_until, write_bill
 from tests.e2e.proxy import LOST, Lost, Wire, wire
 
@@ -170,18 +173,29 @@ def test_a_stage_0_that_has_nothing_to_change_waits_for_no_reader(
     assert scalar(database, "select version from finops.etl_schema") == version
 
 
+@pytest.mark.parametrize("has_roles", [True, False])
 def test_a_stage_0_that_finds_the_tables_in_use_says_by_whom(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    *, has_roles: bool, server: Embedded, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database.execute("update finops.etl_schema set version = 'older'")
     monkeypatch.setattr("finops.ingest.database.RETRIED_FOR", 0.2)
+    if not has_roles:
+        copy_database(server, "template1", "finops_fresh")
+        monkeypatch.setenv("PGDATABASE", "finops_fresh")
+        with connect() as connection:
+            prepare(connection)
+    with connected(server, os.environ["PGDATABASE"]) as administrator:
+        administrator.execute("update finops.etl_schema set version = 'older'")
     with psycopg.connect(application_name="a report") as reader:
         reader.execute("select from finops.etl_runs")
+        if has_roles:  # whoever loads changes no table
+            with connect() as connection, pytest.raises(FinopsError, match="as an administrator, run `finops init-db`"):
+                prepare(connection)
+            monkeypatch.setenv("PGUSER", database.info.user)
         with (
-            connect() as connection,
+            connect(role=None) as connection,
             pytest.raises(FinopsError, match=r"in use by process \d+ \(.* of a report, since"),
         ):
-            prepare(connection)
+            init_db(connection, [], []) if has_roles else prepare(connection)
 
 
 @pytest.mark.usefixtures("bills")

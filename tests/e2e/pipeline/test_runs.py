@@ -13,8 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from finops.demo.postgres import Embedded
 from finops.ingest.sources.catalog import SOURCES
-from tests.conftest import ROOT
+from tests.conftest import ROOT, copy_database
 from tests.e2e.dbt import Outcome, dbt, project_copy
 from tests.e2e.finops import FINOPS, Database, charge, finops, last_run, releves, scalar, total, wait_until, write_bill
 
@@ -113,7 +114,13 @@ def test_dbt_by_hand_reprocesses_a_period_as_a_run_of_its_own(
     shutil.copy(ROOT / "profiles.yml.example", project / "profiles.yml")
     monkeypatch.delenv("DBT_TARGET_PATH")
     command = [str(Path(sys.executable).with_name("dbt")), "build", "--select", "fact_releve"]
-    subprocess.run([*command, "--vars", "period: 2026-09"], cwd=project, check=True)
+    command += ["--vars", "period: 2026-09"]
+    refused = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "run `finops dbt`, or set PGOPTIONS='-c role=finops_transformer'" in refused.stdout
+    assert releves(database, "2026-09") == []
+    monkeypatch.setenv("PGOPTIONS", "-c role=finops_transformer")
+    subprocess.run(command, cwd=project, check=True)
     assert releves(database, "2026-09") == september
     assert database.execute(october).fetchall() == before
     run = last_run(database)
@@ -130,9 +137,19 @@ def test_dbt_by_hand_refuses_a_month_that_does_not_exist(database: Database) -> 
     assert scalar(database, "select count(*) from finops.etl_runs") == 0
 
 
-def test_dbt_by_hand_on_a_database_that_is_not_set_up_says_what_to_do(database: Database) -> None:
+def test_dbt_by_hand_on_a_database_that_is_not_set_up_says_what_to_do(
+    server: Embedded, database: Database, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     database.execute("drop schema finops cascade")
-    assert "run `finops nightly` on it once" in build().error
+    assert "database 'finops_test' is not set up, and finops_transformer may not create schema finops: " in (
+        said := build().error
+    )
+    assert "as an administrator, run `finops init-db`" in said
+
+    copy_database(server, "template1", "finops_fresh")  # who owns it may set it up
+    monkeypatch.setenv("PGDATABASE", "finops_fresh")
+    assert finops("dbt", "build", "--select", "fact_releve") != 0
+    assert "run `finops nightly` on it once" in capfd.readouterr().out
 
 
 def test_a_full_refresh_by_hand_drops_nothing(database: Database) -> None:
