@@ -33,6 +33,10 @@ WORK_MEM = "32MB"  # by default, a group's days by application are sorted on dis
 KEEPALIVE = 60  # seconds of silence: a firewall drops an idle connection, and a caller would get a 503 for it
 RECONNECT = 2  # seconds after which a lost connection is given up, so that the next request makes a new one at once
 DATA_VERSION = "select version, refreshed_at, as_of, first_period, last_period from finops_api.data_version"
+# One login may own everything, in a database where nobody may make a role, and who loads need not be a reader.
+TAKE_ON = """
+    select set_config('role', rolname, false) from pg_roles where rolname = %s and pg_has_role(oid, 'set')
+"""
 T = TypeVar("T")
 
 
@@ -89,7 +93,14 @@ class Reader:
 
 
 def create_pool(settings: Settings, *, as_login: bool = False) -> AsyncConnectionPool[Connection]:
-    """A pool that is not open yet; `as_login`, its sessions show what its login may see."""
+    """A pool that is not open yet; `as_login`, its sessions show what its login may see, and need no role."""
+
+    async def configure(connection: Connection) -> None:
+        if as_login:
+            await connection.execute(TAKE_ON, [settings.role])
+            await connection.commit()
+        await _configure(connection)
+
     return AsyncConnectionPool(
         make_conninfo(
             application_name="finops-api",
@@ -104,7 +115,7 @@ def create_pool(settings: Settings, *, as_login: bool = False) -> AsyncConnectio
         max_waiting=settings.pool_size * WAITING_PER_CONNECTION,
         timeout=settings.pool_timeout,
         reconnect_timeout=RECONNECT,
-        configure=_configure,
+        configure=configure,
         open=False,
         name="finops-api",
     )
@@ -121,7 +132,7 @@ def session_options(settings: Settings, *, as_login: bool = False) -> str:
     """Options of every session, after those of PGOPTIONS."""
     options = {
         "finops.claims": "" if as_login else "none",
-        "role": settings.role,
+        "role": settings.role if not as_login else "none",
         "default_transaction_read_only": "on",
         "statement_timeout": str(round(settings.statement_timeout * 1000)),
         "lock_timeout": str(round(settings.statement_timeout * 1000)),

@@ -273,6 +273,12 @@ def test_insecure_local_says_so_and_shows_everything(costs: Database) -> None:
         assert "everybody on this machine sees every cost" in local.log.read_text()
 
 
+def test_insecure_local_shows_a_first_login_everything_without_a_role(costs: Database) -> None:
+    assert costs.info.dbname
+    with api("--insecure-local", environment={"FINOPS_API_ROLE": "nobody_made_it"}) as local:
+        assert groups_of(local, "") == EVERY_GROUP
+
+
 def test_insecure_local_answers_to_no_other_name() -> None:
     with api_here(insecure_local=True) as local:
         assert local.get("/v1/applications", headers={"Host": "rebound.example.com"}).status_code == 400

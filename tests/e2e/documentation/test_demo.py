@@ -119,7 +119,7 @@ def test_the_demo_has_a_year_to_compare(home: Path) -> None:
 @pytest.mark.usefixtures("first")
 def test_a_command_on_the_demo_reaches_its_sources(home: Path) -> None:
     done = demo(home, "run", "--", "finops", "doctor")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     # long after the demo's last day, the doctor may doubt a bill that ends then
     assert len(re.findall(r"^[✓!] [a-z]+[.][a-z_]+: ", done.stdout, re.MULTILINE)) == 15
 
