@@ -1,8 +1,8 @@
 """The audit trail: who asked for which costs, when, and which version of the data answered.
 
-One record per request of a caller to a route with costs, whatever it was answered: a 404 or a 422 as well. Not recorded
-are 401, for there is no caller whom the record would be about, and 429, for it is refused unread and has no bound: both
-are in the access log. No amount is in a record.
+One record per request of a caller to a route with costs, whatever the answer: a 404 or a 422 as well. Requests without
+a known caller (401) and those above the rate limit (429), which are refused unread, are in the access log alone.
+Records hold no amounts.
 
 Records go to the logger `finops.audit`, or to `finops.api_audit` as the role `finops_audit`, which may only insert: in
 batches, behind the answers, so that none of them waits. What the table does not take is logged, at shutdown, too. Only

@@ -233,10 +233,8 @@ def _layers(text: str) -> Iterator[_Layer]:
     places = [place for place, character in enumerate(encoded) for _ in character]
     whole = _Layer(b"".join(encoded), places, [place + 1 for place in places])
     yield (filled := _without_filling(whole))
-    for layer in (
-        whole,
-        filled,
-    ):  # a fold may stand within what has to be decoded, or behind a % that stands for itself
+    # A fold may stand within what has to be decoded, or behind a % that stands for itself.
+    for layer in (whole, filled):
         for _ in range(_ROUNDS):
             if not _ESCAPE.search(layer.data):
                 break

@@ -5,7 +5,7 @@ select
     source.window_date,
     source.record_id,
 
-    -- what: a reference is the same in any case; what is too long for the mart is cut, and is no reason to stop
+    -- what: references ignore case; a text that is too long for the mart is cut
     lower(entity.kind) as kind,
     entity.namespace,
     finops.bounded(lower(entity.kind || ':' || entity.namespace || '/' || entity.name)) as entity_ref,
