@@ -1,7 +1,7 @@
 # `make` lists the targets. Needs Python 3.11 or later; everything else is installed into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo api docs docs-serve test test-backstage test-docs test-image bench wheel image check-deploy torture nightly reprocess runs \
-	coverage doctor psql lint types unit e2e format lock sbom audit secrets docs-configuration pictures clean
+.PHONY: help demo api docs docs-serve test test-backstage test-docs test-page test-image bench wheel image check-deploy torture nightly reprocess runs \
+	coverage doctor psql lint types unit e2e format lock sbom audit secrets docs-configuration pictures screenshots clean
 
 PYTHON ?= python3
 IMAGE ?= finops:0.1.0
@@ -44,6 +44,9 @@ test-backstage: $(TOOLS) ## Test Backstage's real page on this API: needs Node.j
 
 test-docs: $(TOOLS) ## Test the docs site in a browser: needs Chromium
 	@$(BIN)/python -m pytest -m browser tests/browser
+
+test-page: $(TOOLS) ## Test the page on the demo in a browser, by the figures of SQL: needs Chromium (DEMO=.finops takes one that is there)
+	@DEMO="$(DEMO)" $(BIN)/python -m pytest -m page tests/page
 
 bench: $(TOOLS) ## Measure speed against floors and goals, in a short form (ARGS="documents" for one)
 	@$(BIN)/python -m bench --short $(ARGS)
@@ -119,6 +122,9 @@ docs-configuration: $(TOOLS) ## Regenerate docs/configuration.md from the code
 
 pictures: $(TOOLS) ## Regenerate the README's pictures from the demo's output (docs/images)
 	@$(BIN)/python -m docs.pictures
+
+screenshots: $(TOOLS) ## Write the page's main views to build/screenshots, and two of them to docs/images: needs Chromium (DEMO=.finops)
+	@DEMO="$(DEMO)" $(BIN)/python -m tests.page.screenshots
 
 clean: ## Remove the virtual environment and what the demo built
 	rm -rf $(VENV) .finops

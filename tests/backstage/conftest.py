@@ -4,45 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-import psycopg
 import pytest
 
-from finops.demo import postgres
 from finops.demo.__main__ import CLAIMS_KEY
 from tests.api.service import api, write_tokens
 from tests.backstage.browser import Page, render
 from tests.backstage.server import Backstage, serving
+from tests.chromium import path
 from tests.conftest import ROOT
+from tests.demonstration import made, running
 from tests.e2e.finops import Database
 
 HERE = Path(__file__).parent / "page"
 CONFIG = ROOT / "docs" / "backstage" / "app-config.yaml"
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-DEMO_DAY = "2026-11-22"
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The browser; without it or npm, what to install."""
-    found = next((path for path in map(shutil.which, CHROMIUMS) if path), None)
-    missing = [name for name in ("node", "npm") if not shutil.which(name)] + ([] if found else ["chromium"])
-    if missing:
-        pytest.exit(
-            f"make test-backstage needs {', '.join(missing)}, not found in PATH (Node.js 20 or later; on Debian: "
-            "apt-get install nodejs npm chromium fonts-dejavu-core)",
-            returncode=1,
-        )
-    assert found
-    return found
+    """The browser; without it or npm, the tests end with what to install."""
+    return path("node", "npm")
 
 
 @pytest.fixture(scope="session")
@@ -63,25 +49,10 @@ def built(installed: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo_folder() -> Iterator[Path]:
-    """What `make demo` leaves; the path is short, for the sake of the unix socket."""
-    home = Path(tempfile.mkdtemp(prefix="finops-demo-"))
-    try:
-        command = [sys.executable, "-m", "finops.demo", "--as-of", DEMO_DAY, "--months", "3"]
-        subprocess.run(command, cwd=ROOT, env={**os.environ, "FINOPS_HOME": str(home)}, check=True)
-        yield home / ".finops"
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def demonstration(demo_folder: Path) -> Iterator[Database]:
+def demonstration() -> Iterator[Database]:
     """The demo's database under libpq's variables; the connection is for looking."""
-    with postgres.server(demo_folder / "postgres") as embedded, pytest.MonkeyPatch.context() as patch:
-        for name, value in embedded.environment().items():
-            patch.setenv(name, value)
-        with psycopg.connect(autocommit=True) as connection:
-            yield connection
+    with made(months=3) as folder, running(folder) as connection:
+        yield connection
 
 
 @contextmanager

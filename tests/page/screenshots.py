@@ -1,0 +1,113 @@
+"""Pictures of the page's main views on the demo: `make screenshots`.
+
+All of them go to build/screenshots, and those of the README to docs/images. The demo's day is fixed, and so is the
+night in which it was published: a picture changes only where the page, a figure or a font does.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from finops.demo.__main__ import CLAIMS_KEY, LOGIN
+from tests.api.service import api, write_tokens
+from tests.conftest import ROOT
+from tests.demonstration import DAY, made, running
+from tests.page.visit import PHONE, chromium, visit
+
+FOLDER = ROOT / "build" / "screenshots"
+IMAGES = ROOT / "docs" / "images"
+README = {"overview": "overview", "application": "application"}
+VIEWS = {
+    "overview": "",
+    "group": "?view=group&id=digital",
+    "application": "?view=application&id=SHOP-WEB",
+    "coverage": "?view=coverage",
+    "runs": "?view=runs",
+    "catalogue": "?view=catalogue",
+}
+DARK: dict[str, Any] = {"color_scheme": "dark"}
+FRENCH: dict[str, Any] = {"locale": "fr-FR"}
+ON_A_PHONE: dict[str, Any] = {"viewport": PHONE, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+# The runs end as if they had been that night's.
+NIGHT = """
+    with late as (select timestamptz '{day} 03:12:00+00' + interval '1 day' - max(end_time) as by from finops.etl_runs)
+    update finops.{table} set start_time = start_time + late.by, end_time = end_time + late.by from late
+"""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A view, in a kind of window."""
+
+    view: str
+    suffix: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    is_printed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file's, without its ending."""
+        return f"{self.view}{self.suffix}"
+
+
+SHOTS = (
+    *(Shot(view) for view in VIEWS),
+    *(Shot(view, "-dark", DARK) for view in VIEWS),
+    *(Shot(view, "-phone", ON_A_PHONE) for view in VIEWS),
+    *(Shot(view, "-french", FRENCH) for view in VIEWS),
+    *(Shot(view, "-print", is_printed=True) for view in ("overview", "application")),
+)
+
+
+def main() -> None:
+    """Take them all."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    with chromium() as browser, made(months=14) as folder, running(folder) as database:
+        for table in ("etl_steps", "etl_runs"):
+            database.execute(NIGHT.format(day=DAY, table=table).encode())
+        with serving() as (url, token):
+            for shot in SHOTS:
+                take(browser, url, token, shot)
+    for name, picture in README.items():
+        shutil.copy(FOLDER / f"{name}.png", IMAGES / f"{picture}.png")
+
+
+@contextmanager
+def serving() -> Iterator[tuple[str, str]]:
+    """The API's address, and a token that sees everything."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "tokens.toml"
+        token = write_tokens(file, everything="*")["everything"]
+        environment = {"PGUSER": LOGIN, "FINOPS_API_TOKENS_FILE": str(file), "FINOPS_API_CLAIMS_KEY": CLAIMS_KEY}
+        with api(environment={**environment, "FINOPS_API_RATE_LIMIT": ""}) as service:
+            yield service.url, token
+
+
+def take(browser: Browser, url: str, token: str, shot: Shot) -> None:
+    """Write one picture, of the whole length of the view."""
+    with visit(browser, f"{url}/{VIEWS[shot.view]}", token, **shot.options) as page:
+        if shot.is_printed:
+            page.emulate_media(media="print", color_scheme="light")
+        settled(page)
+        page.screenshot(path=FOLDER / f"{shot.name}.png", full_page=True, animations="disabled")
+
+
+def settled(page: Page) -> None:
+    """Wait for a second picture that is like the first: charts have grown, fonts are there."""
+    page.mouse.move(0, 0)
+    before = b""
+    while (now := page.screenshot()) != before:
+        before = now
+
+
+if __name__ == "__main__":
+    main()
