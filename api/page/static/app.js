@@ -1,0 +1,166 @@
+// The frame: who looks, which view, and what is around every view.
+
+import { get, leave, token } from "./api.js";
+import { drawCharts } from "./charts.js";
+import { a, announce, h } from "./element.js";
+import { LANGUAGES, language, t, time } from "./i18n.js";
+import { search } from "./search.js";
+import { go, link, reread, state } from "./state.js";
+import { allDrawn } from "./tile.js";
+import { overview } from "./views/overview.js";
+
+const VIEWS = { overview };
+const header = document.getElementById("header");
+const main = document.getElementById("main");
+const footer = document.getElementById("footer");
+let shown = 0;
+let unprinted; // the theme before it was printed
+
+async function show({ focus = false } = {}) {
+  const turn = ++shown;
+  leave();
+  reread();
+  delete document.body.dataset.ready;
+  let me;
+  try {
+    me = await caller();
+  } catch (error) {
+    if (error.name !== "AbortError" && error.status !== 401) away(error);
+    return;
+  }
+  const name = state.get("view") ?? "overview";
+  const view = VIEWS[name] ?? overview;
+  frame(me, name);
+  main.replaceChildren();
+  document.title = "FinOps";
+  if (!me.months.length && name !== "runs") main.append(nothingYet(me));
+  else main.append(...[await view(me)].flat());
+  if (turn !== shown) return;
+  const heading = main.querySelector("h1");
+  if (heading) document.title = `${heading.textContent} · FinOps`;
+  if (focus) main.focus({ preventScroll: true });
+  await allDrawn();
+  if (turn !== shown) return;
+  document.body.dataset.ready = "true";
+  performance.mark("ready");
+  announce(t("shown", { title: heading?.textContent ?? "" }));
+}
+
+// Who looks, and the months that there are.
+async function caller() {
+  const periods = get("periods", "limit=1000").catch((error) => (error.status === 503 ? { data: [] } : Promise.reject(error)));
+  const [me, { data }] = await Promise.all([get("me"), periods]);
+  const open = data.filter(({ is_open: isOpen }) => isOpen).map(({ period }) => period);
+  return { ...me, months: [...new Set(data.map(({ period }) => period))], open: new Set(open) };
+}
+
+function frame(me, name) {
+  const tabs = ["overview", "coverage", ...(me.everything ? ["runs"] : []), "catalogue"];
+  const links = tabs.map((view) => {
+    const found = a(link(view), t(`view.${view}`));
+    if (view === name) found.setAttribute("aria-current", "page");
+    return found;
+  });
+  header.replaceChildren(
+    h("a.brand", { href: link("overview"), "data-here": true }, "FinOps"),
+    h("nav", { "aria-label": t("views") }, links),
+    search(),
+    h("div.settings", {}, languages(), theme(), token.get() && signOut()),
+  );
+  footer.replaceChildren(
+    h("p", {}, me.as_of ? t("as.of", { time: time(me.as_of) }) : "", " ", me.everything ? t("sees.everything") : seen(me)),
+    h("p", {}, h("a", { href: "docs" }, t("api")), " · ", h("a", { href: licences() }, t("licences"))),
+  );
+}
+
+const seen = ({ groups }) => (groups.length ? t("sees.groups", { groups: groups.join(", ") }) : t("sees.nothing"));
+const licences = () => document.getElementById("chart-library").src.replace("chart.js", "licences.txt");
+
+function languages() {
+  return LANGUAGES.map((name) =>
+    h("button.plain", { type: "button", lang: name, "aria-pressed": `${name === language}`, click: () => choose("language", name) }, name.toUpperCase()),
+  );
+}
+
+function choose(what, value) {
+  localStorage.setItem(what, value);
+  location.reload();
+}
+
+function theme() {
+  const root = document.documentElement;
+  const isDark = () => root.dataset.theme === "dark";
+  const button = h("button.plain", { type: "button", "aria-pressed": `${isDark()}`, click: turn }, t("dark"));
+  function turn() {
+    localStorage.setItem("theme", isDark() ? "light" : "dark");
+    inTheme(localStorage.getItem("theme"));
+    button.setAttribute("aria-pressed", `${isDark()}`);
+  }
+  return button;
+}
+
+function inTheme(name) {
+  document.documentElement.dataset.theme = name;
+  drawCharts({ again: true });
+}
+
+function signOut() {
+  return h("button.plain", { type: "button", click: () => (token.forget(), location.reload()) }, t("token.forget"));
+}
+
+function nothingYet({ everything, groups }) {
+  const nobody = !everything && !groups.length;
+  return h("section.notice", {}, h("h1", {}, t(nobody ? "no.groups" : "nothing.yet")), h("p", {}, t(nobody ? "no.groups.remedy" : "nothing.yet.remedy")));
+}
+
+function away(error) {
+  const text = error.status === 0 ? t("api.away") : error.message;
+  const again = h("button", { type: "button", click: () => show() }, t("again"));
+  main.replaceChildren(h("section.notice", { role: "alert" }, h("h1", {}, t("api.failed")), h("p", {}, text), again));
+}
+
+// A proxy passes its caller's credential on; without one, a token is typed in once, for this session of the browser.
+function askForToken() {
+  const was = token.get();
+  token.forget();
+  const input = h("input", { id: "token", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
+  function enter(event) {
+    event.preventDefault();
+    token.set(input.value.trim());
+    show();
+  }
+  header.replaceChildren(h("span.brand", {}, "FinOps"), h("div.settings", {}, languages(), theme()));
+  footer.replaceChildren();
+  main.replaceChildren(
+    h(
+      "form.notice",
+      { submit: enter },
+      h("h1", {}, t("token.title")),
+      was && h("p.failure", { role: "alert" }, t("token.unknown")),
+      h("p", {}, t("token.text")),
+      h("label", { for: "token" }, t("token.label")),
+      input,
+      h("button", { type: "submit" }, t("token.enter")),
+    ),
+  );
+  input.focus();
+}
+
+addEventListener("click", (event) => {
+  const found = event.target.closest?.("a[data-here]");
+  if (!found || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  go(found.getAttribute("href"));
+  scrollTo(0, 0);
+});
+addEventListener("beforeprint", () => {
+  unprinted = document.documentElement.dataset.theme;
+  document.querySelectorAll("main details").forEach((part) => (part.open = true));
+  inTheme("light");
+});
+addEventListener("afterprint", () => inTheme(unprinted));
+addEventListener("popstate", () => show());
+addEventListener("shown", () => show({ focus: true }));
+addEventListener("unknown-caller", askForToken);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawCharts({ again: true }));
+show();

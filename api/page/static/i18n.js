@@ -1,0 +1,55 @@
+// Texts, numbers and months in the reader's form. Amounts are exact decimals as text, and are never made into floats here.
+
+import en from "./messages/en.js";
+import fr from "./messages/fr.js";
+
+const MESSAGES = { en, fr };
+export const LANGUAGES = Object.keys(MESSAGES);
+export const language = localStorage.getItem("language") ?? (navigator.language.startsWith("fr") ? "fr" : "en");
+const locale = navigator.languages.find((name) => name.startsWith(language)) ?? language;
+document.documentElement.lang = language;
+
+// A text with its values: {name} is replaced. A key that is not a message is shown as it is, such as a domain's id.
+export function t(key, values = {}) {
+  const text = MESSAGES[language][key] ?? en[key] ?? key.replace(/^(domain|by|reason|status)\./, "");
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+const made = new Map();
+function format(Kind, options) {
+  const key = Kind.name + JSON.stringify(options);
+  if (!made.has(key)) made.set(key, new Kind(locale, options));
+  return made.get(key);
+}
+const number = (value, options) => format(Intl.NumberFormat, { signDisplay: "negative", ...options }).format(value);
+const signed = { signDisplay: "exceptZero" };
+
+function styled(currency) {
+  return currency ? { style: "currency", currency } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+}
+
+export const money = (amount, currency, options) => number(amount, { ...styled(currency), ...options });
+export const change = (amount, currency) => money(amount, currency, signed);
+export const short = (amount, currency) => money(amount, currency, { notation: "compact", maximumFractionDigits: 1 });
+export const percent = (ratio) => number(ratio, { style: "percent", maximumFractionDigits: 1 });
+export const growth = (ratio) => number(ratio, { style: "percent", maximumFractionDigits: 1, ...signed });
+export const count = (value) => number(value, {});
+export const quantity = (value) => number(value, { maximumFractionDigits: 2 });
+// A price may be far below a cent: four digits that say something.
+export const price = (value, currency) =>
+  money(value, currency, { minimumFractionDigits: 2, maximumFractionDigits: 6, roundingPriority: "auto" });
+
+const day = (text) => new Date(`${text.length === 7 ? `${text}-01` : text}T00:00:00Z`);
+const dated = (text, options) => format(Intl.DateTimeFormat, { timeZone: "UTC", ...options }).format(day(text));
+// A month, or a quarter as it is.
+export const month = (text) => (text.includes("Q") ? text : dated(text, { month: "long", year: "numeric" }));
+export const shortMonth = (text) => (text.includes("Q") ? text : dated(text, { month: "short", year: "2-digit" }));
+export const date = (text) => dated(text, { day: "numeric", month: "short", year: "numeric" });
+export const shortDate = (text) => dated(text, { day: "numeric", month: "short" });
+export const time = (text) => format(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+export const list = (items) => format(Intl.ListFormat, { type: "conjunction" }).format(items);
+
+// How a spreadsheet of this language reads a cell: decimals, and what is between cells.
+export const decimalMark = format(Intl.NumberFormat, {}).formatToParts(1.5).find((part) => part.type === "decimal").value;
+export const cents = (amount) =>
+  number(amount, { useGrouping: false, minimumFractionDigits: 2, maximumFractionDigits: 2 }).replace("−", "-");

@@ -1,0 +1,121 @@
+// The head of a view of costs: the figures of two months, and the months as bars.
+
+import { a, h } from "./element.js";
+import { legend, stackedBars } from "./charts.js";
+import * as i18n from "./i18n.js";
+import { go, here, link } from "./state.js";
+import { direction, table } from "./table.js";
+import { tile } from "./tile.js";
+
+const { t } = i18n;
+
+// The month so far, the last complete one against the one before it, and what is in doubt about all months shown.
+export function headline(series, complete) {
+  return tile("headline", { title: t("headline"), rows: 2 }, async () => {
+    const { points, currency, coverage, total } = await series;
+    const last = points.at(-1);
+    const whole = points.find(({ period }) => period === complete);
+    const figures = [
+      last?.is_open && figure("so-far", t("so.far", { month: i18n.month(last.period) }), last, currency, t("open")),
+      whole && !whole.is_open && figure("complete", i18n.month(whole.period), whole, currency, against(whole, currency)),
+      figure("total", t("months.shown", { count: points.length }), total, currency),
+      doubts(coverage, total, currency),
+    ];
+    return { content: h("div.figures", {}, figures) };
+  });
+}
+
+function figure(name, label, { cost, estimated, estimated_share: share }, currency, note) {
+  const guess = Number(estimated) !== 0 && t("estimated.share", { amount: i18n.money(estimated, currency), share: share ? i18n.percent(share) : "" });
+  return h(
+    "div.figure",
+    { "data-figure": name },
+    h("p.label", {}, label),
+    h("p.amount", { "data-value": cost, title: cost }, i18n.money(cost, currency)),
+    h("p.note", {}, note, note && guess && " · ", guess),
+  );
+}
+
+function against({ previous, delta }, currency) {
+  if (!delta) return t("no.month.before");
+  const ratio = delta.ratio === undefined ? "" : ` (${i18n.growth(delta.ratio)})`;
+  const text = `${i18n.change(delta.amount, currency)}${ratio}`;
+  const change = h(`span.${direction(delta.amount)}`, { "data-value": delta.amount, title: delta.amount }, text);
+  return [change, ` ${t("against", { amount: i18n.money(previous, currency) })}`];
+}
+
+// What the figures leave out, and what nobody claims.
+function doubts(coverage, total, currency) {
+  const { unallocated, rejected, rejected_lines: lines, unpriced_lines: unpriced, set_apart: apart, incomplete } = coverage;
+  const days = incomplete.reduce((sum, { missing_days: missing }) => sum + missing, 0);
+  const items = [
+    ["unallocated", Number(unallocated), i18n.money(unallocated, currency), unallocated],
+    ["rejected", lines, t("rejected.lines", { lines: i18n.count(lines), amount: i18n.money(rejected, currency), unpriced: i18n.count(unpriced) }), rejected],
+    ["set_apart", Number(apart), i18n.money(apart, currency), apart],
+    ["missing", days, t("missing.days", { days: i18n.count(days) }), `${days}`],
+  ];
+  const known = items.filter(([, amount]) => amount);
+  const rows = known.map(([name, , text, value]) => [h("dt", {}, t(name)), h("dd", { "data-figure": name, "data-value": value, title: value }, text)]);
+  const body = known.length ? h("dl", {}, rows) : h("p.note", {}, t("no.doubts"));
+  return h("div.figure.doubts", {}, h("p.label", {}, a(link("coverage"), t("doubts"))), body);
+}
+
+// The months as stacked bars, and the same figures as a table.
+export function trend(series, { by, api, name = "trend", title = t("trend") }) {
+  return tile(name, { title, rows: 11 }, async () => {
+    const answer = await series;
+    const { points, data, currency } = answer;
+    const kinds = { group: "group", application: "application" };
+    const shown = data.map((line) => ({
+      name: line.folded ? t("others", { count: line.folded }) : label(by, line.keys[by]),
+      folded: Boolean(line.folded),
+      values: line.points.map(({ cost }) => cost),
+      estimated: line.points.map(({ estimated }) => estimated),
+      href: address(by, line.keys[by], kinds),
+    }));
+    const steps = points.map(({ period, is_open: isOpen }) => ({ label: i18n.shortMonth(period), isOpen }));
+    const rows = figures(by, answer);
+    const columns = [
+      { key: by, label: t(`by.${by}`), value: (row) => row.name, heads: true },
+      ...points.map(({ period }, index) => ({ key: period, label: i18n.shortMonth(period), kind: "money", value: (row) => row.values[index] })),
+      { key: "total", label: t("total"), kind: "money", value: (row) => row.cost },
+    ];
+    const onSelect = ({ href }) => href && go(href);
+    return {
+      content: [
+        stackedBars(shown, steps, { currency, label: t("trend.label", { by: t(`by.${by}`) }), onSelect }),
+        legend(shown),
+        h("details", {}, h("summary", {}, t("figures")), table(columns, rows, { caption: title })),
+      ],
+      foot: h("p", {}, signs(points, data)),
+      tables: [{ file: `costs-by-${by}`, columns, rows }],
+      api,
+    };
+  });
+}
+
+const label = (by, key) => (by === "domain" ? t(`domain.${key}`) : key);
+
+function address(by, key, kinds) {
+  if (key === undefined) return undefined;
+  return kinds[by] ? link(kinds[by], { id: key }) : here({ [by]: key, by: null });
+}
+
+function figures(by, { points, data, currency, total }) {
+  const lines = data.map((line) => ({
+    id: line.keys[by] ?? "others",
+    name: line.folded ? t("others", { count: line.folded }) : label(by, line.keys[by]),
+    values: line.points.map(({ cost }) => cost),
+    cost: line.cost,
+    currency,
+  }));
+  const whole = { id: "total", name: t("total"), className: "total", values: points.map(({ cost }) => cost), cost: total.cost, currency };
+  return [...lines, whole];
+}
+
+// What hatched and pale mean, where something is.
+function signs(points, data) {
+  const open = points.some(({ is_open: isOpen }) => isOpen) && t("sign.open");
+  const guessed = data.some(({ estimated }) => Number(estimated) !== 0) && t("sign.estimated");
+  return [open, open && guessed && " ", guessed].filter(Boolean);
+}
