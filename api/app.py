@@ -23,6 +23,7 @@ from finops.api.http import probes, problems
 from finops.api.http.access_log import AccessLog
 from finops.api.http.metrics import Metrics
 from finops.api.http.openapi import DocumentedAPI
+from finops.api.operations import routes as operations
 from finops.api.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -37,12 +38,14 @@ last nightly published. You see the groups that your token is for; everything el
   in no cost.
 - **Pages**: `next` is the `cursor` of the next page, and the `Link` header leads to it. With `Accept: text/csv` there
   are no pages.
-- **Caching**: send the `ETag` back in `If-None-Match`; the answer is 304 until a run publishes something.
+- **Caching**: send the `ETag` back in `If-None-Match`; the answer is 304 until it would be another one,
+  such as after a run published something.
 - **Errors** are problems of RFC 9457; `errors` names the parameter and, where it is a choice, what it allows.
 """
 TAGS = [
     {"name": "costs", "description": "What things cost, by what, and since when."},
     {"name": "catalogue", "description": "What there is to ask about."},
+    {"name": "operations", "description": "Who you are here, and how the runs went."},
     {"name": "probes", "description": "For whoever runs it. They ask for no token, and show no cost."},
 ]
 
@@ -84,7 +87,7 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
     app.state.readiness = probes.Readiness(app.state)
     problems.install(app)
     app.include_router(probes.router)
-    for router in (catalogue.router, costs.router, cost_insights.router, infrawallet.router):
+    for router in (catalogue.router, costs.router, operations.router, cost_insights.router, infrawallet.router):
         app.include_router(router, dependencies=[Depends(authenticate)])
     if insecure_local:
         # a web page can make its own name point at this machine, and would be authenticated

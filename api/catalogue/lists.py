@@ -26,6 +26,7 @@ class List:
     model: type[schemas.Listing[Any]]
     keys: tuple[str, ...]
     query: str
+    searched: tuple[str, ...] = ()  # columns that have the text of `q`: without any, it can't be searched
 
     @property
     def columns(self) -> list[str]:
@@ -33,12 +34,17 @@ class List:
         [row] = get_args(self.model.model_fields["data"].annotation)
         return [name for name in row.model_fields if name not in WORKED_OUT]
 
-    def page(self, *, after: bool = False, limited: bool = False) -> str:
-        """Rows by key, after those of `%(after_…)s` and at most `%(limit)s`."""
+    def page(self, *, search: bool = False, after: bool = False, limited: bool = False) -> str:
+        """Rows by key: those with the text `%(q)s`, after those of `%(after_…)s` and at most `%(limit)s`."""
         names = ", ".join(f'"{key}" collate "C"' for key in self.keys)
         values = ", ".join(f"%(after_{number})s" for number in range(len(self.keys)))
+        conditions = [f"({names}) > ({values})"] if after else []
+        if search:
+            # strpos() knows no wildcards: `%` and `_` mean themselves
+            found = (f"strpos(lower({column}), lower(%(q)s)) > 0" for column in self.searched)
+            conditions.append(f"({' or '.join(found)})")
         return f"""
-            select * from ({self.query}) as listed {f"where ({names}) > ({values})" if after else ""}
+            select * from ({self.query}) as listed {f"where {' and '.join(conditions)}" if conditions else ""}
             order by {names} {"limit %(limit)s" if limited else ""}"""
 
 
@@ -54,6 +60,7 @@ LISTS = (
             to_char(first_period, 'YYYY-MM') as first_period, to_char(last_period, 'YYYY-MM') as last_period
         from finops_api.visible_applications
         """,
+        searched=("application_id", "application_name"),
     ),
     List(
         "groups",
@@ -82,6 +89,7 @@ LISTS = (
         group by groups.group_id
         having count(owned.group_id) + count(paid.group_id) > 0
         """,
+        searched=("group_id", "group_name"),
     ),
     List(
         "domains",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from finops.api.http.problems import ProblemError
@@ -12,16 +13,16 @@ CSV = "text/csv"
 WEIGHT = re.compile(r";\s*q\s*=\s*([^;\s]*)")
 
 
-def media_type(accept: str) -> str:
-    """JSON unless CSV is preferred; the most specific range counts (RFC 9110, 12.5.1).
+def media_type(accept: str, served: Sequence[str] = (JSON, CSV)) -> str:
+    """JSON unless CSV is served and preferred; the most specific range counts (RFC 9110, 12.5.1).
 
     Raises:
-        ProblemError: 406 where the caller takes neither.
+        ProblemError: 406 where the caller takes nothing that is served.
     """
     ranges = dict(_range(part) for part in accept.lower().split(",") if part.strip()) or {"*/*": 1.0}
-    best = max((JSON, CSV), key=lambda name: _weight(name, ranges))
+    best = max(served, key=lambda name: _weight(name, ranges))
     if not _weight(best, ranges):
-        raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, f"there is {JSON} and {CSV} here: name one of them in Accept")
+        raise ProblemError(HTTPStatus.NOT_ACCEPTABLE, f"there is {' and '.join(served)} here: name it in Accept")
     return best
 
 

@@ -62,6 +62,12 @@ class DocumentedAPI(FastAPI):
         return Response(self._written[encoding], headers=headers, media_type="application/json")
 
 
+def json_of(example: object = None) -> dict[int | str, dict[str, Any]]:
+    """The 200 of a route that has no CSV, with an example."""
+    content = {"application/json": {} if example is None else {"example": example}}
+    return {200: {"description": "What is known now", "content": content, "headers": _HEADERS}}
+
+
 def csv_of(header: str, line: str = "", example: object = None) -> dict[int | str, dict[str, Any]]:
     """The 200 of a route: the header and maybe a line of its CSV, and an example of its JSON."""
     content: dict[str, Any] = {

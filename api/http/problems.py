@@ -124,6 +124,8 @@ def of_database(error: Exception) -> ProblemError:
             detail = "the query took longer than this API allows: ask for fewer months, or group by less"
         case psycopg.errors.UndefinedTable() | psycopg.errors.UndefinedFunction() | psycopg.errors.InvalidSchemaName():
             detail = NOTHING_PUBLISHED
+        case psycopg.errors.UndefinedColumn():
+            detail = "the aggregates are of an older version than this API: run `finops nightly` on the database"
         case psycopg.errors.InsufficientPrivilege():
             detail = "the API's role may not read the aggregates: see 'Who sees what' in docs/api.md"
         case psycopg.errors.InvalidAuthorizationSpecification():

@@ -65,18 +65,20 @@ class DataRequest:
             version = await data_version(connection)
             self.request.state.data_version = version.version
             self.request.app.state.metrics.record_freshness(version.as_of)
-            tag = self._tag(version)
-            self.headers.update({"ETag": tag, "Vary": "Accept, Authorization", "Cache-Control": "private, no-cache"})
-            if matches(self.request.headers.get("if-none-match", ""), tag):
-                raise HTTPException(HTTPStatus.NOT_MODIFIED, headers=self.headers)
+            self._tag(version.version, version.as_of)
             yield connection, version
 
     def json(self, body: BaseModel, cursor: str | None = None) -> Response:
-        """The answer without what has no value, and a Link (RFC 8288) to the page of the cursor."""
+        """The answer without what has no value, and a Link (RFC 8288) to the page of the cursor.
+
+        Raises:
+            HTTPException: 304 where it has no other ETag than its own, and the caller has it already.
+        """
         if cursor is not None:
             url = self.request.url.include_query_params(cursor=cursor)
             self.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
         content = body.model_dump_json(by_alias=True, exclude_none=True)
+        self._tag_content(hashlib.sha256(content.encode()))
         return Response(content, headers=self.headers, media_type=JSON)
 
     def text(self, content: str) -> Response:
@@ -88,7 +90,9 @@ class DataRequest:
 
         Raises:
             ProblemError: 422 where they are more than the setting `csv_lines`.
+            HTTPException: 304 where it has no other ETag than its own, and the caller has it already.
         """
+        digest = hashlib.sha256()
         file: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - closed when it was sent
         try:
             statement = AsyncClientCursor(connection).mogrify(query.encode(), parameters)
@@ -98,7 +102,9 @@ class DataRequest:
                 async with cursor.copy(f"copy ({limited}) to stdout (format csv, header)".encode()) as copy:
                     async for block in copy:
                         file.write(block)
+                        digest.update(block)
                 _check_lines(cursor.rowcount, ceiling)
+            self._tag_content(digest)
             file.seek(0)
         except BaseException:
             file.close()
@@ -111,12 +117,21 @@ class DataRequest:
         kind = self.path.rpartition("/")[2]
         return {**self.headers, "Content-Disposition": f'attachment; filename="{kind}.csv"'}
 
-    def _tag(self, version: DataVersion) -> str:
+    def _tag_content(self, digest: hashlib._Hash) -> None:
+        """Tag an answer that no version of the data told apart, by what it says."""
+        if "ETag" not in self.headers:
+            self._tag(digest.hexdigest())
+
+    def _tag(self, *version: object) -> None:
+        """Tag the answer, by the version of what it says, the caller and the request."""
         identity = self.reader.identity
         url = self.request.url
-        parts = [REVISION, version.version, version.as_of, identity.name, identity.setting]
+        parts = [REVISION, *version, identity.name, identity.setting]
         content = json.dumps([*parts, url.path, url.query, self.media_type], default=str)
-        return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
+        tag = f'W/"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
+        self.headers.update({"ETag": tag, "Vary": "Accept, Authorization", "Cache-Control": "private, no-cache"})
+        if matches(self.request.headers.get("if-none-match", ""), tag):
+            raise HTTPException(HTTPStatus.NOT_MODIFIED, headers=self.headers)
 
 
 async def data_request(request: Request, reader: ReaderDep) -> DataRequest:
@@ -124,7 +139,13 @@ async def data_request(request: Request, reader: ReaderDep) -> DataRequest:
     return DataRequest(request, replace(reader, audited=None), media_type(request.headers.get("accept", "")))
 
 
+async def json_request(request: Request, reader: ReaderDep) -> DataRequest:
+    """The same, of a route that has no CSV."""
+    return DataRequest(request, replace(reader, audited=None), media_type(request.headers.get("accept", ""), (JSON,)))
+
+
 DataRequestDep = Annotated[DataRequest, Depends(data_request)]
+JsonRequestDep = Annotated[DataRequest, Depends(json_request)]
 
 
 async def _cells(cursor: AsyncCursor[TupleRow], statement: str) -> str:

@@ -53,7 +53,8 @@ versions as (
         refreshed.refreshed_at,
         succeeded.as_of,
         published.first_period,
-        published.last_period
+        published.last_period,
+        nullif('{{ setting("reporting_currency") }}', '') as reporting_currency
     from refreshed
     cross join succeeded
     cross join published

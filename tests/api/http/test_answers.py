@@ -54,7 +54,11 @@ def cursor_of(*content: object) -> str:
         ("/v1/costs?source=focus", "source", ["focus.nimbus"]),
         ("/v1/costs?currency=USD", "currency", ["EUR"]),
         ("/v1/costs?form=2026-09", "form", PARAMETERS),
-        ("/v1/applications?limits=3", "limits", ["limit", "cursor"]),
+        ("/v1/applications?limits=3", "limits", ["limit", "cursor", "q"]),
+        ("/v1/products?q=vm", "q", ["limit", "cursor"]),
+        ("/v1/groups?q=", "q", None),
+        ("/v1/groups?q=%00", "q", None),
+        (f"/v1/groups?q={'x' * 201}", "q", None),
         ("/v1/costs?from=2026-13", "from", None),
         ("/v1/costs?from=2026-9", "from", None),
         ("/v1/costs?to=2026-09-01", "to", None),
@@ -118,6 +122,51 @@ def test_what_lists_hold(shared: Shared) -> None:
     assert [row["product_name"] for row in shared.json("/v1/products")["data"]] == ["nimbus.database", "nimbus.queue"]
     assert [row["source"] for row in shared.json("/v1/sources")["data"]] == ["focus.nimbus"]
     assert [row["domain"] for row in shared.json("/v1/domains")["data"]] == ["public_cloud"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "found"),
+    [
+        ("/v1/applications", "shop-w", ["SHOP-WEB"]),
+        ("/v1/applications", "WEB SHOP", ["SHOP-WEB"]),
+        ("/v1/applications", "%", ["100%_OK"]),
+        ("/v1/applications", "_ok", ["100%_OK"]),
+        ("/v1/applications", "0%_o", ["100%_OK"]),
+        ("/v1/applications", "ÉTÉ", ["100%_OK"]),
+        ("/v1/applications", "\\", []),
+        ("/v1/groups", "STORE", ["storefront"]),
+        ("/v1/groups", "%", []),
+    ],
+)
+def test_a_list_is_searched_by_id_and_name(
+    service: Service, costs: Database, path: str, text: str, found: list[str]
+) -> None:
+    costs.execute(
+        "update finops.dim_application set application_name = 'The Web Shop' where application_id = 'SHOP-WEB'"
+    )
+    costs.execute(
+        "insert into finops.dim_application (application_id, application_name, group_id, group_name)"
+        " values ('100%_OK', 'Campagne d''été', 'storefront', 'Storefront')"
+    )
+    costs.execute("refresh materialized view finops.mv_application")
+    key = "application_id" if path == "/v1/applications" else "group_id"
+    assert [row[key] for row in service.json(path, params={"q": text})["data"]] == found
+    assert [row[key] for row in table(service.get(path, params={"q": text}, headers=CSV).text)] == found
+
+
+def test_a_search_goes_on_as_it_began(shared: Shared) -> None:
+    everything = shared.json("/v1/applications", q="S")["data"]
+    first = shared.json("/v1/applications", q="S", limit=1)
+    rest = shared.json("/v1/applications", q="S", cursor=first["next"])
+    assert first["data"] + rest["data"] == everything
+    assert 1 < len(everything) < len(shared.json("/v1/applications")["data"])
+    for other in ({}, {"q": "s"}):
+        shared.problem("/v1/applications", 422, cursor=first["next"], **other)
+
+
+def test_a_search_shows_one_s_own_groups_alone(shared: Shared) -> None:
+    assert shared.json("/v1/applications", "payments", q="shop")["data"] == []
+    assert shared.json("/v1/groups", "payments", q="o")["data"] == []
 
 
 def test_a_cursor_is_for_one_question(shared: Shared) -> None:

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 PROGRAMS = ("api",)
 MAX_LINES = 250
-MAX_ENTRIES = 12
+MAX_ENTRIES = 15
 MAX_FLOORS = 7
 
 
