@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bench.measure import Cost, Result
 
-BENCHES = ("documents", "bills", "consolidate", "history", "night", "answers", "strangers")
+BENCHES = ("documents", "bills", "consolidate", "history", "night", "answers", "strangers", "page")
 
 
 def _row(result: Result) -> list[str]:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from finops.demo.__main__ import CLAIMS_KEY, LOGIN
 from tests.api.service import api, write_tokens
-from tests.demonstration import made, running
+from tests.demonstration import made, running, that_night
 from tests.e2e.finops import Database
 from tests.page import ledger
 from tests.page.ledger import Ledger
@@ -55,9 +55,10 @@ class Demo:
 @pytest.fixture(scope="session")
 def demo(demonstration: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo behind the API."""
+    that_night(demonstration)
     ledger.prepare(demonstration)
     file = tmp_path_factory.mktemp("tokens") / "tokens.toml"
-    made = write_tokens(file, **CALLERS)
+    tokens = write_tokens(file, **CALLERS, nobody=[])
     environment = {
         "PGUSER": LOGIN,
         "FINOPS_API_TOKENS_FILE": str(file),
@@ -65,7 +66,7 @@ def demo(demonstration: Database, tmp_path_factory: pytest.TempPathFactory) -> I
         "FINOPS_API_RATE_LIMIT": "",
     }
     with api(environment=environment) as service:
-        yield Demo(service.url, made, demonstration)
+        yield Demo(service.url, tokens, demonstration)
 
 
 Visiting = Callable[..., AbstractContextManager[Page]]

@@ -53,3 +53,25 @@ class Ledger:
     def sum(self, of: str = "cost", **only: Any) -> Decimal:
         """The exact sum of all of them."""
         return self.by(of=of, **only).get((), Decimal())
+
+    def rejected(self, months: Sequence[str]) -> Decimal:
+        """The known amount of what could not be valued, under the names of the caller's applications."""
+        return self._beside("rejected_usage", "coalesce(amount, 0)", months)
+
+    def set_apart(self, months: Sequence[str]) -> Decimal:
+        """What is kept beside the costs of the caller's applications."""
+        return self._beside("set_apart_charges", "total_cost", months)
+
+    def _beside(self, table: str, amount: str, months: Sequence[str]) -> Decimal:
+        statement = f"""
+            select coalesce(sum({amount}), 0) from finops.{table} as beside
+            left join finops.dim_application_owner as owner
+                on beside.application_id = owner.application_id and valid_from < period + interval '1 month'
+                    and coalesce(valid_to, 'infinity') >= period + interval '1 month'
+            left join finops.dim_group on dim_group.group_id = coalesce(owner.group_id, 'unallocated')
+            where to_char(period, 'YYYY-MM') = any(%s) and (%s::text[] is null or group_path && %s)
+        """  # noqa: S608 - the names above
+        groups = None if self.groups == "*" else list(self.groups)
+        row = self.database.execute(statement.encode(), [list(months), groups, groups]).fetchone()
+        assert row
+        return Decimal(row[0])

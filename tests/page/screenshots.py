@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 from finops.demo.__main__ import CLAIMS_KEY, LOGIN
 from tests.api.service import api, write_tokens
 from tests.conftest import ROOT
-from tests.demonstration import DAY, made, running
+from tests.demonstration import made, running, that_night
 from tests.page.visit import PHONE, chromium, visit
 
 FOLDER = ROOT / "build" / "screenshots"
@@ -36,11 +36,6 @@ VIEWS = {
 DARK: dict[str, Any] = {"color_scheme": "dark"}
 FRENCH: dict[str, Any] = {"locale": "fr-FR"}
 ON_A_PHONE: dict[str, Any] = {"viewport": PHONE, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
-# The runs end as if they had been that night's.
-NIGHT = """
-    with late as (select timestamptz '{day} 03:12:00+00' + interval '1 day' - max(end_time) as by from finops.etl_runs)
-    update finops.{table} set start_time = start_time + late.by, end_time = end_time + late.by from late
-"""
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,7 @@ def main() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     with chromium() as browser, made(months=14) as folder, running(folder) as database:
-        for table in ("etl_steps", "etl_runs"):
-            database.execute(NIGHT.format(day=DAY, table=table).encode())
+        that_night(database)
         with serving() as (url, token):
             for shot in SHOTS:
                 take(browser, url, token, shot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
@@ -13,6 +14,7 @@ from tests.chromium import path
 
 READY = "body[data-ready=true]"
 LAPTOP = {"width": 1280, "height": 800}
+MOST_SHIFT = 0.1  # what web.dev calls good
 PHONE = {"width": 390, "height": 844}
 # West of Greenwich a month that is taken for an instant is the month before.
 TIME_ZONE = "America/Los_Angeles"
@@ -25,6 +27,9 @@ OBSERVE = """
         window.shifts.push([entry.value, ...entry.sources.map(({node}) => node?.outerHTML?.slice(0, 200))])
     )).observe({type: "layout-shift", buffered: true});
 """
+# What no reader should see: a value that code did not expect.
+NONSENSE = re.compile(r"\b(NaN|undefined|null|Infinity|Invalid Date)\b|\[object |∞")
+VALUES = "elements => elements.map((element) => element.dataset.value)"
 # Chromium tells of the 401 with which the page finds out that it needs a token.
 UNKNOWN_YET = re.compile(r"Failed to load resource: the server responded with a status of 401")
 
@@ -102,3 +107,20 @@ def sign_in(page: Page, token: str) -> None:
 def drawn(page: Page) -> None:
     """Wait until each tile has its answer."""
     page.wait_for_selector(READY)
+
+
+def sane(page: Page) -> None:
+    """Nothing is nonsense, nothing sticks out, and nothing moved once it was there."""
+    said = page.inner_text("body")
+    assert NONSENSE.findall(said) == [], said
+    wide, window = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= window, f"{page.url}: {wide} px wide in a window of {window}"
+    shifts = page.evaluate("window.shifts")
+    assert sum(shift[0] for shift in shifts) < MOST_SHIFT, shifts
+
+
+def value(page: Page, tile: str) -> Decimal:
+    """The first figure of a tile, exact."""
+    text = page.locator(f"[data-tile={tile}] [data-value]").first.get_attribute("data-value")
+    assert text is not None
+    return Decimal(text)
