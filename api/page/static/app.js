@@ -18,6 +18,7 @@ let unprinted; // the theme before it was printed
 
 async function show({ focus = false } = {}) {
   const turn = ++shown;
+  const control = focus && document.activeElement?.name;
   leave();
   reread();
   delete document.body.dataset.ready;
@@ -31,16 +32,18 @@ async function show({ focus = false } = {}) {
   const name = state.get("view") ?? "overview";
   const view = VIEWS[name] ?? overview;
   frame(me, name);
+  footer.replaceChildren();
   main.replaceChildren();
   document.title = "FinOps";
-  if (!me.months.length && name !== "runs") main.append(nothingYet(me));
-  else main.append(...[await view(me)].flat());
+  const parts = me.months.length || name === "runs" ? await view(me) : nothingYet(me);
   if (turn !== shown) return;
+  main.replaceChildren(...[parts].flat());
   const heading = main.querySelector("h1");
   if (heading) document.title = `${heading.textContent} · FinOps`;
-  if (focus) main.focus({ preventScroll: true });
+  if (focus) ((control && main.querySelector(`[name="${control}"]`)) || main).focus({ preventScroll: true });
   await allDrawn();
   if (turn !== shown) return;
+  foot(me);
   document.body.dataset.ready = "true";
   performance.mark("ready");
   announce(t("shown", { title: heading?.textContent ?? "" }));
@@ -48,7 +51,8 @@ async function show({ focus = false } = {}) {
 
 // Who looks, and the months that there are.
 async function caller() {
-  const periods = get("periods", "limit=1000").catch((error) => (error.status === 503 ? { data: [] } : Promise.reject(error)));
+  const unpublished = (error) => (error.status === 503 ? { data: [] } : Promise.reject(error));
+  const periods = get("periods", "limit=1000").catch(unpublished);
   const [me, { data }] = await Promise.all([get("me"), periods]);
   const open = data.filter(({ is_open: isOpen }) => isOpen).map(({ period }) => period);
   return { ...me, months: [...new Set(data.map(({ period }) => period))], open: new Set(open) };
@@ -67,8 +71,12 @@ function frame(me, name) {
     search(),
     h("div.settings", {}, languages(), theme(), token.get() && signOut()),
   );
+}
+
+function foot(me) {
+  const asOf = me.as_of ? t("as.of", { time: time(me.as_of) }) : "";
   footer.replaceChildren(
-    h("p", {}, me.as_of ? t("as.of", { time: time(me.as_of) }) : "", " ", me.everything ? t("sees.everything") : seen(me)),
+    h("p", {}, asOf, " ", me.everything ? t("sees.everything") : seen(me)),
     h("p", {}, h("a", { href: "docs" }, t("api")), " · ", h("a", { href: licences() }, t("licences"))),
   );
 }
@@ -78,7 +86,11 @@ const licences = () => document.getElementById("chart-library").src.replace("cha
 
 function languages() {
   return LANGUAGES.map((name) =>
-    h("button.plain", { type: "button", lang: name, "aria-pressed": `${name === language}`, click: () => choose("language", name) }, name.toUpperCase()),
+    h(
+      "button.plain",
+      { type: "button", lang: name, "aria-pressed": `${name === language}`, click: () => choose("language", name) },
+      name.toUpperCase(),
+    ),
   );
 }
 
@@ -109,8 +121,8 @@ function signOut() {
 }
 
 function nothingYet({ everything, groups }) {
-  const nobody = !everything && !groups.length;
-  return h("section.notice", {}, h("h1", {}, t(nobody ? "no.groups" : "nothing.yet")), h("p", {}, t(nobody ? "no.groups.remedy" : "nothing.yet.remedy")));
+  const why = !everything && !groups.length ? "no.groups" : "nothing.yet";
+  return h("section.notice", {}, h("h1", {}, t(why)), h("p", {}, t(`${why}.remedy`)));
 }
 
 function away(error) {

@@ -81,7 +81,10 @@ export function lines(series, steps, { label, height = "small" }) {
     }));
     const axes = series.map(({ show }, index) => [
       `y${index}`,
-      { ...axis({}), position: index ? "right" : "left", ticks: { ...ticks(), color: colour(index), callback: show, maxTicksLimit: 4 } },
+      axis({
+        position: index ? "right" : "left",
+        ticks: { ...ticks(), color: colour(index), callback: show, maxTicksLimit: 4 },
+      }),
     ]);
     const options = shared();
     options.plugins.legend = { display: true, labels: { color: property("--quiet"), boxWidth: 12 } };

@@ -21,11 +21,13 @@ export function period(me) {
 export function controls(me, { title, filters = Object.keys(LISTS), extra = [] }) {
   const { from, to } = period(me);
   const months = me.months.toReversed();
-  const picker = (name, value, allowed) => select(name, t(name), allowed.map((found) => [found, month(found)]), value);
+  const named = (months) => months.map((found) => [found, month(found)]);
+  const picker = (name, value, allowed) => select(name, t(name), named(allowed), value);
   const choices = [
     picker("from", from, months.filter((found) => found <= to)),
     picker("to", to, months.filter((found) => found >= from)),
-    me.currencies.length > 1 && select("currency", t("currency"), me.currencies.map((name) => [name, name]), currency(me)),
+    me.currencies.length > 1 &&
+      select("currency", t("currency"), me.currencies.map((name) => [name, name]), currency(me)),
     ...extra,
   ];
   return h("div.top", {}, h("h1", { dir: "auto" }, title), h("form.controls", {}, choices, filtering(filters)), chips());
@@ -63,7 +65,8 @@ function chips() {
   const items = found.map(([name, value]) => {
     const click = () => go(here({ [name]: null }));
     const text = `${t(`by.${name}`)}: ${name === "domain" ? t(`domain.${value}`) : value}`;
-    return h("li", {}, h("bdi", {}, text), h("button.plain", { type: "button", click, "aria-label": t("filter.remove", { text }) }, "×"));
+    const attributes = { type: "button", click, "aria-label": t("filter.remove", { text }) };
+    return h("li", {}, h("bdi", {}, text), h("button.plain", attributes, "×"));
   });
   return h("ul.chips", { "aria-label": t("filters") }, items);
 }

@@ -1,6 +1,6 @@
 // Elements of the page, made without HTML: what an answer says is always a text.
 
-// h("td.number", {title}, …): an element. A function is a listener, and a value of undefined or false leaves an attribute out.
+// h("td.number", {title}, …): an element. A function is a listener; undefined or false leaves an attribute out.
 export function h(name, attributes = {}, ...children) {
   const [tag, ...classes] = name.split(".");
   const element = document.createElement(tag);

@@ -1,4 +1,4 @@
-// Texts, numbers and months in the reader's form. Amounts are exact decimals as text, and are never made into floats here.
+// Texts, numbers and months in the reader's form. Amounts are exact decimals as text, and are never floats here.
 
 import en from "./messages/en.js";
 import fr from "./messages/fr.js";
@@ -31,8 +31,9 @@ function styled(currency) {
 export const money = (amount, currency, options) => number(amount, { ...styled(currency), ...options });
 export const change = (amount, currency) => money(amount, currency, signed);
 export const short = (amount, currency) => money(amount, currency, { notation: "compact", maximumFractionDigits: 1 });
-export const percent = (ratio) => number(ratio, { style: "percent", maximumFractionDigits: 1 });
-export const growth = (ratio) => number(ratio, { style: "percent", maximumFractionDigits: 1, ...signed });
+const inPercent = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 };
+export const percent = (ratio) => number(ratio, inPercent);
+export const growth = (ratio) => number(ratio, { ...inPercent, ...signed });
 export const count = (value) => number(value, {});
 export const quantity = (value) => number(value, { maximumFractionDigits: 2 });
 // A price may be far below a cent: four digits that say something.
@@ -46,10 +47,12 @@ export const month = (text) => (text.includes("Q") ? text : dated(text, { month:
 export const shortMonth = (text) => (text.includes("Q") ? text : dated(text, { month: "short", year: "2-digit" }));
 export const date = (text) => dated(text, { day: "numeric", month: "short", year: "numeric" });
 export const shortDate = (text) => dated(text, { day: "numeric", month: "short" });
-export const time = (text) => format(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+const moment = { dateStyle: "medium", timeStyle: "short" };
+export const time = (text) => format(Intl.DateTimeFormat, moment).format(new Date(text));
 export const list = (items) => format(Intl.ListFormat, { type: "conjunction" }).format(items);
 
 // How a spreadsheet of this language reads a cell: decimals, and what is between cells.
-export const decimalMark = format(Intl.NumberFormat, {}).formatToParts(1.5).find((part) => part.type === "decimal").value;
+const parts = format(Intl.NumberFormat, {}).formatToParts(1.5);
+export const decimalMark = parts.find((part) => part.type === "decimal").value;
 export const cents = (amount) =>
   number(amount, { useGrouping: false, minimumFractionDigits: 2, maximumFractionDigits: 2 }).replace("−", "-");

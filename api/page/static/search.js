@@ -10,7 +10,8 @@ const MOST = 6;
 
 export function search() {
   const found = h("ul.found", { hidden: true });
-  const input = h("input", { type: "search", "aria-label": t("search"), placeholder: t("search"), autocomplete: "off", maxlength: 200, input: later });
+  const label = { "aria-label": t("search"), placeholder: t("search") };
+  const input = h("input", { type: "search", ...label, autocomplete: "off", maxlength: 200, input: later });
   const box = h("div.search", { role: "search", keydown: move, focusout: maybeClose }, input, found);
   let timer;
   let asked = 0;
@@ -24,7 +25,8 @@ export function search() {
     const text = input.value.trim();
     if (!text) return close();
     const query = new URLSearchParams({ q: text, limit: MOST });
-    const [applications, groups] = await Promise.all([get("applications", query), get("groups", query)]).catch(() => []);
+    const asking = ["applications", "groups"].map((list) => get(list, query));
+    const [applications, groups] = await Promise.all(asking).catch(() => []);
     if (turn !== asked || !applications) return;
     const items = [
       ...groups.data.map(({ group_id: id, group_name: name }) => item("group", id, name)),

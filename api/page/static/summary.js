@@ -11,7 +11,7 @@ const { t } = i18n;
 
 // The month so far, the last complete one against the one before it, and what is in doubt about all months shown.
 export function headline(series, complete) {
-  return tile("headline", { title: t("headline"), rows: 2 }, async () => {
+  return tile("headline", { title: t("headline"), rows: 4 }, async () => {
     const { points, currency, coverage, total } = await series;
     const last = points.at(-1);
     const whole = points.find(({ period }) => period === complete);
@@ -19,14 +19,15 @@ export function headline(series, complete) {
       last?.is_open && figure("so-far", t("so.far", { month: i18n.month(last.period) }), last, currency, t("open")),
       whole && !whole.is_open && figure("complete", i18n.month(whole.period), whole, currency, against(whole, currency)),
       figure("total", t("months.shown", { count: points.length }), total, currency),
-      doubts(coverage, total, currency),
+      doubts(coverage, currency),
     ];
     return { content: h("div.figures", {}, figures) };
   });
 }
 
 function figure(name, label, { cost, estimated, estimated_share: share }, currency, note) {
-  const guess = Number(estimated) !== 0 && t("estimated.share", { amount: i18n.money(estimated, currency), share: share ? i18n.percent(share) : "" });
+  const amount = i18n.money(estimated, currency);
+  const guess = Number(estimated) !== 0 && t("estimated.share", { amount, share: share ? i18n.percent(share) : "" });
   return h(
     "div.figure",
     { "data-figure": name },
@@ -45,24 +46,28 @@ function against({ previous, delta }, currency) {
 }
 
 // What the figures leave out, and what nobody claims.
-function doubts(coverage, total, currency) {
-  const { unallocated, rejected, rejected_lines: lines, unpriced_lines: unpriced, set_apart: apart, incomplete } = coverage;
+function doubts(coverage, currency) {
+  const { unallocated, rejected, rejected_lines: lines, set_apart: apart, incomplete } = coverage;
   const days = incomplete.reduce((sum, { missing_days: missing }) => sum + missing, 0);
+  const known = Number(rejected) ? ` (${i18n.money(rejected, currency)})` : "";
   const items = [
     ["unallocated", Number(unallocated), i18n.money(unallocated, currency), unallocated],
-    ["rejected", lines, t("rejected.lines", { lines: i18n.count(lines), amount: i18n.money(rejected, currency), unpriced: i18n.count(unpriced) }), rejected],
+    ["rejected", lines, `${t("lines", { count: i18n.count(lines) })}${known}`, rejected],
     ["set_apart", Number(apart), i18n.money(apart, currency), apart],
-    ["missing", days, t("missing.days", { days: i18n.count(days) }), `${days}`],
+    ["missing", days, i18n.count(days), `${days}`],
   ];
-  const known = items.filter(([, amount]) => amount);
-  const rows = known.map(([name, , text, value]) => [h("dt", {}, t(name)), h("dd", { "data-figure": name, "data-value": value, title: value }, text)]);
-  const body = known.length ? h("dl", {}, rows) : h("p.note", {}, t("no.doubts"));
+  const found = items.filter(([, amount]) => amount);
+  const rows = found.map(([name, , text, value]) => [
+    h("dt", {}, t(name)),
+    h("dd", { "data-figure": name, "data-value": value, title: value }, text),
+  ]);
+  const body = found.length ? h("dl", {}, rows) : h("p.note", {}, t("no.doubts"));
   return h("div.figure.doubts", {}, h("p.label", {}, a(link("coverage"), t("doubts"))), body);
 }
 
 // The months as stacked bars, and the same figures as a table.
 export function trend(series, { by, api, name = "trend", title = t("trend") }) {
-  return tile(name, { title, rows: 11 }, async () => {
+  return tile(name, { title, rows: 12 }, async () => {
     const answer = await series;
     const { points, data, currency } = answer;
     const kinds = { group: "group", application: "application" };
@@ -77,7 +82,12 @@ export function trend(series, { by, api, name = "trend", title = t("trend") }) {
     const rows = figures(by, answer);
     const columns = [
       { key: by, label: t(`by.${by}`), value: (row) => row.name, heads: true },
-      ...points.map(({ period }, index) => ({ key: period, label: i18n.shortMonth(period), kind: "money", value: (row) => row.values[index] })),
+      ...points.map(({ period }, index) => ({
+        key: period,
+        label: i18n.shortMonth(period),
+        kind: "money",
+        value: (row) => row.values[index],
+      })),
       { key: "total", label: t("total"), kind: "money", value: (row) => row.cost },
     ];
     const onSelect = ({ href }) => href && go(href);
@@ -109,8 +119,8 @@ function figures(by, { points, data, currency, total }) {
     cost: line.cost,
     currency,
   }));
-  const whole = { id: "total", name: t("total"), className: "total", values: points.map(({ cost }) => cost), cost: total.cost, currency };
-  return [...lines, whole];
+  const values = points.map(({ cost }) => cost);
+  return [...lines, { id: "total", name: t("total"), className: "total", values, cost: total.cost, currency }];
 }
 
 // What hatched and pale mean, where something is.

@@ -25,7 +25,8 @@ const ROUNDED = ["money", "change"];
 export function table(columns, rows, { caption, empty = t("empty") } = {}) {
   if (!rows.length) return h("p.empty", {}, empty);
   const head = columns.map((column) => h(cellName("th", column), { scope: "col" }, column.label));
-  const body = rows.map((row) => h("tr", { "data-row": row.id, "class": row.className }, columns.map((column) => cell(column, row))));
+  const line = (row) => columns.map((column) => cell(column, row));
+  const body = rows.map((row) => h("tr", { "data-row": row.id, class: row.className }, line(row)));
   return h(
     "div.scroll",
     { tabindex: 0, role: "region", "aria-label": caption },
@@ -46,9 +47,9 @@ function cell(column, row) {
   const shown = SHOWN[kind](value, row);
   if (kind === "text") attributes.dir = "auto";
   if (!TEXTS.includes(kind)) attributes.title = value;
-  if (kind === "change" || kind === "growth") attributes.class = `number ${direction(value)}${column.wide ? " wide" : ""}`;
+  const moved = ["change", "growth"].includes(kind) ? `.${direction(value)}` : "";
   const href = column.href?.(row);
-  return h(name, attributes, href ? a(href, shown) : shown, column.node?.(row));
+  return h(name + moved, attributes, href ? a(href, shown) : shown, column.node?.(row));
 }
 
 export const direction = (amount) => (/^-?[0.]*$/.test(amount) ? "same" : amount.startsWith("-") ? "down" : "up");
@@ -57,7 +58,8 @@ export const direction = (amount) => (/^-?[0.]*$/.test(amount) ? "same" : amount
 const harmless = (text) => text.replace(/(^|[;\r\n])(?=\s*[-=+@＝＋－＠])/g, "$1'");
 
 function written(columns, rows, separator, number) {
-  const quoted = (text) => (/["\r\n]/.test(text) || text.includes(separator) ? `"${text.replaceAll('"', '""')}"` : text);
+  const special = (text) => /["\r\n]/.test(text) || text.includes(separator);
+  const quoted = (text) => (special(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const lines = rows.map((row) =>
     columns.map(({ kind = "text", value }) => {
       const found = value(row);
@@ -65,7 +67,8 @@ function written(columns, rows, separator, number) {
       return quoted(TEXTS.includes(kind) ? harmless(`${found}`) : number(`${found}`, kind));
     }),
   );
-  return [columns.map(({ key }) => quoted(harmless(key))), ...lines].map((line) => `${line.join(separator)}\r\n`).join("");
+  const head = columns.map(({ key }) => quoted(harmless(key)));
+  return [head, ...lines].map((line) => `${line.join(separator)}\r\n`).join("");
 }
 
 export const csv = (columns, rows) => written(withCurrency(columns), rows, ",", (text) => text);

@@ -49,7 +49,8 @@ export function tile(name, { title, rows = 4, span = 12 }, load) {
 function failure(error, again) {
   if (!("status" in error)) console.error(error);
   const text = error.status === 0 ? t("api.away") : error.message || t("api.failed");
-  return h("div.failure", { role: "alert" }, h("p", {}, text), h("button", { type: "button", click: again }, t("again")));
+  const button = h("button", { type: "button", click: again }, t("again"));
+  return h("div.failure", { role: "alert" }, h("p", {}, text), button);
 }
 
 function downloads({ tables = [], api }) {

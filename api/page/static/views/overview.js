@@ -39,9 +39,8 @@ export function overview(me) {
 
 function inMonth(me, complete, by, more) {
   const query = selection(me, FILTERS);
-  for (const [name, value] of Object.entries({ from: complete, to: complete, group_by: by, compare: "previous", ...more })) {
-    query.set(name, value);
-  }
+  const month = { from: complete, to: complete, group_by: by, compare: "previous", ...more };
+  for (const [name, value] of Object.entries(month)) query.set(name, value);
   return query;
 }
 
@@ -64,7 +63,13 @@ function ranking(me, by, complete) {
   });
 }
 
-const amounts = ({ cost, previous, delta }, currency) => ({ cost, previous, delta: delta?.amount, ratio: delta?.ratio, currency });
+const amounts = ({ cost, previous, delta }, currency) => ({
+  cost,
+  previous,
+  delta: delta?.amount,
+  ratio: delta?.ratio,
+  currency,
+});
 
 function compared(line, by, { currency }) {
   const id = line.keys[by];
@@ -87,8 +92,8 @@ function comparison(by) {
 function movers(me, complete) {
   const title = t("movers", { month: month(complete) });
   return tile("movers", { title, rows: MOVERS + 2 }, async () => {
-    const sides = ["-delta", "delta"].map((order) => get("costs", inMonth(me, complete, "application", { order, limit: MOVERS })));
-    const [up, down] = await Promise.all(sides);
+    const side = (order) => get("costs", inMonth(me, complete, "application", { order, limit: MOVERS }));
+    const [up, down] = await Promise.all([side("-delta"), side("delta")]);
     const columns = comparison("application");
     const isUp = ({ delta }) => delta && !delta.startsWith("-") && Number(delta) !== 0;
     const isDown = ({ delta }) => delta?.startsWith("-");
