@@ -13,7 +13,7 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from finops.api.auth.audit import Audit
 from finops.api.auth.authenticator import Authenticator, authenticate
 from finops.api.auth.rate_limit import RateLimit
-from finops.api.auth.strangers import Door, StrangerLimit
+from finops.api.auth.strangers import Door
 from finops.api.backstage.cost_insights import routes as cost_insights
 from finops.api.backstage.infrawallet import routes as infrawallet
 from finops.api.catalogue import routes as catalogue
@@ -24,6 +24,8 @@ from finops.api.http.access_log import AccessLog
 from finops.api.http.metrics import Metrics
 from finops.api.http.openapi import DocumentedAPI
 from finops.api.operations import routes as operations
+from finops.api.page import routes as page
+from finops.api.page.files import files
 from finops.api.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -59,6 +61,7 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        files()
         app.state.pool = create_pool(settings, as_login=insecure_local)
         await app.state.pool.open(wait=False)
         try:
@@ -73,10 +76,11 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_url=None,  # DocumentedAPI has its own
-        docs_url=None,  # its page loads scripts from elsewhere
+        docs_url=None,  # its page loads scripts from elsewhere: ours is in page/
         redoc_url=None,
         redirect_slashes=False,
         openapi_tags=TAGS,
+        servers=[{"url": "./", "description": "where this document is"}],  # a proxy may have the API below a path
     )
     app.state.rate_limit = RateLimit(settings.rate_limit)
     app.state.csv_lines = settings.csv_lines
@@ -87,6 +91,7 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
     app.state.readiness = probes.Readiness(app.state)
     problems.install(app)
     app.include_router(probes.router)
+    app.include_router(page.router)
     for router in (catalogue.router, costs.router, operations.router, cost_insights.router, infrawallet.router):
         app.include_router(router, dependencies=[Depends(authenticate)])
     if insecure_local:
@@ -104,7 +109,7 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
     app.add_middleware(
         Door,
         authenticator=Authenticator(settings, everybody=insecure_local),
-        limit=StrangerLimit(settings.stranger_limit),
+        limit=settings.stranger_limit,
         preflights=bool(settings.cors_origins),
     )
     app.add_middleware(AccessLog, metrics=app.state.metrics, audit=audit, stall_timeout=settings.stall_timeout)

@@ -4,7 +4,8 @@ A stranger is a request without a credential, or with one that is not known here
 of 64 bits with IPv6, since one caller has as many addresses), and ten times as many of all addresses, are answered as
 any other. Those beyond it wait, and the more of them wait, the longer: then they are refused, whatever they ask for.
 Probes are answered all the same, after half a second, since an attacker may share the address of who watches over this
-process. Known callers behind the same address are not counted.
+process. So are the files of the page, which browsers fetch without a credential: they are counted apart, and ten times
+as many are answered at once. Known callers behind the same address are not counted.
 """
 
 from __future__ import annotations
@@ -25,20 +26,23 @@ from finops.api.auth.authenticator import REMEDY, Authenticator
 from finops.api.auth.jwks import KeysError
 from finops.api.auth.tokens import TokensError
 from finops.api.http.problems import ProblemError, answer, unavailable
+from finops.api.page.files import is_file
 
 PROBES = ("/healthz", "/readyz", "/metrics")
 PAUSE = 0.5  # seconds: Kubernetes gives a probe one, if it is told nothing else
 REFUSALS = 100  # a second
 MAX_WAITING = 2000
 ADDRESSES = 10  # that may use up what they are allowed before all others are refused
+FILES = 10  # of the page, for each other request: it is about a dozen of them
 NETWORK = 64  # bits
 
 
 class StrangerLimit:
     """Counts requests of strangers in windows of time; at most `ADDRESSES` times the limit are remembered."""
 
-    def __init__(self, limit: str) -> None:
+    def __init__(self, limit: str, times: int = 1) -> None:
         self.limit: RateLimitItem | None = parse(limit) if limit else None
+        self._most = self.limit.amount * times if self.limit else 0
         self._ends = 0.0
         self._counts: dict[str, int] = {}
         self._total = 0
@@ -50,10 +54,10 @@ class StrangerLimit:
         now = time.monotonic()
         if now >= self._ends:
             self._ends, self._counts, self._total = now + self.limit.get_expiry(), {}, 0
-        if self._total >= self.limit.amount * ADDRESSES:
+        if self._total >= self._most * ADDRESSES:
             return True
         count = self._counts.get(network(address), 0) + 1
-        if count > self.limit.amount:
+        if count > self._most:
             return True
         self._counts[network(address)] = count
         self._total += 1
@@ -67,10 +71,11 @@ class StrangerLimit:
 class Door:
     """Middleware: puts the caller's identity into the request's state, and holds back strangers."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, limit: StrangerLimit, *, preflights: bool) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, limit: str, *, preflights: bool) -> None:
         self._app = app
         self._authenticator = authenticator
-        self._limit = limit
+        self._limit = StrangerLimit(limit)
+        self._files = StrangerLimit(limit, FILES)
         self._preflights = preflights
         self._waiting = 0
 
@@ -95,9 +100,11 @@ class Door:
         if state["identity"] is not None:
             admitted = state["admit"]() if "admit" in state else True
             return None if admitted else unavailable("too many connections are open")
-        if not self._limit.is_exceeded((scope.get("client") or ("",))[0]):
+        free = scope["method"] in ("GET", "HEAD") and is_file(scope["path"])
+        limit = self._files if free else self._limit
+        if not limit.is_exceeded((scope.get("client") or ("",))[0]):
             return None
-        if "is_undecided" in state or self._is_free(scope):
+        if free or "is_undecided" in state or self._is_free(scope):
             await self._wait(PAUSE)
             return None
         await self._wait(PAUSE + self._waiting / REFUSALS)

@@ -1,8 +1,9 @@
 """Around every request: a line in the access log, a measurement, and an end to sending to a client that does not read.
 
 The line has the path and never the query or a header, so that no token gets into it. An answer that says nothing of
-caches is given `no-store`, so that a route that forgets it gives no caller another's costs; and no browser shows an
-answer as a page, whatever is in it.
+caches is given `no-store`, so that a route that forgets it gives no caller another's costs. No browser shows an answer
+as a page, whatever is in it, but for those of page/, which have a policy of their own; and none hands an answer to a
+page of another origin, unless CORS is set for it.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class _Outgoing:
             headers = MutableHeaders(scope=message)
             headers.setdefault("Cache-Control", "no-store")
             headers["X-Content-Type-Options"] = "nosniff"
-            headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+            headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         self.size += len(message.get("body", b""))
         try:
             async with asyncio.timeout(self._stall_timeout):

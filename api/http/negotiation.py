@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+
+from fastapi import Request, Response
 
 from finops.api.http.problems import ProblemError
 
 JSON = "application/json"
 CSV = "text/csv"
 WEIGHT = re.compile(r";\s*q\s*=\s*([^;\s]*)")
+
+
+class Prepared:
+    """An answer that is the same for everybody as long as the process lives: compressed once, not for every request."""
+
+    def __init__(self, content: bytes, media_type: str, headers: Mapping[str, str]) -> None:
+        self._contents = {"": content, "gzip": gzip.compress(content, mtime=0)}
+        self._media_type = media_type
+        tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+        self._headers = {**headers, "ETag": tag, "Vary": "Accept-Encoding"}
+
+    def answer(self, request: Request) -> Response:
+        """The answer, or 304 where the caller has it."""
+        if matches(request.headers.get("if-none-match", ""), self._headers["ETag"]):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=self._headers)
+        encoding = "gzip" if "gzip" in request.headers.get("accept-encoding", "") else ""
+        headers = {**self._headers, **({"Content-Encoding": encoding} if encoding else {})}
+        return Response(self._contents[encoding], headers=headers, media_type=self._media_type)
 
 
 def media_type(accept: str, served: Sequence[str] = (JSON, CSV)) -> str:

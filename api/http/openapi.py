@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-from collections.abc import Mapping
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from finops.api.http.negotiation import Prepared
 from finops.api.http.problems import MEDIA_TYPE, responses
 
 _HEADERS = {
@@ -47,19 +46,16 @@ class DocumentedAPI(FastAPI):
         return super().openapi()
 
     @cached_property
-    def _written(self) -> Mapping[str, bytes]:
-        """The document by its encoding."""
-        content = json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
-        return {"": content, "gzip": gzip.compress(content)}
+    def _prepared(self) -> Prepared:
+        content = json.dumps(self.openapi(), ensure_ascii=False, separators=(",", ":"))
+        return Prepared(content.encode(), "application/json", {"Cache-Control": "no-cache"})
 
     def setup(self) -> None:
         """Serve the document."""
-        self.add_route("/openapi.json", self._document, include_in_schema=False)
+        self.add_api_route("/openapi.json", self._document, methods=["GET", "HEAD"], include_in_schema=False)
 
     async def _document(self, request: Request) -> Response:
-        encoding = "gzip" if "gzip" in request.headers.get("accept-encoding", "") else ""
-        headers = {"Vary": "Accept-Encoding", **({"Content-Encoding": encoding} if encoding else {})}
-        return Response(self._written[encoding], headers=headers, media_type="application/json")
+        return self._prepared.answer(request)
 
 
 def json_of(example: object = None) -> dict[int | str, dict[str, Any]]:

@@ -274,6 +274,7 @@ def test_a_browser_shows_no_answer_as_a_page(shared: Shared) -> None:
         headers = shared.service.get(path).headers
         assert headers["x-content-type-options"] == "nosniff", path
         assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'", path
+        assert headers["cross-origin-resource-policy"] == "same-origin", path
 
 
 def test_csv_has_a_ceiling(costs: Database) -> None:
@@ -363,7 +364,7 @@ def test_no_cache_gives_one_s_answer_to_another(shared: Shared) -> None:
         assert shared.service.get("/v1/costs", headers={"If-None-Match": tag}).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/openapi.json", "/v1/nowhere", "/v1/costs?top=0"])
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/v1/nowhere", "/v1/costs?top=0"])
 def test_what_says_nothing_of_caches_is_kept_by_none(shared: Shared, path: str) -> None:
     assert shared.service.get(path).headers["cache-control"] == "no-store"
 

@@ -65,7 +65,7 @@ def test_connections_that_were_cut_are_replaced(service: Service, costs: Databas
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/v2", "/v1/applications/"])
+@pytest.mark.parametrize("path", ["/v1", "/v2", "/v1/applications/"])
 def test_a_path_that_is_not_there_is_a_problem_too(shared: Shared, path: str) -> None:
     answer = shared.service.get(path, allow_redirects=False)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
