@@ -163,7 +163,9 @@ How relevés are replaced, in one transaction for all scopes of a run; a scope i
         from finops.etl_reconciliations
         where run_id = '{{ current_run_id() }}' and status = 'PUBLISHED'
     );
-    {% for table in [fact, 'finops.rejected_usage', 'finops.set_apart_charges', 'finops.etl_scope_lookups'] -%}
+    {% for table in [
+        fact, 'finops.rejected_usage', 'finops.unallocated_usage', 'finops.set_apart_charges', 'finops.etl_scope_lookups'
+    ] -%}
     delete from {{ table }} where (source, period) in (select source, period from open_scopes);
     {% endfor -%}
 
@@ -183,6 +185,24 @@ How relevés are replaced, in one transaction for all scopes of a run; a scope i
         reject_reason is not null
         and not is_duplicate
         and (source, period) in (select source, period from open_scopes);
+
+    {#- What staging keeps as `subject` is there for every line without a listed application, and so for each of these. #}
+    insert into finops.unallocated_usage (run_id, source, period, subject, total_cost, line_count)
+    select
+        '{{ current_run_id() }}',
+        source,
+        period,
+        finops.unallocated_subject(source, application_code, subject[1], subject[2], subject[3], subject[4]),
+        sum(total_cost),
+        count(*)
+    from scoped_usage
+    where
+        application_id = 'UNALLOCATED'
+        and reject_reason is null
+        and set_apart_reason is null
+        and not is_duplicate
+        and (source, period) in (select source, period from open_scopes)
+    group by 2, 3, 4;
 
     insert into finops.set_apart_charges (
         run_id, domain, source, period, usage_date, extraction_run_id, window_date, record_id, application_id, product_id,

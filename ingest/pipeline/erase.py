@@ -56,7 +56,7 @@ _COLUMNS = """
     where
         relkind = 'r' and attnum > 0 and not attisdropped and typname in ('text', 'varchar', 'json', 'jsonb')
         and (starts_with(nspname, 'raw_') or nspname in ('finops', 'finops_intermediate'))
-        and not starts_with(relname, 'agg_') and not starts_with(relname, '_dlt')
+        and (not starts_with(relname, 'agg_') or relname = 'agg_gap_month') and not starts_with(relname, '_dlt')
     group by nspname, relname, relowner
     order by not starts_with(nspname, 'raw_'), 1, 2
 """
@@ -193,7 +193,9 @@ class _Work:
             counts = {name: self._update(table, source, name, found) for name, found in changes.items()}
             self._compare(source, scopes, before)
             act_as(self.connection, OWNER)
-            self._enter(table, source, counts)
+            self._enter(str(table), source, counts)
+            if scopes and (self.erasure.field or self.erasure.source):
+                self._forget_subjects(source, scopes)
         self.changed[str(table)] = table
         self.rows += sum(counts.values())
         for name, count in counts.items():
@@ -291,13 +293,27 @@ class _Work:
             ]
         return tuple(sorted(((grain, tuple(sums)) for grain, sums in totals.items()), key=str))
 
-    def _enter(self, table: _Table, source: str | None, counts: Mapping[str, int]) -> None:
+    def _forget_subjects(self, source: str | None, scopes: Sequence[object]) -> None:
+        """Delete what the unallocated cost of these months is named by, in which no field can be told from another.
+
+        A reprocess names it again, by what is left in raw.
+        """
+        act_as(self.connection, TRANSFORMER)
+        query = "delete from finops.unallocated_usage where source = %s and period = any(%s)"
+        if count := self.connection.execute(query, [source, list(scopes)]).rowcount:
+            if exists(self.connection, "finops.agg_gap_month"):
+                self.connection.execute("select finops.replace_months('agg_gap_month', %s::date[])", [list(scopes)])
+            act_as(self.connection, OWNER)
+            self._enter("finops.unallocated_usage", source, {"subject": count})
+            self.say(f"finops.unallocated_usage of {source}: {count:,} rows, until its months are reprocessed")
+
+    def _enter(self, relation: str, source: str | None, counts: Mapping[str, int]) -> None:
         query = (
             "insert into finops.etl_erasures (erasure_id, erased_by, what, field, action, relation, column_name,"
             " source, row_count) values (%s, session_user || ' (' || %s || ')', %s, %s, %s, %s, %s, %s, %s)"
         )
         what = "field" if self.erasure.subject is None else "subject"
-        by = (self.erasure_id, started_by(), what, self.erasure.field, self.erasure.action, str(table))
+        by = (self.erasure_id, started_by(), what, self.erasure.field, self.erasure.action, relation)
         with self.connection.cursor() as cursor:
             cursor.executemany(query, [(*by, name, source, count) for name, count in counts.items()])
 

@@ -56,12 +56,12 @@ GAPS = """
     select source, reason as why, subject as what,
         coalesce(to_char(sum, %(money)s) || ' ' || currency, 'unknown') as amount, lines
     from (
-        select source, reason, subject, sum(amount), max(currency) as currency, sum(line_count) as lines,
+        select source, reason, subject, sum(amount), currency, sum(line_count) as lines,
             row_number() over (
                 partition by sum(amount) is null
-                order by abs(sum(amount)) desc, sum(line_count) desc, source, reason, subject
+                order by abs(sum(amount)) desc, sum(line_count) desc, source, reason, subject, currency
             ) as place
-        from finops.coverage_gaps where period = any(%(months)s) group by source, reason, subject
+        from finops.coverage_gaps where period = any(%(months)s) group by source, reason, subject, currency
     ) as ranked
     where place <= %(limit)s order by sum is null, place
 """

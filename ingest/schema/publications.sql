@@ -106,6 +106,18 @@ alter table finops.rejected_usage add column if not exists family text;
 alter table finops.rejected_usage add column if not exists total_cost numeric;
 create index if not exists rejected_usage_scope on finops.rejected_usage (period, source);
 
+-- The cost that no application claims, by what to mend; it adds up to that of the relevés of UNALLOCATED. What was published
+-- before this table has no rows here.
+create table if not exists finops.unallocated_usage (
+    run_id uuid not null,
+    source text not null,
+    period date not null,
+    subject text not null,
+    total_cost numeric not null,
+    line_count bigint not null
+);
+create index if not exists unallocated_usage_scope on finops.unallocated_usage (period, source);
+
 -- Charges that are reconciled but not a cost: tax of sources with `tax = apart`.
 create table if not exists finops.set_apart_charges (
     run_id uuid not null,

@@ -37,7 +37,7 @@ begin
             and (
                 nspname = 'finops_reference' or starts_with(nspname, 'raw_')
                 or nspname = 'finops' and (
-                    starts_with(relname, 'etl_') or relname in ('rejected_usage', 'set_apart_charges')
+                    starts_with(relname, 'etl_') or relname in ('rejected_usage', 'set_apart_charges', 'unallocated_usage')
                 )
             )
     loop
@@ -75,7 +75,8 @@ begin
     to finops_loader;
     grant insert, delete on finops.etl_project to finops_loader, finops_transformer;
     grant insert, update, delete on
-    finops.etl_scope_days, finops.etl_scope_lookups, finops.rejected_usage, finops.set_apart_charges
+    finops.etl_scope_days, finops.etl_scope_lookups, finops.rejected_usage, finops.set_apart_charges,
+    finops.unallocated_usage
     to finops_transformer;
 
     revoke execute on function

@@ -40,6 +40,20 @@ begin atomic
     limit 1;
 end;
 
+-- What a usage line that no application claims is named by: the best that it says of itself.
+create or replace function finops.unallocated_subject(
+    source text, application_code text, sub_account_id text, sub_account_name text, resource_id text, resource_name text
+) returns text
+language sql immutable parallel safe
+return finops.bounded(
+    coalesce(
+        'code ' || application_code,
+        case when starts_with(source, 'focus.') then 'account ' || coalesce(sub_account_name, sub_account_id) end,
+        'resource ' || coalesce(resource_id, resource_name),
+        'no name at all'
+    )
+);
+
 -- The text of a BSON value in Extended JSON ({"$numberDecimal": "4.50"}, {"$date": …}); null of any other object.
 create or replace function finops.bson_text(object json) returns text
 language sql immutable parallel safe

@@ -9,7 +9,8 @@ with source_months as (
         missing_days,
         days_to_come,
         complete_date,
-        is_spread
+        is_spread,
+        missing_dates
     from {{ ref('mv_source_month') }}
 
 )

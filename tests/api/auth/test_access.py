@@ -29,6 +29,7 @@ VIEWS = {
     "visible_group_periods": "mv_cost_group_period",
     "visible_products": "mv_group_product",
     "visible_rejects": "agg_rejected_month",
+    "visible_gaps": "agg_gap_month",
 }
 EVERY_GROUP = {
     "corporate-it",

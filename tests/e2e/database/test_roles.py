@@ -38,6 +38,7 @@ MAY_CHANGE = {
         "finops.etl_scope_lookups",
         "finops.rejected_usage",
         "finops.set_apart_charges",
+        "finops.unallocated_usage",
     },
 }
 MAY_DELETE = {
