@@ -18,6 +18,7 @@ from finops.api.backstage.cost_insights import routes as cost_insights
 from finops.api.backstage.infrawallet import routes as infrawallet
 from finops.api.catalogue import routes as catalogue
 from finops.api.costs import routes as costs
+from finops.api.costs.coverage import routes as coverage
 from finops.api.database import create_pool
 from finops.api.http import probes, problems
 from finops.api.http.access_log import AccessLog
@@ -46,6 +47,7 @@ last nightly published. You see the groups that your token is for; everything el
 """
 TAGS = [
     {"name": "costs", "description": "What things cost, by what, and since when."},
+    {"name": "coverage", "description": "What is not allocated, not measured or not valued, and what to mend."},
     {"name": "catalogue", "description": "What there is to ask about."},
     {"name": "operations", "description": "Who you are here, and how the runs went."},
     {"name": "probes", "description": "For whoever runs it. They ask for no token, and show no cost."},
@@ -92,7 +94,8 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
     problems.install(app)
     app.include_router(probes.router)
     app.include_router(page.router)
-    for router in (catalogue.router, costs.router, operations.router, cost_insights.router, infrawallet.router):
+    data = (catalogue.router, costs.router, coverage.router, operations.router)
+    for router in (*data, cost_insights.router, infrawallet.router):
         app.include_router(router, dependencies=[Depends(authenticate)])
     if insecure_local:
         # a web page can make its own name point at this machine, and would be authenticated

@@ -8,7 +8,7 @@ from datetime import date
 
 from finops.api.auth.references import group_key
 from finops.api.costs.dimensions import COLUMNS, FILTERS, ScopeDimension
-from finops.api.costs.parameters import CostParameters, Selection
+from finops.api.costs.parameters import CostParameters, Selection, Span
 from finops.api.costs.query import Comparison
 from finops.api.database import Connection, DataVersion
 from finops.api.http.problems import Fault, all_invalid, invalid, not_found
@@ -109,15 +109,15 @@ def check(parameters: CostParameters) -> None:
         raise all_invalid(faults)
 
 
-def months(selection: Selection, version: DataVersion) -> tuple[date, date]:
+def months(span: Span, version: DataVersion) -> tuple[date, date]:
     """The first and the last month; by default the last twelve that were published.
 
     Raises:
         ProblemError: 422 where the first comes after the last, or there are too many.
     """
     fallback = version.last_period or version.refreshed_at.date().replace(day=1)
-    last = selection.to or max(fallback, selection.from_ or fallback)
-    first = selection.from_
+    last = span.to or max(fallback, span.from_ or fallback)
+    first = span.from_
     if first is None:
         first = shifted(last, 1 - DEFAULT_MONTHS)
         if version.first_period and first < version.first_period <= last:

@@ -16,8 +16,8 @@ Text = Annotated[str, StringConstraints(**TEXT)]
 Values = Annotated[list[Text], Field(max_length=50)]
 
 
-class Selection(BaseModel):
-    """Which costs."""
+class Span(BaseModel):
+    """Which months."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +27,11 @@ class Selection(BaseModel):
         description="First month; by default eleven months before `to`, where there are costs",
     )
     to: Month | None = Field(default=None, description="Last month, included; by default the last one published")
+
+
+class Selection(Span):
+    """Which costs."""
+
     domain: Values = Field(
         default_factory=list, description="Only these domains, of `/v1/domains`; repeat it for several"
     )

@@ -75,15 +75,20 @@ class SourceMonth(BaseModel):
     days_to_come: int = Field(examples=[6])
 
 
-class Coverage(BaseModel):
-    """How much of what these months hold is in the total, and under whose name."""
+class CoveredAmounts(BaseModel):
+    """How much is in a cost, and under whose name."""
 
-    allocated: Money = Field(description="Of the total: what an application claims")
-    unallocated: Money = Field(description="Of the total: what none does, under the application `UNALLOCATED`")
-    rejected: Money = Field(description="Not in the total: the known amount of what could not be valued")
+    allocated: Money = Field(description="Of the cost: what an application claims")
+    unallocated: Money = Field(description="Of the cost: what none does, under the application `UNALLOCATED`")
+    rejected: Money = Field(description="Not in the cost: the known amount of what could not be valued")
     rejected_lines: int = Field(description="Usage lines that could not be valued", examples=[83])
     unpriced_lines: int = Field(description="Those of them of which not even the amount is known", examples=[83])
-    set_apart: Money = Field(description="Not in the total: what is kept beside it, such as tax that is not a cost")
+    set_apart: Money = Field(description="Not in the cost: what is kept beside it, such as tax that is not a cost")
+
+
+class Coverage(CoveredAmounts):
+    """How much of what these months hold is in the total, and under whose name."""
+
     incomplete: list[SourceMonth] = Field(
         description="The sources and months with days that were not measured: those days are not in the total"
     )

@@ -1,0 +1,1 @@
+"""How much of the costs is allocated and measured, and what to mend."""
