@@ -18,8 +18,9 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from finops.api.auth.strangers import ADDRESSES, PAUSE, StrangerLimit, network
+from finops.api.auth.strangers import ADDRESSES, FILES, PAUSE, StrangerLimit, network
 from tests.api.http.test_hostile import connection, status
+from tests.api.http.test_page import folder
 from tests.api.service import Process, Service, Shared, api, write_tokens
 from tests.hostility import times
 
@@ -93,6 +94,24 @@ def test_probes_are_answered_whoever_shares_their_address(guarded: Process) -> N
         answer = guarded.get(path, token="")
         assert (answer.status_code, answer.elapsed.total_seconds() < 1) == (200, True)
         assert guarded.session.post(f"{guarded.url}{path}", timeout=30).status_code == 429
+
+
+def test_a_page_load_takes_nothing_from_other_strangers_and_is_never_refused(guarded: Process) -> None:
+    def load(count: int) -> list[requests.Response]:
+        return [guarded.get(path, token="") for path in ("/", "/docs", f"{folder(guarded)}/chart.js")[:count]]
+
+    assert {answer.status_code for _ in range(4) for answer in load(3)} == {200}
+    others = at_once(guarded, "/v1/costs", ALLOWED)
+    assert {answer.status_code for answer in others} == {401}
+    assert guarded.get("/v1/costs", token="").status_code == 429
+    # the files are counted on their own: beyond ten times as many, each of them waits
+    at_once(guarded, "/", ALLOWED * FILES)
+    for path in ("/", "/docs", "/page/0000000000000000/app.js"):
+        answer = guarded.get(path, token="")
+        assert (answer.status_code in (200, 404), PAUSE <= answer.elapsed.total_seconds() < 2 * PAUSE) == (True, True)
+        assert guarded.session.post(f"{guarded.url}{path}", timeout=30).status_code == 429
+    assert guarded.get("/docs").elapsed.total_seconds() < PAUSE
+    assert guarded.get("/v1/applications").elapsed.total_seconds() < PAUSE
 
 
 def test_many_who_ask_whether_it_is_ready_use_one_connection_a_second(guarded: Process, shared: Shared) -> None:

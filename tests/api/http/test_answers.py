@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.api.http.test_page import folder
 from tests.api.service import Process, Service, Shared, api, api_here, republish, write_tokens
 from tests.e2e.finops import Database
 
@@ -430,7 +431,8 @@ def test_the_access_log_tells_who_and_what_and_no_secret(process: Process) -> No
 
 
 def test_prometheus_is_told_of_requests_the_pool_and_the_data(service: Service) -> None:
-    for path in ("/v1/costs", "/v1/applications/ERP/costs", "/v1/applications/NOPE/costs", "/nowhere"):
+    costs = ("/v1/costs", "/v1/applications/ERP/costs", "/v1/applications/NOPE/costs", "/nowhere")
+    for path in (*costs, "/", "/docs", "/openapi.json", f"{folder(service)}/chart.js", "/page/1/secret.js"):
         service.get(path)
     requests.request("PROPFIND", f"{service.url}/v1/costs", timeout=30)
     answer = service.get("/metrics", token="")
@@ -440,12 +442,17 @@ def test_prometheus_is_told_of_requests_the_pool_and_the_data(service: Service) 
         'seconds_count{method="GET",route="/v1/applications/{application_id}/costs",status="200"} 1.0',
         'seconds_count{method="GET",route="/v1/applications/{application_id}/costs",status="404"} 1.0',
         'seconds_count{method="GET",route="none",status="404"} 1.0',
+        'seconds_count{method="GET",route="/",status="200"} 1.0',
+        'seconds_count{method="GET",route="/docs",status="200"} 2.0',
+        'seconds_count{method="GET",route="/openapi.json",status="200"} 1.0',
+        'seconds_count{method="GET",route="/page/{digest}/{path}",status="200"} 1.0',
+        'seconds_count{method="GET",route="/page/{digest}/{path}",status="404"} 1.0',
         'seconds_count{method="other",route="/v1/costs",status="405"} 1.0',
         "finops_api_pool_size 2.0",
         "finops_api_data_as_of_seconds 1.",
     ):
         assert expected in answer.text
-    for secret in ("ERP", "NOPE", "everything", "PROPFIND"):
+    for secret in ("ERP", "NOPE", "everything", "PROPFIND", "secret"):
         assert secret not in answer.text
 
 
