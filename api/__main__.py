@@ -9,14 +9,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import click
-import uvicorn
 from pydantic import TypeAdapter, ValidationError
 
 from finops.api.app import LOOPBACK, create_app
 from finops.api.auth import tokens
 from finops.api.auth.references import GroupKey
 from finops.api.http import logs
-from finops.api.http.protocol import configuration
+from finops.api.http.protocol import ListenError, Server, configuration, listen
 from finops.api.settings import Settings
 
 FULL_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -50,30 +49,41 @@ def serve(host: str | None, port: int | None, insecure_local: bool) -> None:  # 
     """
     given = {"host": host, "port": port}
     settings = _settings({name: value for name, value in given.items() if value is not None})
-    logs.configure()
+    logs.configure(settings.log)
+    notice = _notice(settings, insecure_local=insecure_local)
+    try:
+        sockets = listen(settings.host, settings.port)
+    except ListenError as error:
+        raise click.ClickException(str(error)) from error
+    if notice:
+        click.echo(notice, err=True)
+    server = Server(configuration(create_app(settings, insecure_local=insecure_local), settings))
+    with suppress(KeyboardInterrupt):  # it has stopped in good order, and says so by this
+        server.run(sockets)
+    if not server.started:
+        sys.exit(1)
+
+
+def _notice(settings: Settings, *, insecure_local: bool) -> str | None:
+    """What has to be said of who will be authenticated."""
     if insecure_local:
         if settings.host not in LOOPBACK:
             raise click.UsageError(
                 "--insecure-local lets everybody see everything, so it listens on 127.0.0.1 only, not on "
                 f"{settings.host}: drop one of the two"
             )
-        click.echo("--insecure-local: everybody on this machine sees every cost, without a token", err=True)
-    elif not settings.tokens_file and not settings.issuers:
-        click.echo(
+        return "--insecure-local: everybody on this machine sees every cost, without a token"
+    if not settings.tokens_file and not settings.issuers:
+        return (
             "no authentication is configured, every request will get 401: set FINOPS_API_TOKENS_FILE or "
-            "FINOPS_API_ISSUERS, or try --insecure-local",
-            err=True,
+            "FINOPS_API_ISSUERS, or try --insecure-local"
         )
-    elif not settings.claims_key:
+    if not settings.claims_key:
         raise click.UsageError(
             "FINOPS_API_CLAIMS_KEY is not set, and PostgreSQL shows nothing without it: `finops init-db` makes the "
             "key, stores it in the database and shows it once"
         )
-    server = uvicorn.Server(configuration(create_app(settings, insecure_local=insecure_local), settings))
-    with suppress(KeyboardInterrupt):  # it has stopped in good order, and says so by this
-        server.run()
-    if not server.started:
-        sys.exit(1)
+    return None
 
 
 @cli.command("token")

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
         ge=100,
         description="Connections that may be open; beyond it those of strangers are closed, the oldest first",
     )
+    log: Literal["auto", "json", "text"] = Field(
+        default="auto", description="Form of the log: `json`, `text` for people, or `text` on a terminal alone"
+    )
     audit: Literal["", "log", "table"] = Field(
         default="", description="Where who asked for whose costs is recorded: `log`, `table` or nowhere"
     )

@@ -1,4 +1,6 @@
-"""uvicorn's HTTP protocol, with limits: of a request's head and the time to send it, of requests ahead, of connections.
+"""How uvicorn serves: where it listens, and HTTP with limits.
+
+They are of a request's head and the time to send it, of requests ahead, and of connections.
 
 Without them, a caller whose request line never ends keeps all others waiting, as every piece is added to those before,
 and one who sends requests without reading answers fills the memory. uvicorn's own limit of connections refuses whoever
@@ -8,7 +10,9 @@ comes last, probes included; here it is the stranger that has been silent for lo
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import socket
 import sys
 
 import uvicorn
@@ -22,6 +26,7 @@ OTHER_FILES = 100  # that the process opens beside connections: of PostgreSQL, o
 MAX_BYTES = 1 << 16  # of a request line and its headers
 MAX_PIPELINED = 50  # requests that may wait for the answer to the one before them
 PIECE = 1 << 14
+ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 STRANGERS_SPARED = 50  # connections beyond the limit, when known callers hold all below it: for probes
 REFUSAL = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -112,6 +117,59 @@ class BoundedProtocol(HttpToolsProtocol):
         if sent:
             self.transport.write(REFUSAL % status)
         self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """A server that says where it listens, as soon as it does."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = self.config.host, sockets[0].getsockname()[1]
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            LOG.info("running on %s (page: %s/, API: %s/docs)", url, url, url)
+
+
+class ListenError(Exception):
+    """Nobody can listen there: why, and what to do."""
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on each address of a host, as asyncio makes them.
+
+    Raises:
+        ListenError: where that can't be.
+    """
+    found: list[socket.socket] = []
+    absent: OSError | None = None
+    try:
+        addresses = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in dict.fromkeys(addresses):
+            try:
+                found.append(socket.create_server(address, family=family))
+            except OSError as error:
+                if error.errno not in ABSENT:
+                    raise
+                absent = error  # `localhost` has an address of IPv6, and the machine may have none
+        if absent and not found:
+            raise absent
+    except OSError as error:
+        for each in found:
+            each.close()
+        raise ListenError(_cause(host, port, error)) from error
+    return found
+
+
+def _cause(host: str, port: int, error: OSError) -> str:
+    match error:
+        case OSError(errno=errno.EADDRINUSE):
+            return f"port {port} of {host} is in use: give another one, such as --port {port + 1}; 0 takes a free one"
+        case OSError(errno=errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT) | socket.gaierror():
+            return f"{host} is not an address of this machine: give one that is, such as --host 127.0.0.1"
+        case PermissionError():
+            return f"port {port} is for the administrator: give one from 1024 up, such as --port 8000"
+    return f"{host}, port {port}: {error.strerror}"
 
 
 def bounded_protocol(patience: float, most: int) -> type[BoundedProtocol]:
