@@ -12,7 +12,6 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 
 import psycopg
@@ -25,6 +24,7 @@ from starlette.datastructures import State
 from finops.api.auth import claims
 from finops.api.auth.caller import Identity
 from finops.api.http.problems import NOTHING_PUBLISHED, unavailable
+from finops.api.months import DataVersion
 from finops.api.settings import Settings
 
 WAITING_PER_CONNECTION = 20  # requests that may wait for each connection before the next are turned away
@@ -50,17 +50,6 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
         async with self.cursor(row_factory=class_row(kind)) as cursor:
             await cursor.execute(query.encode(), parameters, prepare=prepare)
             return await cursor.fetchall()
-
-
-@dataclass(frozen=True)
-class DataVersion:
-    """The refresh that the aggregates of a snapshot come from, and the months that they hold."""
-
-    version: int | None
-    refreshed_at: datetime
-    as_of: datetime | None
-    first_period: date | None
-    last_period: date | None
 
 
 @dataclass(frozen=True)

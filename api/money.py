@@ -36,6 +36,7 @@ Ratio = Annotated[
 ]
 
 
+Quantity = Annotated[Money, Field(examples=["744"])]
 Estimated = Annotated[
     Money,
     Field(description="The part of it that is estimated: days without a snapshot of their own, months without a rate"),
@@ -72,9 +73,9 @@ def _number(value: object) -> orjson.Fragment:
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """The exact sum."""
+    """The exact sum, without zeros at the end."""
     with localcontext(EXACT):
-        return sum(amounts, ZERO)
+        return sum(amounts, ZERO).normalize()
 
 
 def difference(amount: Decimal, other: Decimal) -> Decimal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
@@ -13,6 +14,17 @@ PATTERN = r"^(19[7-9]|20\d|21\d)\d-(0[1-9]|1[0-2])$"
 # The nightly reads a month again until the 5th of the next: as ingest/periods.py has it.
 DAYS_THAT_KEEP_THE_PREVIOUS_MONTH_OPEN = 5
 MONTHS_OF = {"month": 1, "quarter": 3}
+
+
+@dataclass(frozen=True)
+class DataVersion:
+    """The refresh that the aggregates of a snapshot come from, and the months that they hold."""
+
+    version: int | None
+    refreshed_at: datetime
+    as_of: datetime | None
+    first_period: date | None
+    last_period: date | None
 
 
 def parse(text: object) -> date:

@@ -7,7 +7,8 @@ from typing import Annotated, TypeVar
 
 from fastapi import Query
 
-from finops.api.backstage.queries import ComparedCosts, DailyCosts, ReportedCosts
+from finops.api.backstage.queries import ComparedCosts, ReportedCosts
+from finops.api.costs.dimensions import DailyCosts
 from finops.api.http.problems import invalid
 
 Row = TypeVar("Row", DailyCosts, ComparedCosts, ReportedCosts)

@@ -8,21 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from finops.api.costs.dimensions import IN_GROUPS, smallest
-
-# The days of a month, summed without unnesting them: 31 plain sums, cut to the month's length.
-DAYS = f"(array[{', '.join(f'sum(daily_cost[{day}])' for day in range(1, 32))}])[1:max(cardinality(daily_cost))]"
-
-
-@dataclass
-class DailyCosts:
-    """The days of a month, from its first, of one part of a cost; spread where its source only knows the month."""
-
-    period: date
-    part: str
-    currency: str
-    is_spread: bool
-    days: Sequence[Decimal]
+from finops.api.costs.dimensions import DAYS, IN_GROUPS, daily, smallest
 
 
 @dataclass
@@ -105,26 +91,10 @@ FAMILIES_OF_GROUP = f"""
 """
 
 
-def _daily(view: str, part: str, where: str) -> str:
-    """Days of the months from `first_period` to before `end`, a row a part, month, currency and kind of day."""
-    return f"""
-        with spread as (
-            select source, period
-            from finops_api.source_periods
-            where is_spread and period >= %(first_period)s and period < %(end)s
-        )
-        select period, {part} as part, currency, (source, period) in (select source, period from spread) as is_spread,
-            {DAYS} as days
-        from finops_api.{view}
-        where ({where}) and period >= %(first_period)s and period < %(end)s
-        group by period, part, currency, is_spread
-    """
-
-
-GROUP_DAYS_BY_FAMILY = _daily("visible_group_costs", "family", OF_GROUP)
-GROUP_DAYS_BY_APPLICATION = _daily("visible_app_costs", "application_id", OF_GROUP)
-APPLICATION_DAYS_BY_FAMILY = _daily("visible_app_costs", "family", "application_id = %(application)s")
-TOTAL_DAYS = _daily("visible_group_costs", "cast('total' as text)", "%(group)s::text is null or group_id = %(group)s")
+GROUP_DAYS_BY_FAMILY = daily("visible_group_costs", "family", OF_GROUP)
+GROUP_DAYS_BY_APPLICATION = daily("visible_app_costs", "application_id", OF_GROUP)
+APPLICATION_DAYS_BY_FAMILY = daily("visible_app_costs", "family", "application_id = %(application)s")
+TOTAL_DAYS = daily("visible_group_costs", "cast('total' as text)", "%(group)s::text is null or group_id = %(group)s")
 
 
 def _spent(start: str, end: str) -> str:

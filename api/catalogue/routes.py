@@ -9,14 +9,13 @@ from pydantic import Field
 
 from finops.api.catalogue.lists import LISTS, List
 from finops.api.costs.parameters import Text
-from finops.api.database import DataVersion
 from finops.api.http.cursors import Cursors
 from finops.api.http.negotiation import CSV
 from finops.api.http.openapi import DATA_RESPONSES, csv_of
 from finops.api.http.paging import Paging
 from finops.api.http.responses import DataRequest, DataRequestDep
 from finops.api.money import share
-from finops.api.months import is_open, parse
+from finops.api.months import DataVersion, is_open, parse
 
 router = APIRouter(prefix="/v1", tags=["catalogue"], responses=DATA_RESPONSES)
 

@@ -8,11 +8,11 @@ from datetime import date
 
 from finops.api.auth.references import group_key
 from finops.api.costs.dimensions import COLUMNS, FILTERS, ScopeDimension
-from finops.api.costs.parameters import CostParameters, Selection, Span
+from finops.api.costs.parameters import CostParameters, Filters, Span
 from finops.api.costs.query import Comparison
-from finops.api.database import Connection, DataVersion
+from finops.api.database import Connection
 from finops.api.http.problems import Fault, all_invalid, invalid, not_found
-from finops.api.months import MONTHS_OF, distance, shifted
+from finops.api.months import MONTHS_OF, DataVersion, distance, shifted
 
 DEFAULT_MONTHS = 12
 MAX_MONTHS = 120
@@ -58,7 +58,7 @@ class Scope:
         return {self.dimension: self.value} if self.dimension else {}
 
 
-async def filters(connection: Connection, selection: Selection, scope: Scope) -> dict[str, Sequence[str]]:
+async def filters(connection: Connection, selection: Filters, scope: Scope) -> dict[str, Sequence[str]]:
     """The values that costs are filtered by, by filter.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from finops.api.costs.dimensions import Dimension, Granularity
+from finops.api.costs.dimensions import DailyDimension, Dimension, Granularity, SeriesDimension
 from finops.api.http.paging import Paging
 from finops.api.months import Month
 
@@ -14,6 +14,9 @@ Order = Literal["-cost", "cost", "-delta", "delta", "key", "-key"]
 TEXT: dict[str, Any] = {"min_length": 1, "max_length": 200, "pattern": r"^[^\x00]+$"}
 Text = Annotated[str, StringConstraints(**TEXT)]
 Values = Annotated[list[Text], Field(max_length=50)]
+
+
+Top = Annotated[int, Field(ge=1, le=20, description="Only the most expensive, and one more with the sum of all others")]
 
 
 class Span(BaseModel):
@@ -29,8 +32,10 @@ class Span(BaseModel):
     to: Month | None = Field(default=None, description="Last month, included; by default the last one published")
 
 
-class Selection(Span):
-    """Which costs."""
+class Filters(BaseModel):
+    """Of what; with several, costs that all of them hold for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     domain: Values = Field(
         default_factory=list, description="Only these domains, of `/v1/domains`; repeat it for several"
@@ -45,6 +50,10 @@ class Selection(Span):
     currency: list[Text] = Field(
         default_factory=list, max_length=1, description="Needed only where the months have more than one"
     )
+
+
+class Selection(Filters, Span):
+    """Which costs."""
 
 
 class CostParameters(Selection, Paging):
@@ -72,3 +81,30 @@ class HistoryParameters(Selection):
     """Which costs, over which steps."""
 
     granularity: Granularity = Field(default="month", description="`quarter` widens `from` and `to` to whole quarters")
+
+
+class SeriesParameters(HistoryParameters):
+    """Which costs, over which steps, and what each series is of."""
+
+    group_by: SeriesDimension = Field(default="domain", description="What a series is of")
+    top: int = Field(
+        default=8, ge=1, le=20, description="Only the most expensive, and one more with the sum of all others"
+    )
+
+
+class DayParameters(Filters):
+    """Which month, day by day, and what each line is of."""
+
+    month: Month | None = Field(default=None, description="By default the last one published")
+    group_by: DailyDimension = Field(default="family", description="What a line is of")
+    top: int = Field(
+        default=8, ge=1, le=20, description="Only the most expensive, and one more with the sum of all others"
+    )
+
+
+class UsageParameters(Selection, Paging):
+    """Whose consumption, and in which order."""
+
+    order: Literal["-cost", "key"] = Field(
+        default="-cost", description="The most expensive first; or by month, product, source and unit"
+    )

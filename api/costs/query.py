@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
-from finops.api.costs.dimensions import COLUMNS, IN_GROUPS, VIEWS, Dimension, smallest
+from finops.api.costs.dimensions import COLUMNS, IN_GROUPS, VIEWS, smallest
 from finops.api.months import MONTHS_OF
 
 RANKS = {
@@ -22,8 +22,9 @@ RANKS = {
     "-delta": "coalesce(previous - cost, 'infinity')",
     "delta": "coalesce(cost - previous, 'infinity')",
 }
-KEYS = ("k0", "k1", "k2")
+KEYS = tuple(f"k{number}" for number in range(7))
 SAME_RANK = "cast(0 as numeric)"  # of all lines, where they are ordered by key
+KEYED = {"unit": "coalesce(usage_unit, '')"}  # a page ends at a key: there is none after a null
 # What a key is written as.
 TEXTS = {"month": "to_char({name}, 'YYYY-MM') as {name}", "quarter": "to_char({name}, 'YYYY-\"Q\"Q') as {name}"}
 # Rejects have no charge category; of a source's days, only the domain is known.
@@ -49,7 +50,7 @@ class CostQuery:
 
     first: date
     last: date
-    dimensions: Sequence[Dimension]
+    dimensions: Sequence[str]
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     base: Comparison | None = None
     order: str = "key"
@@ -57,6 +58,10 @@ class CostQuery:
     after: Sequence[str] | None = None
     limit: int | None = None
     views: Mapping[str, set[str]] = field(default_factory=lambda: VIEWS)
+    # Lines with more than money: columns that are added up too, how they are shown, and what is joined for that.
+    summed: ClassVar[Sequence[str]] = ()
+    shown: ClassVar[str] = ""
+    joined: ClassVar[str] = ""
 
     @property
     def by_step(self) -> bool:
@@ -86,14 +91,14 @@ class CostQuery:
         return f"""
             with {self._lines()}, {self._totals()}, page as ({self._page()})
             select * from totals cross join rejected cross join apart cross join incomplete
-            left join (select {self._worked_out()} from page) as shown on true
+            left join ({self._shown()}) as shown on true
             order by {"rank" if self.top else self._order()}"""
 
     def listing(self) -> str:
         """Lines alone, by the names of their dimensions: for CSV."""
         named = ", ".join(f'{name} as "{key}"' for name, key in zip(self._names, self.dimensions, strict=True))
         return f"""
-            with {self._lines()}, page as ({self._page()}), shown as (select {self._worked_out()} from page)
+            with {self._lines()}, page as ({self._page()}), shown as ({self._shown()})
             select {named}, cost, currency, estimated, previous, delta, ratio {", folded" if self.top else ""}
             from shown order by {"rank" if self.top else self._order()}"""
 
@@ -105,7 +110,8 @@ class CostQuery:
     @property
     def view(self) -> str:
         """The smallest view that has all dimensions and filters."""
-        return smallest((COLUMNS.get(name, "period") for name in (*self.dimensions, *self.filters)), self.views)
+        columns = (COLUMNS.get(name, "period") for name in (*self.dimensions, *self.filters))
+        return smallest([*columns, *self.summed], self.views)
 
     def _lines(self) -> str:
         """Sums by key, and each of them with its rank."""
@@ -115,7 +121,7 @@ class CostQuery:
             if "application_id" in self.views[view]
             else "unallocated_cost"
         )
-        filters = self._filters()
+        filters = self.conditions()
         base = (
             f"""
             union all
@@ -125,22 +131,24 @@ class CostQuery:
             else ""
         )
         names = self._names
+        more = "".join(f", {name}" for name in self.summed)
+        sums = "".join(f", sum({name}) as {name}" for name in self.summed)
         rank = RANKS.get(self.order, SAME_RANK)
         texts = (TEXTS.get(key, "{name}").format(name=name) for name, key in zip(names, self.dimensions, strict=True))
         return f"""
             lines as (
                 select {self._keys(0)}, currency, total_cost as cost, estimated_cost as estimated,
-                    {unallocated} as unallocated, cast(null as numeric) as previous
+                    {unallocated} as unallocated, cast(null as numeric) as previous {more}
                 from finops_api.{view} where period between %(first)s and %(last)s {filters} {base}
             ),
             grouped as (
                 select {_listed(names)}, currency, coalesce(sum(cost), 0) as cost,
                     coalesce(sum(estimated), 0) as estimated, coalesce(sum(unallocated), 0) as unallocated,
-                    sum(previous) as previous
+                    sum(previous) as previous {sums}
                 from lines group by {_listed(names)}, currency
             ),
             ranked as (
-                select {_listed(texts)}, currency, cost, estimated, previous, trim_scale({rank}) as rank
+                select {_listed(texts)}, currency, cost, estimated, previous {more}, trim_scale({rank}) as rank
                 from grouped
             )"""
 
@@ -160,12 +168,12 @@ class CostQuery:
                     cast(coalesce(sum(rejected_line_count), 0) as bigint) as rejected_lines,
                     cast(coalesce(sum(unpriced_line_count), 0) as bigint) as unpriced_lines
                 from finops_api.visible_rejects
-                where period between %(first)s and %(last)s {self._filters(FILTERS_OF_REJECTS)}
+                where period between %(first)s and %(last)s {self.conditions(FILTERS_OF_REJECTS)}
             ),
             apart as (
                 select trim_scale(coalesce(sum(set_apart_cost), 0)) as set_apart
                 from finops_api.visible_set_apart
-                where period between %(first)s and %(last)s {self._filters()}
+                where period between %(first)s and %(last)s {self.conditions()}
             ),
             incomplete as (
                 select coalesce(json_agg(json_build_object(
@@ -173,7 +181,7 @@ class CostQuery:
                     'estimated_days', estimated_days, 'missing_days', missing_days, 'days_to_come', days_to_come
                 ) order by period, source), '[]') as incomplete
                 from finops_api.source_periods as months
-                where period between %(first)s and %(last)s and missing_days > 0 {self._filters(FILTERS_OF_SOURCES)}
+                where period between %(first)s and %(last)s and missing_days > 0 {self.conditions(FILTERS_OF_SOURCES)}
                     and exists (select from finops_api.visible_products as seen where seen.source = months.source)
             )"""
 
@@ -194,19 +202,24 @@ class CostQuery:
             group by least(place, %(top)s + 1), currency
             order by rank"""
 
-    def _worked_out(self) -> str:
+    def _shown(self) -> str:
         """A line's own columns; delta and ratio only here, since the line of all others has them too."""
-        return f"""{_listed(self._names)}, currency, trim_scale(cost) as cost, trim_scale(estimated) as estimated,
+        return f"""
+            select {_listed(self._names)}, currency, trim_scale(cost) as cost, trim_scale(estimated) as estimated,
             trim_scale(previous) as previous, trim_scale(cost - previous) as delta,
-            trim_scale(round((cost - previous) / nullif(abs(previous), 0), 6)) as ratio, folded, rank"""
+            trim_scale(round((cost - previous) / nullif(abs(previous), 0), 6)) as ratio, folded, rank {self.shown}
+            from page {self.joined}"""
 
     def _keys(self, shift: int) -> str:
         """The dimensions of a row; of a month that is compared with, the one that it is compared to."""
         month = f"period + make_interval(months => {shift})"
-        made = (f"date_trunc('{key}', {month})" if key in MONTHS_OF else COLUMNS[key] for key in self.dimensions)
+        made = (
+            f"date_trunc('{key}', {month})" if key in MONTHS_OF else KEYED.get(key, COLUMNS.get(key))
+            for key in self.dimensions
+        )
         return _listed(f"{key} as {name}" for key, name in zip(made, self._names, strict=True))
 
-    def _filters(self, known: Collection[str] = COLUMNS) -> str:
+    def conditions(self, known: Collection[str] = COLUMNS) -> str:
         """The conditions, as far as a view knows their columns."""
         return " ".join(f"and {_one_of(name)}" for name in self.filters if name in known)
 

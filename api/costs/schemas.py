@@ -5,12 +5,16 @@ A field without a value is left out of an answer, never null: no base to compare
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
 
-from finops.api.costs.dimensions import Dimension, Granularity, ScopeDimension
+from finops.api.costs.dimensions import DailyDimension, Dimension, Granularity, ScopeDimension, SeriesDimension
 from finops.api.http.paging import AsOf, NextPage
-from finops.api.money import Estimated, EstimatedShare, Money, Ratio
+from finops.api.money import Day, Estimated, EstimatedShare, Money, Quantity, Ratio
 from finops.api.months import MonthText, Period
+
+LineCount = Annotated[int, Field(description="Lines in all, on all pages and before `top`", examples=[2])]
 
 
 class Delta(BaseModel):
@@ -41,14 +45,13 @@ class Keyed(BaseModel):
     keys: dict[Dimension, str] = Field(
         description="By dimension; empty for the line of all others", examples=[{"product": "vm.vcpu"}]
     )
+    folded: int | None = Field(
+        default=None, description="How many lines the line of all others stands for", examples=[12]
+    )
 
 
 class CostLine(Compared, Keyed):
     """The cost of one combination of the dimensions asked for."""
-
-    folded: int | None = Field(
-        default=None, description="How many lines the line of all others stands for", examples=[12]
-    )
 
 
 class Step(BaseModel):
@@ -125,7 +128,7 @@ class Costs(Envelope):
         description="The months of `previous`; absent where none are wholly published, or each line has its own",
     )
     group_by: list[Dimension]
-    line_count: int = Field(description="Lines in all, on all pages and before `top`", examples=[2])
+    line_count: LineCount
     data: list[CostLine]
     next: NextPage = None
 
@@ -135,3 +138,94 @@ class History(Envelope):
 
     granularity: Granularity
     data: list[Point]
+
+
+class SeriesPoint(Step):
+    """A part of the cost of one month or quarter."""
+
+    cost: Money
+    estimated: Estimated
+
+
+class SeriesLine(Keyed):
+    """The costs of one thing, month by month or quarter by quarter."""
+
+    cost: Money = Field(description="The sum of its points")
+    estimated: Estimated
+    points: list[SeriesPoint] = Field(description="One for each of the total's, zeros included")
+
+
+class Series(Envelope):
+    """Costs over time of the most expensive, of all others together, and of the total, which is their sum."""
+
+    granularity: Granularity
+    group_by: SeriesDimension
+    line_count: LineCount
+    points: list[Point] = Field(description="Of the total, within the months published")
+    data: list[SeriesLine] = Field(description="The most expensive first, all others last")
+
+
+class DayTotal(BaseModel):
+    """The cost of one day."""
+
+    date: Day
+    cost: Money
+
+
+class DailyLine(Keyed):
+    """The days of one thing's month."""
+
+    cost: Money = Field(description="The sum of its days")
+    days: list[Money] = Field(description="One for each of the total's days")
+
+
+class MissingDays(BaseModel):
+    """Days of a source that are over, were not measured, and are in no cost."""
+
+    source: str = Field(examples=["cmdb.vm"])
+    dates: list[Day]
+
+
+class Days(Envelope):
+    """A month day by day: of the most expensive, of all others together, and of the total."""
+
+    group_by: DailyDimension
+    line_count: LineCount
+    days: list[DayTotal] = Field(description="Of the whole month, also those to come")
+    data: list[DailyLine] = Field(description="The most expensive first, all others last")
+    complete_until: Day | None = Field(
+        default=None,
+        description="The last day up to which every source has delivered; absent where even the first is missing",
+    )
+    missing: list[MissingDays]
+    spread: list[str] = Field(description="Sources whose days are only an even share of the month", examples=[[]])
+
+
+class UsageLine(BaseModel):
+    """What was consumed of a product in a month, in one unit and charge category, and what that cost."""
+
+    period: MonthText
+    product: str = Field(examples=["vm.vcpu"])
+    product_name: str = Field(examples=["Virtual machine vCPU"])
+    family: str = Field(examples=["Compute"])
+    domain: str = Field(examples=["open_legacy"])
+    source: str = Field(examples=["cmdb.vm"])
+    charge_category: str = Field(examples=["Usage"])
+    unit: str | None = Field(
+        default=None, examples=["vCPU-month"], description="Of `quantity`; absent where a bill states none"
+    )
+    quantity: Quantity | None = Field(default=None, description="Absent where a bill states none, as for a tax")
+    cost: Money
+    estimated: Estimated
+    unit_price: Money | None = Field(
+        default=None,
+        description="`cost` ÷ `quantity`, rounded to 12 decimals or digits; absent where `quantity` is 0 or not known",
+    )
+
+
+class Usage(Envelope):
+    """Consumption by month, product, source, charge category and unit: what is in two units does not add up."""
+
+    line_count: LineCount
+    data: list[UsageLine]
+    next: NextPage = None

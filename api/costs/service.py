@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,10 +11,11 @@ from typing import Any
 from finops.api.costs.dimensions import Dimension, Granularity, ScopeDimension
 from finops.api.costs.query import CostQuery
 from finops.api.costs.schemas import CostLine, Costs, Coverage, Delta, History, Months, Point, Total
-from finops.api.database import DataVersion
 from finops.api.http.problems import invalid
 from finops.api.money import ZERO, difference, share
-from finops.api.months import MONTHS_OF, is_open, quarter, quarter_name, shifted, span
+from finops.api.months import MONTHS_OF, DataVersion, is_open, quarter, quarter_name, shifted, span
+
+HISTORY_COLUMNS = ("period", "cost", "currency", "estimated", "previous", "delta", "ratio", "is_open")
 
 
 @dataclass  # a frozen one takes twice as long to make, and there are a thousand in a page
@@ -47,14 +48,15 @@ class CostRow:
     k2: str = ""
 
     @property
-    def keys(self) -> tuple[str, str, str]:
+    def keys(self) -> tuple[str, ...]:
         """The values of the dimensions, of which there are up to three."""
         return (self.k0, self.k1, self.k2)
 
 
-def costs(
+def costs(  # noqa: PLR0913, PLR0917
     rows: Sequence[CostRow],
     query: CostQuery,
+    dimensions: Sequence[Dimension],
     version: DataVersion,
     scope: dict[ScopeDimension, str],
     following: str | None,
@@ -66,11 +68,11 @@ def costs(
     """
     base = query.base if not query.by_step else None
     return Costs(
-        **_envelope(rows[0], query, version, scope),
+        **envelope(rows[0], query, version, scope),
         compared_with=Months.model_validate({"from": base.first, "to": base.last}) if base else None,
-        group_by=list(query.dimensions),
+        group_by=list(dimensions),
         line_count=rows[0].line_count,
-        data=[_line(row, row.cost, query.dimensions) for row in rows if row.cost is not None],
+        data=[_line(row, row.cost, dimensions) for row in rows if row.cost is not None],
         next=following,
     )
 
@@ -87,17 +89,36 @@ def history(
     Raises:
         ProblemError: 422 where costs are in several currencies.
     """
-    step = MONTHS_OF[granularity]
-    by_period = {row.k0: row for row in rows if row.cost is not None}
     return History(
-        **_envelope(rows[0], query, version, scope),
+        **envelope(rows[0], query, version, scope),
         granularity=granularity,
-        data=[_point(start, step, by_period, version) for start in _starts(query, step, version)],
+        data=points(rows, query, granularity, version),
     )
 
 
-def _envelope(row: CostRow, query: CostQuery, version: DataVersion, scope: dict[ScopeDimension, str]) -> dict[str, Any]:
-    """What every answer has around its lines."""
+def points(rows: Sequence[CostRow], query: CostQuery, granularity: Granularity, version: DataVersion) -> list[Point]:
+    """One for each month or quarter that was published."""
+    step = MONTHS_OF[granularity]
+    by_period = {row.k0: row for row in rows if row.cost is not None}
+    return [_point(start, step, by_period, version) for start in _starts(query, step, version)]
+
+
+def table(body: History) -> tuple[Sequence[str], Iterator[Sequence[object]]]:
+    """The columns and rows of a history's CSV."""
+    return (HISTORY_COLUMNS, (_csv_row(point, body.currency) for point in body.data))
+
+
+def _csv_row(point: Point, currency: str | None) -> Sequence[object]:
+    delta = (point.delta.amount, point.delta.ratio) if point.delta else (None, None)
+    return (point.period, point.cost, currency, point.estimated, point.previous, *delta, point.is_open)
+
+
+def envelope(row: CostRow, query: CostQuery, version: DataVersion, scope: dict[ScopeDimension, str]) -> dict[str, Any]:
+    """What every answer has around its lines.
+
+    Raises:
+        ProblemError: 422 where costs are in several currencies.
+    """
     found = sorted({currency for currency in (row.total_currency, row.other_currency) if currency})
     if len(found) > 1:
         detail = f"from {query.first:%Y-%m} to {query.last:%Y-%m} costs are in {' and '.join(found)}: choose one"

@@ -10,12 +10,16 @@ would take for a formula gets an apostrophe before it: https://owasp.org/www-com
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
+import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from http import HTTPStatus
 from typing import IO, Annotated, Any
 
@@ -26,9 +30,10 @@ from psycopg.rows import TupleRow
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from finops.api.database import Connection, DataVersion, Reader, ReaderDep, data_version
+from finops.api.database import Connection, Reader, ReaderDep, data_version
 from finops.api.http.negotiation import CSV, JSON, matches, media_type
 from finops.api.http.problems import invalid
+from finops.api.months import DataVersion
 
 CSV_WITH_HEADER = f"{CSV}; header=present"
 IN_MEMORY = 1 << 20  # bytes of a CSV that are not worth a file
@@ -81,10 +86,6 @@ class DataRequest:
         self._tag_content(hashlib.sha256(content.encode()))
         return Response(content, headers=self.headers, media_type=JSON)
 
-    def text(self, content: str) -> Response:
-        """CSV that is written already."""
-        return Response(content, headers=self._download, media_type=CSV_WITH_HEADER)
-
     async def csv(self, connection: Connection, query: str, parameters: Mapping[str, Any]) -> Response:
         """All rows of a query as CSV.
 
@@ -110,6 +111,14 @@ class DataRequest:
             file.close()
             raise
         return StreamingResponse(_chunks(file), headers=self._download, media_type=CSV_WITH_HEADER)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+        """The same of rows that were worked out here, few enough to be written in memory."""
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(value) for value in row] for row in rows)
+        return Response(file.getvalue(), headers=self._download, media_type=CSV_WITH_HEADER)
 
     @property
     def _download(self) -> dict[str, str]:
@@ -146,6 +155,19 @@ async def json_request(request: Request, reader: ReaderDep) -> DataRequest:
 
 DataRequestDep = Annotated[DataRequest, Depends(data_request)]
 JsonRequestDep = Annotated[DataRequest, Depends(json_request)]
+
+
+def _cell(value: object) -> object:
+    """A value as PostgreSQL writes it, and as `_cells` has it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return f"{value:f}"
+        case str():
+            return re.sub(FORMULA, r"\1'", value)
+        case _:
+            return value
 
 
 async def _cells(cursor: AsyncCursor[TupleRow], statement: str) -> str:

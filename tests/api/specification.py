@@ -17,6 +17,7 @@ KNOWN = {
     "domain": "public_cloud",
     "family": "Integration",
     "product": "nimbus.queue",
+    "month": "2026-10",
     "source": "focus.nimbus",
     "currency": "EUR",
     "from": "2026-09",
@@ -56,9 +57,9 @@ class Operation:
 
     @property
     def kind(self) -> str:
-        """What it answers, whatever its path narrows it to: `costs`, `history`, or the path itself."""
+        """What it answers, whatever its path narrows it to: `costs`, `history` and the like, or the path itself."""
         name = self.path.rpartition("/")[2]
-        return name if name in ("costs", "history") else self.path
+        return name if name in ("costs", "history", "series", "days", "usage") else self.path
 
     def url(self, name: str = "", where: str = "", value: str = "") -> str:
         """Its address: what it needs is known, but for one parameter, which has this value."""

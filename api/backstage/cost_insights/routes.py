@@ -18,7 +18,8 @@ from finops.api.backstage.cost_insights import schemas, service
 from finops.api.backstage.cost_insights.intervals import AnyIntervals, Intervals, TwoIntervals, last_quarters
 from finops.api.backstage.currency import Currency, one_currency
 from finops.api.backstage.groups import group_of, visible_group
-from finops.api.backstage.queries import ComparedCosts, DailyCosts
+from finops.api.backstage.queries import ComparedCosts
+from finops.api.costs.dimensions import DailyCosts
 from finops.api.database import Connection, ReaderDep
 from finops.api.http.problems import NOTHING_PUBLISHED, not_found, responses, unavailable
 from finops.api.money import Day, ExactResponse

@@ -15,7 +15,8 @@ from finops.api import money
 from finops.api.backstage.cost_insights import schemas
 from finops.api.backstage.cost_insights.daily_series import Series, largest, trendline, zero
 from finops.api.backstage.cost_insights.intervals import Intervals
-from finops.api.backstage.queries import ComparedCosts, DailyCosts
+from finops.api.backstage.queries import ComparedCosts
+from finops.api.costs.dimensions import DailyCosts
 from finops.api.money import ZERO, digits
 from finops.api.months import quarter_name
 

@@ -2,7 +2,9 @@
     materialized='by_month',
     indexes=[
         {
-            'columns': ['period', 'group_id', 'domain', 'family', 'product_id', 'source', 'charge_category', 'currency'],
+            'columns': [
+                'period', 'group_id', 'domain', 'family', 'product_id', 'source', 'charge_category', 'usage_unit', 'currency'
+            ],
             'unique': true
         },
         {'columns': ['group_id', 'period']}
@@ -31,7 +33,9 @@ costs as (
         releves.product_id,
         releves.source,
         releves.charge_category,
+        releves.usage_unit,
         releves.currency,
+        sum(releves.usage_quantity) as usage_quantity,
         sum(releves.total_cost) as total_cost,
         sum(releves.estimated_cost) as estimated_cost,
         sum(releves.total_cost) filter (where releves.application_id = 'UNALLOCATED') as unallocated_cost,
@@ -46,7 +50,7 @@ costs as (
         on
             releves.application_id = owners.application_id
             and finops.owned_in_month(releves.period, owners.valid_from, owners.valid_to)
-    group by 1, 2, 3, 4, 5, 6, 7, 8
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 )
 

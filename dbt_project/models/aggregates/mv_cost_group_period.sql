@@ -14,6 +14,7 @@ costs as (
         currency,
         sum(total_cost) as total_cost,
         sum(estimated_cost) as estimated_cost,
+        sum(total_cost) filter (where application_id = 'UNALLOCATED') as unallocated_cost,
         cast(sum(releve_count) as bigint) as releve_count
     from months
     group by period, group_id, currency

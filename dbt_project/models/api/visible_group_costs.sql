@@ -8,6 +8,8 @@ with visible as (
         'product_id',
         'source',
         'charge_category',
+        'usage_unit',
+        'usage_quantity',
         'currency',
         'total_cost',
         'estimated_cost',

@@ -6,6 +6,7 @@ with visible as (
         'currency',
         'total_cost',
         'estimated_cost',
+        'unallocated_cost',
     ]) }}
 
 )

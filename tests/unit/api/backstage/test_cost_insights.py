@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from finops.api.backstage.cost_insights.daily_series import Series, largest, trendline, zero
 from finops.api.backstage.cost_insights.intervals import Intervals, last_quarters, parse
 from finops.api.backstage.cost_insights.service import cost, kind
-from finops.api.backstage.queries import DailyCosts
+from finops.api.costs.dimensions import DailyCosts
 from finops.api.http.problems import ProblemError
 from finops.api.money import ExactResponse, change
 
