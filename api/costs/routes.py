@@ -118,7 +118,7 @@ async def costs_by_day(data_request: DataRequestDep, parameters: Annotated[DayPa
     """The days of one month: of the most expensive, of all others, and of the total, which is their sum."""
     async with data_request.snapshot() as (connection, version):
         scope = await _scope(data_request.request).found(connection)
-        _, month = months(Span(to=parameters.month), version)
+        _, month = months(Span.model_construct(to=parameters.month), version)
         only = await filters(connection, parameters, scope)
         query = CostQuery(month, month, [parameters.group_by], only, order="-cost", top=parameters.top)
         rows = await connection.rows(service.CostRow, query.page(), query.parameters, prepare=query.prepare)
