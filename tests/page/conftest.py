@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from decimal import localcontext
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,14 @@ from tests.page.visit import chromium, visit
 MONTHS = 14
 # By name, the groups that they may see: all; one with groups below it; one of those.
 CALLERS: dict[str, Any] = {"everything": "*", "digital": ["digital"], "storefront": ["storefront"]}
+
+
+@pytest.fixture(autouse=True)
+def _exact() -> Iterator[None]:
+    """What a test adds up is as exact as PostgreSQL: Python alone keeps 28 digits."""
+    with localcontext() as context:
+        context.prec = 200
+        yield
 
 
 @pytest.fixture(scope="session")

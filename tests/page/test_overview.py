@@ -85,13 +85,14 @@ def test_the_months_add_up_by_each_dimension(demo: Demo, overview: Page, ledger:
 def test_the_most_expensive_ones_are_compared_with_the_month_before(overview: Page, ledger: Ledger, by: str) -> None:
     shown = table(overview, f"top-{by}")
     now, before = ledger.by(by, month=COMPLETE), ledger.by(by, month=BEFORE)
-    assert [*shown][:TOP] == [*ranked(now)[:TOP], *([] if len(now) >= TOP else ["total"])]
-    for name in ranked(now)[:TOP]:
-        compared(shown[name], now[name], before.get(name))
+    costs = dict.fromkeys(before, ZERO) | now  # what is gone is there, too
+    top, others = ranked(costs)[:TOP], ranked(costs)[TOP:]
+    assert [*shown] == [*top, *(["others"] if others else []), "total"]
+    for name in top:
+        compared(shown[name], costs[name], before.get(name))
     compared(shown["total"], sum(now.values(), ZERO), sum(before.values(), ZERO))
-    if len(now) > TOP:
-        others = ranked(now)[TOP:]
-        assert shown["others"].amounts("cost") == [sum((now[name] for name in others), ZERO)]
+    if others:
+        assert shown["others"].amounts("cost") == [sum((costs[name] for name in others), ZERO)]
 
 
 def test_the_movers_are_those_whose_cost_moved_most(overview: Page, ledger: Ledger) -> None:

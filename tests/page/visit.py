@@ -14,6 +14,7 @@ from tests.chromium import path
 
 READY = "body[data-ready=true]"
 LAPTOP = {"width": 1280, "height": 800}
+PATIENCE = 10_000  # milliseconds
 MOST_SHIFT = 0.1  # what web.dev calls good
 PHONE = {"width": 390, "height": 844}
 # West of Greenwich a month that is taken for an instant is the month before.
@@ -60,6 +61,7 @@ def visit(
     """
     given = {"viewport": LAPTOP, "locale": "en-GB", "timezone_id": TIME_ZONE, **options}
     context = browser.new_context(**given)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.add_init_script(OBSERVE)
     wrong = faults(page)
@@ -119,8 +121,9 @@ def sane(page: Page) -> None:
     assert sum(shift[0] for shift in shifts) < MOST_SHIFT, shifts
 
 
-def value(page: Page, tile: str) -> Decimal:
-    """The first figure of a tile, exact."""
-    text = page.locator(f"[data-tile={tile}] [data-value]").first.get_attribute("data-value")
+def value(page: Page, figure: str) -> Decimal:
+    """A figure by its name, exact."""
+    found = page.locator(f"[data-figure={figure}]")
+    text = found.locator("[data-value]").or_(found.and_(page.locator("[data-value]"))).first.get_attribute("data-value")
     assert text is not None
     return Decimal(text)

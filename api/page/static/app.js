@@ -134,6 +134,7 @@ function away(error) {
 // A proxy passes its caller's credential on; without one, a token is typed in once, for this session of the browser.
 function askForToken() {
   const was = token.get();
+  if (!was && document.getElementById("token")) return; // another question of the same page was refused
   token.forget();
   const input = h("input", { id: "token", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
   function enter(event) {
