@@ -7,9 +7,10 @@ import { LANGUAGES, language, t, time } from "./i18n.js";
 import { search } from "./search.js";
 import { go, link, reread, state } from "./state.js";
 import { allDrawn } from "./tile.js";
+import { application, group } from "./views/detail.js";
 import { overview } from "./views/overview.js";
 
-const VIEWS = { overview };
+const VIEWS = { overview, group, application };
 const header = document.getElementById("header");
 const main = document.getElementById("main");
 const footer = document.getElementById("footer");
@@ -26,8 +27,7 @@ async function show({ focus = false } = {}) {
   try {
     me = await caller();
   } catch (error) {
-    if (error.name !== "AbortError" && error.status !== 401) away(error);
-    return;
+    return failed(error);
   }
   const name = state.get("view") ?? "overview";
   const view = VIEWS[name] ?? overview;
@@ -35,7 +35,12 @@ async function show({ focus = false } = {}) {
   footer.replaceChildren();
   main.replaceChildren();
   document.title = "FinOps";
-  const parts = me.months.length || name === "runs" ? await view(me) : nothingYet(me);
+  let parts;
+  try {
+    parts = me.months.length || name === "runs" ? await view(me) : nothingYet(me);
+  } catch (error) {
+    return failed(error);
+  }
   if (turn !== shown) return;
   main.replaceChildren(...[parts].flat());
   const heading = main.querySelector("h1");
@@ -125,7 +130,9 @@ function nothingYet({ everything, groups }) {
   return h("section.notice", {}, h("h1", {}, t(why)), h("p", {}, t(`${why}.remedy`)));
 }
 
-function away(error) {
+function failed(error) {
+  if (error.name === "AbortError" || error.status === 401) return;
+  if (!("status" in error)) console.error(error);
   const text = error.status === 0 ? t("api.away") : error.message;
   const again = h("button", { type: "button", click: () => show() }, t("again"));
   main.replaceChildren(h("section.notice", { role: "alert" }, h("h1", {}, t("api.failed")), h("p", {}, text), again));

@@ -83,6 +83,7 @@ export function lines(series, steps, { label, height = "small" }) {
       `y${index}`,
       axis({
         position: index ? "right" : "left",
+        beginAtZero: true, // so that a line rises as much as its figures do
         ticks: { ...ticks(), color: colour(index), callback: show, maxTicksLimit: 4 },
       }),
     ]);
@@ -139,7 +140,7 @@ function shared(currency) {
   };
 }
 
-const ticks = () => ({ color: property("--quiet"), font: { family: property("--font"), size: 12 } });
+const ticks = () => ({ color: property("--quiet"), maxRotation: 0, font: { family: property("--font"), size: 12 } });
 const axis = (more) => ({ grid: { display: false }, border: { display: false }, ticks: ticks(), ...more });
 
 function amounts(more, currency) {

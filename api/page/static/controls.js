@@ -18,7 +18,7 @@ export function period(me) {
   return { from, to, complete };
 }
 
-export function controls(me, { title, filters = Object.keys(LISTS), extra = [] }) {
+export function controls(me, { title, below, filters = Object.keys(LISTS), extra = [] }) {
   const { from, to } = period(me);
   const months = me.months.toReversed();
   const named = (months) => months.map((found) => [found, month(found)]);
@@ -30,15 +30,16 @@ export function controls(me, { title, filters = Object.keys(LISTS), extra = [] }
       select("currency", t("currency"), me.currencies.map((name) => [name, name]), currency(me)),
     ...extra,
   ];
-  return h("div.top", {}, h("h1", { dir: "auto" }, title), h("form.controls", {}, choices, filtering(filters)), chips());
+  const head = h("div", {}, h("h1", { dir: "auto" }, title), below);
+  return h("div.top", {}, head, h("form.controls", {}, choices, filtering(filters)), chips());
 }
 
 // A choice of one: `options` are [value, text]; it is in the address as `name`.
-export function select(name, label, options, value, replaced = {}) {
+export function select(name, label, options, value, { replaced = {}, change } = {}) {
   const items = options.map(([key, text]) => h("option", { value: key, selected: key === value }, text));
   if (!options.some(([key]) => key === value)) items.unshift(h("option", { value, selected: true }, value));
-  const change = (event) => go(here({ ...replaced, [name]: event.target.value || null }));
-  return h("label", {}, label, h("select", { name, change }, items));
+  const move = (event) => go(here({ ...replaced, [name]: event.target.value || null }));
+  return h("label", {}, label, h("select", { name, change: change ?? move }, items));
 }
 
 // What a filter allows is asked for when somebody opens them.

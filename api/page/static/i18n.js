@@ -30,7 +30,8 @@ function styled(currency) {
 
 export const money = (amount, currency, options) => number(amount, { ...styled(currency), ...options });
 export const change = (amount, currency) => money(amount, currency, signed);
-export const short = (amount, currency) => money(amount, currency, { notation: "compact", maximumFractionDigits: 1 });
+export const short = (amount, currency) =>
+  money(amount, currency, { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 });
 const inPercent = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 };
 export const percent = (ratio) => number(ratio, inPercent);
 export const growth = (ratio) => number(ratio, { ...inPercent, ...signed });
@@ -38,8 +39,9 @@ export const count = (value) => number(value, {});
 export const quantity = (value) => number(value, { maximumFractionDigits: 2 });
 // A price may be far below a cent: four digits that say something.
 export const price = (value, currency) =>
-  money(value, currency, { minimumFractionDigits: 2, maximumFractionDigits: 6, roundingPriority: "auto" });
+  money(value, currency, Math.abs(value) < 0.1 ? { maximumSignificantDigits: 4 } : { maximumFractionDigits: 4 });
 
+const DAY = 86400000; // milliseconds
 const day = (text) => new Date(`${text.length === 7 ? `${text}-01` : text}T00:00:00Z`);
 const dated = (text, options) => format(Intl.DateTimeFormat, { timeZone: "UTC", ...options }).format(day(text));
 // A month, or a quarter as it is.
@@ -48,6 +50,17 @@ export const shortMonth = (text) => (text.includes("Q") ? text : dated(text, { m
 export const date = (text) => dated(text, { day: "numeric", month: "short", year: "numeric" });
 export const shortDate = (text) => dated(text, { day: "numeric", month: "short" });
 const moment = { dateStyle: "medium", timeStyle: "short" };
+// Days as spans: 3–7 Nov.
+export function spans(days) {
+  const found = [];
+  for (const text of days) {
+    const last = found.at(-1);
+    if (last && day(text) - last[1] === DAY) last[1] = day(text);
+    else found.push([day(text), day(text)]);
+  }
+  const form = format(Intl.DateTimeFormat, { timeZone: "UTC", day: "numeric", month: "short" });
+  return found.map(([first, last]) => form.formatRange(first, last));
+}
 export const time = (text) => format(Intl.DateTimeFormat, moment).format(new Date(text));
 export const list = (items) => format(Intl.ListFormat, { type: "conjunction" }).format(items);
 

@@ -29,10 +29,11 @@ export function reread() {
 }
 
 // What every question about costs has in common.
-export function selection(me, names = ["from", "to", ...FILTERS]) {
+export function selection(me, names = ["from", "to", ...FILTERS], more = {}) {
   const query = new URLSearchParams();
   for (const name of names) for (const value of state.getAll(name)) query.append(name, value);
   if (me.currencies.length > 1) query.set("currency", currency(me));
+  for (const [name, value] of Object.entries(more)) query.set(name, value);
   return query;
 }
 

@@ -66,7 +66,8 @@ function doubts(coverage, currency) {
 }
 
 // The months as stacked bars, and the same figures as a table.
-export function trend(series, { by, api, name = "trend", title = t("trend") }) {
+export function trend(series, { by, api, name = "trend", title = t("trend"), ...other }) {
+  const { step = i18n.shortMonth, file = `costs-by-${by}`, said = signs } = other;
   return tile(name, { title, rows: 12 }, async () => {
     const answer = await series;
     const { points, data, currency } = answer;
@@ -78,27 +79,28 @@ export function trend(series, { by, api, name = "trend", title = t("trend") }) {
       estimated: line.points.map(({ estimated }) => estimated),
       href: address(by, line.keys[by], kinds),
     }));
-    const steps = points.map(({ period, is_open: isOpen }) => ({ label: i18n.shortMonth(period), isOpen }));
+    const steps = points.map(({ period, is_open: isOpen }) => ({ label: step(period), isOpen }));
     const rows = figures(by, answer);
     const columns = [
       { key: by, label: t(`by.${by}`), value: (row) => row.name, heads: true },
       ...points.map(({ period }, index) => ({
         key: period,
-        label: i18n.shortMonth(period),
+        label: step(period),
         kind: "money",
         value: (row) => row.values[index],
       })),
       { key: "total", label: t("total"), kind: "money", value: (row) => row.cost },
     ];
     const onSelect = ({ href }) => href && go(href);
+    if (!data.length) return { content: h("p.empty", {}, t("no.cost")), foot: h("p", {}, said(answer)), api };
     return {
       content: [
-        stackedBars(shown, steps, { currency, label: t("trend.label", { by: t(`by.${by}`) }), onSelect }),
+        stackedBars(shown, steps, { currency, label: t(`${name}.label`, { by: t(`by.${by}`) }), onSelect }),
         legend(shown),
         h("details", {}, h("summary", {}, t("figures")), table(columns, rows, { caption: title })),
       ],
-      foot: h("p", {}, signs(points, data)),
-      tables: [{ file: `costs-by-${by}`, columns, rows }],
+      foot: h("p", {}, said(answer)),
+      tables: [{ file, columns, rows }],
       api,
     };
   });
@@ -124,7 +126,7 @@ function figures(by, { points, data, currency, total }) {
 }
 
 // What hatched and pale mean, where something is.
-function signs(points, data) {
+function signs({ points, data }) {
   const open = points.some(({ is_open: isOpen }) => isOpen) && t("sign.open");
   const guessed = data.some(({ estimated }) => Number(estimated) !== 0) && t("sign.estimated");
   return [open, open && guessed && " ", guessed].filter(Boolean);

@@ -45,11 +45,11 @@ function inMonth(me, complete, by, more) {
 }
 
 // The most expensive ones of a month, each with what it was in the month before.
-function ranking(me, by, complete) {
+export function ranking(me, by, complete, path = "") {
   const title = t(`ranking.${by}`, { month: month(complete) });
   return tile(`top-${by}`, { title, rows: TOP + 2, span: 6 }, async () => {
     const query = inMonth(me, complete, by, { top: TOP });
-    const answer = await get("costs", query);
+    const answer = await get(`${path}costs`, query);
     const rows = answer.data.map((line) => compared(line, by, answer));
     const whole = { id: "total", name: t("total"), className: "total", ...amounts(answer.total, answer.currency) };
     const columns = comparison(by);
@@ -57,7 +57,7 @@ function ranking(me, by, complete) {
     return {
       content: table(columns, rows, { caption: title }),
       tables: [{ file: `${by}s-${complete}`, columns, rows }],
-      api: ["costs", query],
+      api: [`${path}costs`, query],
       foot: by === "group" ? h("p", {}, t("ranking.group.own")) : undefined,
     };
   });
