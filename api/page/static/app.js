@@ -7,10 +7,13 @@ import { LANGUAGES, language, t, time } from "./i18n.js";
 import { search } from "./search.js";
 import { go, link, reread, state } from "./state.js";
 import { allDrawn } from "./tile.js";
+import { catalogue } from "./views/catalogue.js";
+import { coverage } from "./views/coverage.js";
 import { application, group } from "./views/detail.js";
 import { overview } from "./views/overview.js";
+import { runs } from "./views/runs.js";
 
-const VIEWS = { overview, group, application };
+const VIEWS = { overview, group, application, coverage, runs, catalogue };
 const header = document.getElementById("header");
 const main = document.getElementById("main");
 const footer = document.getElementById("footer");

@@ -18,7 +18,8 @@ export function period(me) {
   return { from, to, complete };
 }
 
-export function controls(me, { title, below, filters = Object.keys(LISTS), extra = [] }) {
+// `applied` are the filters that the view's figures go by: no other is shown.
+export function controls(me, { title, below, filters = Object.keys(LISTS), applied = FILTERS, extra = [] }) {
   const { from, to } = period(me);
   const months = me.months.toReversed();
   const named = (months) => months.map((found) => [found, month(found)]);
@@ -31,7 +32,7 @@ export function controls(me, { title, below, filters = Object.keys(LISTS), extra
     ...extra,
   ];
   const head = h("div", {}, h("h1", { dir: "auto" }, title), below);
-  return h("div.top", {}, head, h("form.controls", {}, choices, filtering(filters)), chips());
+  return h("div.top", {}, head, h("form.controls", {}, choices, filtering(filters)), chips(applied));
 }
 
 // A choice of one: `options` are [value, text]; it is in the address as `name`.
@@ -60,8 +61,8 @@ function filter(name, data) {
   return select(name, t(`by.${name}`), [["", t("all")], ...options], state.get(name) ?? "");
 }
 
-function chips() {
-  const found = FILTERS.flatMap((name) => state.getAll(name).map((value) => [name, value]));
+function chips(applied) {
+  const found = applied.flatMap((name) => state.getAll(name).map((value) => [name, value]));
   if (!found.length) return undefined;
   const items = found.map(([name, value]) => {
     const click = () => go(here({ [name]: null }));

@@ -11,7 +11,7 @@ document.documentElement.lang = language;
 
 // A text with its values: {name} is replaced. A key that is not a message is shown as it is, such as a domain's id.
 export function t(key, values = {}) {
-  const text = MESSAGES[language][key] ?? en[key] ?? key.replace(/^(domain|by|reason|status)\./, "");
+  const text = MESSAGES[language][key] ?? en[key] ?? key.replace(/^[a-z]+\./, "");
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
@@ -37,6 +37,7 @@ export const percent = (ratio) => number(ratio, inPercent);
 export const growth = (ratio) => number(ratio, { ...inPercent, ...signed });
 export const count = (value) => number(value, {});
 export const quantity = (value) => number(value, { maximumFractionDigits: 2 });
+export const rate = (value) => number(value, { maximumFractionDigits: 6 });
 // A price may be far below a cent: four digits that say something.
 export const price = (value, currency) =>
   money(value, currency, Math.abs(value) < 0.1 ? { maximumSignificantDigits: 4 } : { maximumFractionDigits: 4 });
@@ -62,7 +63,21 @@ export function spans(days) {
   return found.map(([first, last]) => form.formatRange(first, last));
 }
 export const time = (text) => format(Intl.DateTimeFormat, moment).format(new Date(text));
+const ranged = (first, last, options) =>
+  format(Intl.DateTimeFormat, { timeZone: "UTC", ...options }).formatRange(day(first), day(last));
+export const days = (first, last) => ranged(first, last, { day: "numeric", month: "short", year: "numeric" });
+export const months = (first, last) => ranged(first, last, { month: "short", year: "numeric" });
 export const list = (items) => format(Intl.ListFormat, { type: "conjunction" }).format(items);
+
+// What something took, in its two largest units.
+export function duration(seconds) {
+  const inUnit = (value, unit, digits = 0) =>
+    number(value, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: digits });
+  if (seconds < 60) return inUnit(seconds, "second", 1);
+  const [larger, smaller, size] = seconds < 3600 ? ["minute", "second", 60] : ["hour", "minute", 3600];
+  const rest = Math.floor((seconds % size) / (size / 60));
+  return `${inUnit(Math.floor(seconds / size), larger)} ${inUnit(rest, smaller)}`;
+}
 
 // How a spreadsheet of this language reads a cell: decimals, and what is between cells.
 const parts = format(Intl.NumberFormat, {}).formatToParts(1.5);

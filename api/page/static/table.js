@@ -8,6 +8,8 @@ const { t } = i18n;
 // How a value is shown, by the kind of its column; `row` has the currency.
 const SHOWN = {
   text: (value) => value,
+  word: (value) => value,
+  prose: (value) => value,
   money: (value, row) => i18n.money(value, row.currency),
   change: (value, row) => i18n.change(value, row.currency),
   price: (value, row) => i18n.price(value, row.currency),
@@ -18,10 +20,13 @@ const SHOWN = {
   month: (value) => i18n.shortMonth(value),
   date: (value) => i18n.date(value),
 };
-const TEXTS = ["text", "month", "date"];
+// Texts by how they are wrapped: `word` never, `prose` in a wide column.
+const TEXTS = { text: "text", prose: "text.prose", word: "word", month: "word", date: "word" };
 const ROUNDED = ["money", "change"];
 
-// A column is {key, label, kind, value(row), href(row), node(row), wide}: `wide` ones are left out on a phone.
+// A column is {key, label, kind, value(row), href(row), node(row), show(row), written(row), tone(row), wide, extra}:
+// `show` is the value on the page, `written` in CSV; `tone` is good, doubt or bad; `wide` is not on a phone; `extra` is
+// in CSV alone.
 export function table(columns, rows, { caption, empty = t("empty") } = {}) {
   if (!rows.length) return h("p.empty", {}, empty);
   const head = columns.map((column) => h(cellName("th", column), { scope: "col" }, column.label));
@@ -29,24 +34,47 @@ export function table(columns, rows, { caption, empty = t("empty") } = {}) {
   const body = rows.map((row) => h("tr", { "data-row": row.id, class: row.className }, line(row)));
   return h(
     "div.scroll",
-    { tabindex: 0, role: "region", "aria-label": caption },
+    { tabindex: 0, role: "group", "aria-label": caption },
     h("table", {}, h("caption.unseen", {}, caption ?? ""), h("thead", {}, h("tr", {}, head)), h("tbody", {}, body)),
   );
 }
 
+// Columns by key: a kind, or what is unlike the row's own value.
+export const columns = (all) =>
+  Object.entries(all).map(([key, of]) => {
+    const more = typeof of === "string" ? { kind: of } : of;
+    return { key, label: t(`column.${key}`), value: (row) => row[key], ...more };
+  });
+
+// What a tile has of a table: the columns that say something, all of them as CSV, and where it is from.
+export function listed(name, columns, rows, api, empty) {
+  const says = ({ value, node }) => node || rows.some((row) => value(row) !== undefined);
+  const filled = columns.filter((column) => !column.extra && says(column));
+  const tables = rows.length ? [{ file: name, columns, rows }] : [];
+  return { content: table(filled, rows, { caption: t(`tile.${name}`), empty }), tables, api };
+}
+
+// One row, with its columns below each other.
+export function facts(columns, row) {
+  const known = columns.filter(({ value, node }) => value(row) ?? node?.(row));
+  const items = known.map((column) => [h("dt", {}, column.label), cell({ ...column, tag: "dd" }, row)]);
+  return h("dl.facts", {}, items);
+}
+
 function cellName(tag, { kind = "text", wide }) {
-  return `${tag}.${TEXTS.includes(kind) ? "text" : "number"}${wide ? ".wide" : ""}`;
+  return `${tag}.${TEXTS[kind] ?? "number"}${wide ? ".wide" : ""}`;
 }
 
 function cell(column, row) {
   const { key, kind = "text" } = column;
   const value = column.value(row);
-  const name = column.heads ? cellName("th", column) : cellName("td", column);
-  const attributes = { "data-key": key, "data-value": value, scope: column.heads && "row" };
+  const name = cellName(column.tag ?? (column.heads ? "th" : "td"), column);
+  const tone = column.tone?.(row);
+  const attributes = { "data-key": key, "data-value": value, "data-tone": tone, scope: column.heads && "row" };
   if (value === undefined) return h(name, attributes, column.node?.(row));
-  const shown = SHOWN[kind](value, row);
-  if (kind === "text") attributes.dir = "auto";
-  if (!TEXTS.includes(kind)) attributes.title = value;
+  const shown = column.show?.(row) ?? SHOWN[kind](value, row);
+  if (kind in TEXTS) attributes.dir = "auto";
+  else attributes.title = value;
   const moved = ["change", "growth"].includes(kind) ? `.${direction(value)}` : "";
   const href = column.href?.(row);
   return h(name + moved, attributes, href ? a(href, shown) : shown, column.node?.(row));
@@ -61,10 +89,10 @@ function written(columns, rows, separator, number) {
   const special = (text) => /["\r\n]/.test(text) || text.includes(separator);
   const quoted = (text) => (special(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const lines = rows.map((row) =>
-    columns.map(({ kind = "text", value }) => {
-      const found = value(row);
+    columns.map(({ kind = "text", value, written: exact = value }) => {
+      const found = exact(row);
       if (found === undefined) return "";
-      return quoted(TEXTS.includes(kind) ? harmless(`${found}`) : number(`${found}`, kind));
+      return quoted(kind in TEXTS ? harmless(`${found}`) : number(`${found}`, kind));
     }),
   );
   const head = columns.map(({ key }) => quoted(harmless(key)));

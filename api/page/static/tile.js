@@ -14,7 +14,7 @@ export async function allDrawn() {
 }
 
 // `load` gives {content, tables: [{file, columns, rows}], api: [path, query], foot}.
-export function tile(name, { title, rows = 4, span = 12 }, load) {
+export function tile(name, { title = t(`tile.${name}`), rows = 4, span = 12 }, load) {
   const heading = h("h2", { id: `tile-${name}` }, title);
   const body = h("div.body", {}, h("p.wait", {}, t("loading")));
   const foot = h("div.foot");
