@@ -16,6 +16,7 @@ from finops.api.auth.rate_limit import RateLimit
 from finops.api.auth.strangers import Door
 from finops.api.backstage.cost_insights import routes as cost_insights
 from finops.api.backstage.infrawallet import routes as infrawallet
+from finops.api.catalogue import owners
 from finops.api.catalogue import routes as catalogue
 from finops.api.costs import routes as costs
 from finops.api.costs.coverage import routes as coverage
@@ -94,7 +95,7 @@ def create_app(settings: Settings, *, insecure_local: bool = False) -> FastAPI:
     problems.install(app)
     app.include_router(probes.router)
     app.include_router(page.router)
-    data = (catalogue.router, costs.router, coverage.router, operations.router)
+    data = (catalogue.router, owners.router, costs.router, coverage.router, operations.router)
     for router in (*data, cost_insights.router, infrawallet.router):
         app.include_router(router, dependencies=[Depends(authenticate)])
     if insecure_local:

@@ -138,4 +138,30 @@ LISTS = (
         from finops_api.visible_group_periods group by period, currency
         """,
     ),
+    List(
+        "prices",
+        "Prices of your products",
+        "The price catalogue of the products that you have costs of, or of all where you may see everything. A price is"
+        " valid from `valid_from` until the day before `valid_to`.",
+        schemas.Prices,
+        ("product_id", "valid_from"),
+        """
+        select product_id, product_name, family, domain, unit, trim_scale(unit_price) as unit_price, currency,
+            to_char(valid_from, 'YYYY-MM-DD') as valid_from, to_char(valid_to, 'YYYY-MM-DD') as valid_to
+        from finops_api.visible_prices
+        """,
+    ),
+    List(
+        "rates",
+        "Exchange rates of the months published",
+        "What one unit of each other currency of a month's prices and bills is worth in the reporting currency, which"
+        " its costs are converted at.",
+        schemas.Rates,
+        ("period", "currency"),
+        """
+        select to_char(period, 'YYYY-MM') as period, from_currency as currency, to_currency,
+            trim_scale(rate) as rate, is_assumed::text as is_assumed
+        from finops_api.exchange_rates
+        """,
+    ),
 )

@@ -87,6 +87,45 @@ class PeriodOfCosts(BaseModel):
     is_open: bool = Field(description="The nightly still re-reads it, and may change it")
 
 
+class Price(BaseModel):
+    """A price of the catalogue, while it is valid: valid_from ≤ day < valid_to."""
+
+    product_id: str = Field(examples=["vm.vcpu"])
+    product_name: str = Field(examples=["Virtual machine vCPU"])
+    family: str = Field(examples=["Compute"])
+    domain: str = Field(examples=["open_legacy"])
+    unit: str | None = Field(default=None, examples=["vCPU-month"], description="What the price is of")
+    unit_price: Money = Field(examples=["7.95"], description="Of one unit; exact decimal, as text")
+    currency: str = Field(examples=["EUR"])
+    valid_from: str = Field(examples=["2026-01-01"], description="The first day that is valued at it")
+    valid_to: str | None = Field(
+        default=None, examples=["2026-10-15"], description="The first day that is not any more; absent: it holds on"
+    )
+
+
+class Rate(BaseModel):
+    """What one unit of a currency is worth, for the costs of a month."""
+
+    period: MonthText
+    currency: str = Field(examples=["USD"])
+    to_currency: str = Field(examples=["EUR"])
+    rate: Money = Field(examples=["0.925"], description="What one unit of `currency` is worth; exact decimal, as text")
+    is_assumed: bool = Field(description="It is an earlier month's, since this one has none: its costs are estimated")
+
+
+class Owner(BaseModel):
+    """A group that owned an application for a time: valid_from ≤ day < valid_to."""
+
+    group_id: str = Field(examples=["storefront"])
+    group_name: str = Field(examples=["Storefront"])
+    valid_from: str | None = Field(
+        default=None, examples=["2026-04-01"], description="Its first day; absent: no earlier owner is known"
+    )
+    valid_to: str | None = Field(
+        default=None, examples=["2026-10-15"], description="The first day of the next owner; absent: it owns it today"
+    )
+
+
 class Listing(BaseModel, Generic[T]):
     """A page of a list."""
 
@@ -121,3 +160,18 @@ class Sources(Listing[Source]):
 
 class Periods(Listing[PeriodOfCosts]):
     """The months with costs, the earliest first."""
+
+
+class Prices(Listing[Price]):
+    """The prices of the caller's products, by product and day."""
+
+
+class Rates(Listing[Rate]):
+    """The rates of the months published, the earliest first."""
+
+
+class Owners(BaseModel):
+    """The groups that owned an application, the earliest first, as far as the caller may see them."""
+
+    as_of: AsOf = None
+    data: list[Owner]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_LIMIT = 1000
@@ -24,3 +26,13 @@ class Paging(BaseModel):
     cursor: str | None = Field(
         default=None, max_length=2000, description="The `next` of the page before; all else as it was"
     )
+
+
+async def no_parameters(request: Request) -> None:
+    """The dependency of a route without query parameters: an unknown one is an error, here too.
+
+    Raises:
+        RequestValidationError: which http/problems.py turns into a 422 that names them.
+    """
+    if unknown := [{"type": "extra_forbidden", "loc": ("query", name), "msg": ""} for name in request.query_params]:
+        raise RequestValidationError(unknown)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import psycopg
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from finops.api.auth.caller import EVERYTHING, Identity
 from finops.api.database import Reader
 from finops.api.http.openapi import DATA_RESPONSES, json_of
+from finops.api.http.paging import no_parameters
 from finops.api.http.responses import JsonRequestDep
 from finops.api.operations.schemas import Me
 
@@ -27,7 +28,9 @@ NOTHING_YET = (
 )
 
 
-@router.get("/me", summary="Who you are here", response_model=Me, responses=json_of())
+@router.get(
+    "/me", summary="Who you are here", response_model=Me, responses=json_of(), dependencies=[Depends(no_parameters)]
+)
 async def me(data_request: JsonRequestDep) -> Response:
     """Your name, the groups that you may see, and the months and currencies that there are to ask about.
 

@@ -5,7 +5,9 @@
 
 {#- A post-hook of the fact table; names and owners are built before. -#}
 {% macro refresh_aggregates() %}
-    {%- for dimension in ['dim_application', 'dim_application_owner', 'dim_group', 'dim_product'] -%}{%- do ref(dimension) -%}{%- endfor -%}
+    {%- for dimension in ['application', 'application_owner', 'fx_rate', 'group', 'price', 'product'] -%}
+        {%- do ref('dim_' ~ dimension) -%}
+    {%- endfor -%}
     select finops.refresh_aggregates('{{ current_run_id() }}')
 {% endmacro %}
 

@@ -30,6 +30,7 @@ VIEWS = {
     "visible_products": "mv_group_product",
     "visible_rejects": "agg_rejected_month",
     "visible_gaps": "agg_gap_month",
+    "visible_application_owners": "mv_application_owner",
 }
 EVERY_GROUP = {
     "corporate-it",

@@ -19,7 +19,7 @@ from tests.api.http.test_page import folder
 from tests.api.service import Process, Service, Shared, api, api_here, republish, write_tokens
 from tests.e2e.finops import Database
 
-LISTS = ("applications", "groups", "domains", "families", "products", "sources", "periods")
+LISTS = ("applications", "groups", "domains", "families", "products", "sources", "periods", "prices")
 CSV = {"Accept": "text/csv"}
 DIMENSIONS = ["application", "group", "domain", "family", "product", "source", "charge_category", "month", "quarter"]
 SELECTION = ["from", "to", "domain", "family", "product", "source", "charge_category", "currency"]
@@ -60,6 +60,8 @@ def cursor_of(*content: object) -> str:
         ("/v1/groups?q=", "q", None),
         ("/v1/groups?q=%00", "q", None),
         (f"/v1/groups?q={'x' * 201}", "q", None),
+        ("/v1/applications/SHOP-WEB/owners?limit=1", "limit", []),
+        ("/v1/me?x=1", "x", []),
         ("/v1/costs?from=2026-13", "from", None),
         ("/v1/costs?from=2026-9", "from", None),
         ("/v1/costs?to=2026-09-01", "to", None),

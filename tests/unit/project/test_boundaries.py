@@ -201,7 +201,7 @@ def test_a_report_reads_marts_aggregates_and_the_loaders_tables(model: Path) -> 
 @each_model("aggregates")
 def test_an_aggregate_reads_marts_other_aggregates_and_what_is_published_with_the_fact(model: Path) -> None:
     published = {"rejected_usage", "set_apart_charges", "etl_published", "etl_accepted", "etl_steps", "etl_runs"}
-    published |= {"etl_bill_status", "unallocated_usage"}
+    published |= {"etl_bill_status", "etl_scope_lookups", "unallocated_usage"}
     assert read_by(model, "source") <= {("finops", name) for name in published}
     assert refs(model) <= of_layers("marts", "aggregates")
 

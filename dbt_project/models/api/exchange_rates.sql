@@ -1,0 +1,13 @@
+with rates as (
+
+    select
+        period,
+        from_currency,
+        to_currency,
+        rate,
+        is_assumed
+    from {{ ref('mv_fx_rate') }}
+
+)
+
+select * from rates
