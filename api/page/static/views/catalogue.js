@@ -119,6 +119,7 @@ function rates() {
       node: (of) => of[key]?.is_assumed && ` ${t("assumed")}`,
     }));
     const period = columns({ period: { kind: "month", heads: true } });
-    return listed("rates", [...period, ...pairs], rows, ["rates"], t("rates.none"));
+    const foot = data.some((line) => line.is_assumed) && h("p", {}, t("rates.assumed"));
+    return { ...listed("rates", [...period, ...pairs], rows, ["rates"], t("rates.none")), foot };
   });
 }

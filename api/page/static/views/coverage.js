@@ -17,7 +17,7 @@ const KINDS = {
   ...{ estimated_days: "count", missing_days: "count" },
 };
 const SUMS = Object.keys(KINDS).filter((name) => name !== "share");
-const FIGURES = ["share", "missing_days", "unallocated", "rejected", "estimated", "set_apart"];
+const FIGURES = ["share", "missing_days", "unallocated", "rejected_lines", "estimated", "set_apart"];
 const WIDE = ["rejected_lines", "unpriced_lines", "set_apart"];
 const EXTRA = ["allocated", "estimated_days"];
 const MOST_RANGES = 4; // of missing days, in a cell
@@ -35,7 +35,7 @@ export function coverage(me) {
   return [controls(me, { title: t("coverage.title"), filters: FILTERS, applied: FILTERS }), h("div.tiles", {}, tiles)];
 }
 
-function added({ data, currency }) {
+function added({ data, currency, open_months: open }) {
   const lines = data.map((line) => ({ ...line, currency, share: share(line), dates: line.missing_dates ?? [] }));
   const of = (id, own) => {
     const sums = SUMS.map((name) => [name, sum(own.map((line) => `${line[name] ?? 0}`))]);
@@ -44,7 +44,7 @@ function added({ data, currency }) {
   };
   const sources = [...new Set(lines.map(({ source }) => source))].sort();
   const rows = sources.map((id) => of(id, lines.filter(({ source }) => source === id)));
-  return { lines, rows, total: { ...of("total", lines), className: "total" } };
+  return { lines, rows, open, total: { ...of("total", lines), className: "total" } };
 }
 
 const share = ({ allocated, cost }) => (Number(cost) ? (Number(allocated) / Number(cost)).toFixed(6) : undefined);
@@ -55,19 +55,20 @@ function headline({ total }) {
   const figures = FIGURES.map((name) => {
     const amount = h("p.amount", { "data-value": total[name], title: total[name] }, shown[name]);
     const note = h("p.note", {}, t(`coverage.${name}`, shown));
-    return h("div.figure", { "data-figure": name }, h("p.label", {}, t(`column.${name}`)), amount, note);
+    return h("div.figure", { "data-figure": name }, h("p.label", {}, t(name === "rejected_lines" ? "lines.rejected" : `column.${name}`)), amount, note);
   });
   return { content: h("div.figures", {}, figures) };
 }
 
 // Each source and month, by the days that are missing or estimated.
-function matrix({ lines, rows }, api) {
+function matrix({ lines, rows, open }, api) {
   const periods = [...new Set(lines.map((line) => line.period))].sort();
   const month = (key, index) => {
     const of = (what) => (row) => row.months[key] && what(row.months[key]);
     const value = of((line) => line.missing_days);
+    const label = [i18n.shortMonth(key), open.includes(key) && h("div", {}, t("open.short"))];
     const wide = index < periods.length - 3; // on a phone, the last ones
-    return { key, label: i18n.shortMonth(key), kind: "count", value, show: of(days), tone: of(tone), wide };
+    return { key, label, kind: "count", value, show: of(days), tone: of(tone), wide };
   };
   const file = { file: "coverage-by-month", columns: columns({ source: {}, period: {}, ...facts() }), rows: lines };
   const shown = [...columns(named), ...periods.map(month)];
