@@ -93,10 +93,8 @@ def test_a_caller_without_groups_is_told_so(demo: Demo, visiting: Visiting) -> N
 
 def test_negative_months_are_drawn_below_zero(found: Founding, visiting: Visiting) -> None:
     costs = [Cost(month, "-40.5" if number % 3 else "30") for number, month in enumerate(MONTHS[-13:])]
-    credits_ = [
-        Cost(month, "-10", application="REFUND", product="refund", source="focus.aws") for month in MONTHS[-13:]
-    ]
-    look(visiting, found([*costs, *credits_]), *EVERY_VIEW)
+    refunds = [Cost(month, "-10", application="REFUND", product="refund", source="nimbus") for month in MONTHS[-13:]]
+    look(visiting, found([*costs, *refunds]), *EVERY_VIEW)
 
 
 def test_two_currencies_are_never_added_up(found: Founding, visiting: Visiting) -> None:
