@@ -26,11 +26,13 @@ const ROUNDED = ["money", "change"];
 
 // A column is {key, label, kind, value(row), href(row), node(row), show(row), written(row), tone(row), wide, extra}:
 // `show` is the value on the page, `written` in CSV; `tone` is good, doubt or bad; `wide` is not on a phone; `extra` is
-// in CSV alone.
+// in CSV alone, as are columns of which no row has anything.
 export function table(columns, rows, { caption, empty = t("empty") } = {}) {
   if (!rows.length) return h("p.empty", {}, empty);
-  const head = columns.map((column) => h(cellName("th", column), { scope: "col" }, column.label));
-  const line = (row) => columns.map((column) => cell(column, row));
+  const says = ({ value, node }) => rows.some((row) => value(row) !== undefined || node?.(row));
+  const filled = columns.filter((column) => !column.extra && says(column));
+  const head = filled.map((column) => h(cellName("th", column), { scope: "col" }, column.label));
+  const line = (row) => filled.map((column) => cell(column, row));
   const body = rows.map((row) => h("tr", { "data-row": row.id, class: row.className }, line(row)));
   return h(
     "div.scroll",
@@ -46,12 +48,10 @@ export const columns = (all) =>
     return { key, label: t(`column.${key}`), value: (row) => row[key], ...more };
   });
 
-// What a tile has of a table: the columns that say something, all of them as CSV, and where it is from.
+// What a tile has of a table: itself, the same as CSV, and where it is from.
 export function listed(name, columns, rows, api, empty) {
-  const says = ({ value, node }) => node || rows.some((row) => value(row) !== undefined);
-  const filled = columns.filter((column) => !column.extra && says(column));
   const tables = rows.length ? [{ file: name, columns, rows }] : [];
-  return { content: table(filled, rows, { caption: t(`tile.${name}`), empty }), tables, api };
+  return { content: table(columns, rows, { caption: t(`tile.${name}`), empty }), tables, api };
 }
 
 // One row, with its columns below each other.

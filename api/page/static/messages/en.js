@@ -195,6 +195,7 @@ export default {
   "catalogue.filter": "Product, family, domain or source",
   "catalogue.count": "{count} of {every} products",
   "catalogue.most": "{count} of {every} products, of which the first {most} are shown: type a part of a name to find the others",
+  "catalogue.billed": "as billed",
   "rates.assumed": "Assumed: the rate of an earlier month, since this one has none.",
   "rates.none": "No amount was converted: every cost is in its own currency.",
   "column.source": "Source",

@@ -195,6 +195,7 @@ export default {
   "catalogue.filter": "Produit, famille, domaine ou source",
   "catalogue.count": "{count} produits sur {every}",
   "catalogue.most": "{count} produits sur {every}, dont les {most} premiers sont affichés : tapez une partie d’un nom pour trouver les autres",
+  "catalogue.billed": "selon facture",
   "rates.assumed": "Supposé : le taux d’un mois antérieur, faute de taux pour ce mois.",
   "rates.none": "Aucun montant n’a été converti : chaque coût est dans sa propre devise.",
   "column.source": "Source",

@@ -16,7 +16,7 @@ export function catalogue(me) {
 }
 
 function products({ as_of: asOf }) {
-  return tile("products", { rows: 22 }, async () => {
+  return tile("products", { rows: 20 }, async () => {
     const [sold, priced] = await Promise.all([all("products"), all("prices")]);
     const rows = joined([...sold.data, ...priced.data], (asOf ?? new Date().toISOString()).slice(0, 10));
     const file = { file: "products", columns: columns(product), rows };
@@ -47,7 +47,7 @@ function products({ as_of: asOf }) {
 function joined(lines, today) {
   const found = new Map();
   for (const line of lines) found.set(line.product_id, [...(found.get(line.product_id) ?? []), line]);
-  return [...found].map(([id, own]) => {
+  const rows = [...found].map(([id, own]) => {
     const each = (name) => [...new Set(own.map((line) => line[name]).filter(Boolean))].sort();
     const [family, source, unit] = ["family", "source", "unit"].map((key) => each(key).join(", "));
     const domains = each("domain").map(domain).join(", ");
@@ -60,6 +60,7 @@ function joined(lines, today) {
     const text = Object.values(known).join(" ").toLowerCase();
     return { ...known, price, currency, since, others: prices.filter((other) => other !== now), first, last, text };
   });
+  return rows.sort((one, other) => !one.price - !other.price || one.name.localeCompare(other.name));
 }
 
 const domain = (name) => t(`domain.${name}`);
@@ -69,9 +70,9 @@ const product = {
   product: { value: ({ id }) => id, show: ({ name }) => name, heads: true, href },
   family: { wide: true },
   domain: { wide: true },
-  source: { wide: true },
+  source: { extra: true },
   unit: "word",
-  price: "price",
+  price: { kind: "price", node: ({ price, others }) => !price && !others.length && t("catalogue.billed") },
   since: "date",
   others: { value: () => undefined, node: others, written: (row) => row.others.map(priceThen).join("; ") },
   first: { kind: "month", wide: true },
