@@ -215,6 +215,7 @@ def _next_steps(run: Run) -> str:
     return "\n".join(
         [
             "Next:",
+            "  make api    # then open http://127.0.0.1:8000/ in a browser",
             "  make psql",
             """  make psql ARGS="-c 'select period, domain, total_cost from finops.mv_cost_domain_period'\"""",
             f"  make runs RUN={run.run_id[:8]}",

@@ -68,6 +68,7 @@ def test_the_demo_prints_what_a_person_wants_to_see(first: subprocess.CompletedP
         "Most expensive applications",
         "NO_PRICE",
         "Next:",
+        "make api    # then open http://127.0.0.1:8000/ in a browser",
     ):
         assert expected in first.stdout
 
