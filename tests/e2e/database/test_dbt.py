@@ -36,11 +36,12 @@ def test_dbt_test_by_hand_looks_at_all_that_was_ever_published(
 ) -> None:
     monkeypatch.setenv("SOURCES__FOCUS__NIMBUS__URL", str(tmp_path / "bills"))
     for month in ("2026-09", "2026-10"):
-        write_bill(tmp_path / "bills", f"{month}.csv", [charge("1", f"{month}-02")])
+        lines = [charge("1", f"{month}-02"), charge("1", f"{month}-02", application=None)]
+        write_bill(tmp_path / "bills", f"{month}.csv", lines)
         assert finops("nightly", "--period", month, "--as-of", "2026-11-20") == 0
     september = date(2026, 9, 1)
     database.execute("update finops.fact_releve set total_cost = 2, domain = 'x' where period = %s", (september,))
-    database.execute("update finops.etl_reconciliations set amount_landed = 2 where period = %s", (september,))
+    database.execute("update finops.etl_reconciliations set amount_landed = 3 where period = %s", (september,))
     statuses = dbt("test", "--select", "fact_releve", "--exclude-resource-type", "unit_test").statuses
     found = {"aggregates_agree", "daily_costs_sum_to_the_total", "domains_are_known", "scopes_reconcile"}
     found |= {"gaps_sum_to_the_unallocated_cost"}

@@ -38,6 +38,24 @@ def test_coverage_adds_up_to_what_was_published_and_says_what_to_mend_first(
     assert [part in line for part, line in zip(expected, offenders, strict=True)] == [True] * 3
     assert "70.00 (70.0%)" in shown
 
+    subjects = "select subject, total_cost, line_count from finops.unallocated_usage order by subject"
+    kept = [("account account-1", Decimal(10), 1), ("code GHOST", Decimal(20), 1)]
+    assert database.execute(subjects).fetchall() == kept
+    for earlier_version in (
+        "delete from finops.unallocated_usage",
+        "update finops.unallocated_usage set run_id = '00000000-0000-0000-0000-000000000001'",
+    ):
+        database.execute(earlier_version.encode())
+        assert finops("coverage") == 0
+        [line] = [line for line in capfd.readouterr().out.splitlines() if "UNALLOCATED" in line]
+        assert "not listed yet" in line
+        assert "30.00 EUR" in line
+        assert finops("reprocess", "--period", "2026-10", "--as-of", "2026-11-20", "--reason", "subjects") == 0
+        assert database.execute(subjects).fetchall() == kept
+        folded = "select subject, amount from finops.agg_gap_month where reason = 'UNALLOCATED' order by subject"
+        assert database.execute(folded).fetchall() == [(subject, amount) for subject, amount, _ in kept]
+        capfd.readouterr()
+
     assert finops("coverage", "--period", "2020-01") == 1
     assert "nothing was published for 2020-01 (there is 2026-10): `finops nightly --period 2020-01`" in (
         capfd.readouterr().err

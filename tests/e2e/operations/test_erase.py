@@ -171,6 +171,37 @@ def test_an_application_that_is_a_person_gets_a_pseudonym(landed: Database, capf
     assert scalar(landed, "select count(*) from finops.fact_releve where application_id = 'ERP'") == 0
 
 
+SUBJECTS = "select subject, total_cost from finops.unallocated_usage"
+GAPS = "select subject, amount from finops.agg_gap_month where reason = 'UNALLOCATED'"
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        (("--subject", JANE), "resource laptop of ***"),
+        (("--subject", JANE, "--source", "focus.nimbus"), None),
+        (("--field", "OwnerName"), None),
+        (("--field", "room"), "resource laptop of Jane Doe"),  # nothing in the bill has it
+    ],
+)
+def test_what_unallocated_cost_is_named_by_is_erased_too(
+    landed: Database, options: tuple[str, ...], kept: str | None
+) -> None:
+    landed.execute("update finops.fact_releve set application_id = 'UNALLOCATED' where source = 'focus.nimbus'")
+    landed.execute(
+        "insert into finops.unallocated_usage select run_id, source, period, %s, total_cost, line_count"
+        " from finops.fact_releve where source = 'focus.nimbus'",
+        (f"resource laptop of {JANE}",),
+    )
+    landed.execute("select finops.replace_months('agg_gap_month', '{2026-09-01}')")
+    assert erase("erase", *options, "--yes") == 0
+    assert landed.execute(SUBJECTS).fetchall() == ([(kept, 5)] if kept else [])
+    unlisted = "not listed yet: finops reprocess of the month shows what"
+    assert landed.execute(GAPS).fetchall() == [(kept or unlisted, 5)]
+    entered = "select row_count from finops.etl_erasures where relation = 'finops.unallocated_usage'"
+    assert landed.execute(entered).fetchall() == ([] if kept and JANE in kept else [(1,)])
+
+
 def test_nothing_is_erased_while_a_run_writes(bare: Database, capfd: pytest.CaptureFixture[str]) -> None:
     with psycopg.connect(user=ADMINISTRATOR[0], autocommit=True) as other:
         other.execute("select pg_advisory_lock(7061746)")

@@ -43,6 +43,9 @@ PUBLISHED: dict[str, LiteralString] = {
     " from finops.fact_releve order by id",
     "rejects": "select source, period, usage_date, record_id, reason, detail, quantity from finops.rejected_usage"
     " order by source, period, usage_date, record_id",
+    "unallocated": "select source, period, subject, total_cost, line_count from finops.unallocated_usage"
+    " order by 1, 2, 3",
+    "gaps": "select * from finops.agg_gap_month order by period, source, reason, group_id, subject",
     "publications": "select source, period, measured_days, estimated_days, landed_digest from finops.etl_published"
     " where landed_digest <> '' order by source, period",
     "days": "select * from finops.mv_source_month order by source, period",
