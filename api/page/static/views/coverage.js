@@ -6,7 +6,7 @@ import { sum } from "../decimals.js";
 import { h } from "../element.js";
 import * as i18n from "../i18n.js";
 import { link, selection } from "../state.js";
-import { columns, listed, table } from "../table.js";
+import { columns, listed } from "../table.js";
 import { tile } from "../tile.js";
 
 const { t } = i18n;
@@ -21,7 +21,6 @@ const FIGURES = ["share", "missing_days", "unallocated", "rejected_lines", "esti
 const WIDE = ["rejected_lines", "unpriced_lines", "set_apart"];
 const EXTRA = ["allocated", "estimated_days"];
 const MOST_RANGES = 4; // of missing days, in a cell
-const FIRST_GAPS = 12; // in sight at once
 const MOST_GAPS = 200;
 const A_DAY = 24 * 60 * 60 * 1000;
 
@@ -126,15 +125,11 @@ function gaps(asked) {
       months: { kind: "word", value: (row) => i18n.months(row.first_period, row.last_period), wide: true },
       lines: "count",
     });
-    const known = listed("gaps", found, rows.slice(0, FIRST_GAPS), ["gaps", query], t("gaps.none"));
-    if (!rows.length) return known;
-    const more = rows.slice(FIRST_GAPS);
-    const summary = h("summary", {}, t("gaps.rest", { count: more.length }));
-    const rest = more.length > 0 && h("details", {}, summary, table(found, more, { caption: t("tile.gaps") }));
     const command = reprocess(rows.flatMap((row) => [row.first_period, row.last_period]));
-    const content = [known.content, rest, h("p.then", {}, t("gaps.then"), " ", command)];
+    const then = rows.length > 0 && h("p.then", {}, t("gaps.then"), " ", command);
     const foot = next && h("p", {}, t("gaps.most", { count: MOST_GAPS }));
-    return { ...known, content, foot, tables: [{ file: "gaps", columns: found, rows }] };
+    const shown = listed("gaps", found, rows, ["gaps", query], t("gaps.none"));
+    return { ...shown, content: [shown.content, then], foot };
   });
 }
 

@@ -19,7 +19,7 @@ const TONES = { SUCCESS: "good", PUBLISHED: "good", FAILED: "bad", BLOCKED: "bad
 
 export function runs(me) {
   const id = state.get("run");
-  const [title, beside, found] = !me.everything ? refused() : id ? one(me, id) : list(me);
+  const [title, beside, found] = !me.everything ? refused() : id ? one(id) : list();
   return [h("div.top", {}, h("h1", {}, title), beside), h("div.tiles", {}, found)];
 }
 
@@ -29,7 +29,7 @@ function refused() {
   return [t("view.runs"), undefined, tile("runs", { rows: 2 }, () => get("runs").catch(said))];
 }
 
-function list(me) {
+function list() {
   const query = new URLSearchParams({ limit: SHOWN });
   for (const name of [...Object.keys(CHOICES), "cursor"]) if (state.get(name)) query.set(name, state.get(name));
   const choices = Object.entries(CHOICES).map(([name, values]) => {
@@ -37,8 +37,8 @@ function list(me) {
     return select(name, t(`column.${name}`), options, state.get(name) ?? "", { replaced: { cursor: null } });
   });
   const found = tile("runs", { rows: 20 }, async () => {
-    const { data, next } = await get("runs", query);
-    const rows = data.map((run) => ({ ...run, id: run.run_id, currency: me.reporting_currency }));
+    const { data, currency, next } = await get("runs", query);
+    const rows = data.map((run) => ({ ...run, id: run.run_id, currency }));
     const foot = next && h("p", {}, a(here({ cursor: next }), t("runs.older")));
     return { ...listed("runs", columns({ ...about(MOST_MONTHS), why }), rows, ["runs", query], t("runs.none")), foot };
   });
@@ -74,10 +74,10 @@ function changes({ changes: found, currency }, most = found.length) {
   return found.length > most ? [lines, t("others", { count: found.length - most })] : found.length > 0 && lines;
 }
 
-function one(me, id) {
+function one(id) {
   const more = { started_by: {}, reason: {}, error: {}, waiting: { value: () => undefined, node: waiting } };
   const found = tile("run", { rows: 20 }, async () => {
-    const run = { ...(await get(named("runs", id))), currency: me.reporting_currency };
+    const run = await get(named("runs", id));
     const parts = Object.entries({ scopes: scopes(run), steps: steps(run) });
     const below = parts.map(([name, { content }]) => [h("h3", {}, t(`tile.${name}`)), content]);
     const tables = parts.flatMap(([name, part]) => part.tables.map((file) => ({ ...file, label: t(`tile.${name}`) })));
@@ -105,13 +105,17 @@ function steps(run) {
 
 // Sources and months; what was not published comes first.
 function scopes(run) {
-  const rows = run.scopes.map((scope) => ({ ...scope, id: `${scope.source} ${scope.period}`, currency: run.currency }));
+  const rows = run.scopes.map((scope) => {
+    const again = scope.attempt > 1 ? scope.attempt : undefined; // of a run that was resumed
+    return { ...scope, id: [scope.source, scope.period, again].join(" ").trim(), again, currency: run.currency };
+  });
   rows.sort((first, second) => (first.status === "PUBLISHED") - (second.status === "PUBLISHED"));
   const delta = ({ cost_after: after, cost_before: before = "0" }) => after && difference(after, before);
   const counts = ["landed", "released", "rejected", "set_apart", "duplicate"];
   const found = columns({
     source: { heads: true },
     period: "month",
+    again: "count",
     status,
     refusal: "prose",
     cost_before: { kind: "money", wide: true },
