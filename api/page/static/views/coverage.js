@@ -54,7 +54,7 @@ function headline({ total }) {
   const figures = FIGURES.map((name) => {
     const amount = h("p.amount", { "data-value": total[name], title: total[name] }, shown[name]);
     const note = h("p.note", {}, t(`coverage.${name}`, shown));
-    return h("div.figure", { "data-figure": name }, h("p.label", {}, t(name === "rejected_lines" ? "lines.rejected" : `column.${name}`)), amount, note);
+    return h("div.figure", { "data-figure": name }, h("p.label", {}, t(`column.${name}`)), amount, note);
   });
   return { content: h("div.figures", {}, figures) };
 }
@@ -127,7 +127,7 @@ function gaps(asked) {
     });
     const command = reprocess(rows.flatMap((row) => [row.first_period, row.last_period]));
     const then = rows.length > 0 && h("p.then", {}, t("gaps.then"), " ", command);
-    const foot = next && h("p", {}, t("gaps.most", { count: MOST_GAPS }));
+    const foot = rows.length > 0 && h("p", {}, t(next ? "gaps.most" : "gaps.all", { count: i18n.count(rows.length) }));
     const shown = listed("gaps", found, rows, ["gaps", query], t("gaps.none"));
     return { ...shown, content: [shown.content, then], foot };
   });
