@@ -29,7 +29,7 @@ RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --no-c
     && find babel/locale-data -name '*.dat' ! -name 'root.dat' ! -name 'en*.dat' -delete \
     && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv \
     && cd / \
-    && /opt/venv/bin/python -c "import adlfs, gcsfs, s3fs, adbc_driver_postgresql.dbapi, dbt.cli.main, finops.api.app, finops.ingest.cli"
+    && /opt/venv/bin/python -c "import adlfs, gcsfs, s3fs, adbc_driver_postgresql.dbapi, dbt.cli.main, finops.api.app, finops.ingest.cli; finops.api.page.files.files()"
 
 FROM ${BASE}
 ARG VERSION=0.1.0

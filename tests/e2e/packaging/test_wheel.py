@@ -23,6 +23,7 @@ from zipfile import ZipFile
 import pytest
 import requests
 
+from finops.api.page.files import files
 from finops.demo.postgres import Embedded
 from tests.conftest import NAME, ROOT, connected, copy_database, variables
 from tests.e2e.finops import Database, charge, total, write_bill
@@ -147,6 +148,11 @@ def test_it_says_its_version_and_its_commands(installed: Installed) -> None:
     for program in ("finops", "finops-api"):
         assert installed.run(program, "--version").strip().endswith(f"version {version}")
         assert "Example: finops" in installed.run(program, "--help")
+
+
+def test_it_has_every_file_of_the_page_as_it_is_here(installed: Installed) -> None:
+    told = "from finops.api.page.files import files; print(*files(), sep='\\n')"
+    assert set(installed.run("python", "-c", told).split()) == set(files())  # the paths have a digest of all contents
 
 
 @pytest.fixture
