@@ -1,4 +1,4 @@
--- What no application claims is listed once, whatever is folded: in a build, of the months that it publishes;
+-- What no application claims is among the gaps once, whatever is folded: in a build, of the months that it publishes;
 -- by hand, of all months.
 with published as (
 
@@ -10,39 +10,35 @@ with published as (
 costs as (
 
     select
-        'releves' as relation,
-        period,
-        source,
-        currency,
-        total_cost
-    from {{ ref('fact_releve') }}
-    where application_id = 'UNALLOCATED' and period in (select period from published)
-    {% for relation in [ref('coverage_gaps'), ref('agg_gap_month')] %}
-        union all
-        select '{{ relation.identifier }}', period, source, currency, amount
-        from {{ relation }}
-        where reason = 'UNALLOCATED' and period in (select period from published)
-    {% endfor %}
-
-),
-
-sums as (
-
-    select
-        relation,
         period,
         source,
         currency,
         sum(total_cost) as total_cost
-    from costs
-    group by relation, period, source, currency
+    from {{ ref('fact_releve') }}
+    where application_id = 'UNALLOCATED' and period in (select period from published)
+    group by period, source, currency
+
+),
+
+gaps as (
+
+    select
+        period,
+        source,
+        currency,
+        sum(amount) as total_cost
+    from {{ ref('agg_gap_month') }}
+    where reason = 'UNALLOCATED' and period in (select period from published)
+    group by period, source, currency
 
 )
 
 select
-    period,
-    source,
-    currency
-from sums
-group by period, source, currency
-having count(*) <> 3 or min(total_cost) <> max(total_cost)
+    coalesce(costs.period, gaps.period) as period,
+    coalesce(costs.source, gaps.source) as source,
+    costs.total_cost,
+    gaps.total_cost as listed_cost
+from costs
+full outer join gaps
+    on costs.period = gaps.period and costs.source = gaps.source and costs.currency = gaps.currency
+where costs.total_cost is distinct from gaps.total_cost
