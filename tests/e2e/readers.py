@@ -18,7 +18,8 @@ from psycopg import sql
 from tests.conftest import ROOT
 
 MAX_WAIT = 0.2  # seconds that a reader may wait
-NAMED = r"`((?:mv|dim|fact|etl)_\w+|rejected_usage|set_apart_charges|cost_coverage|spread_days|releve_lines)`"
+PUBLISHED = "rejected_usage|unallocated_usage|set_apart_charges|cost_coverage|coverage_gaps|spread_days|releve_lines"
+NAMED = rf"`((?:mv|dim|fact|etl)_\w+|{PUBLISHED})`"
 API = ("source_periods", "data_version", "visible_app_costs", "visible_group_costs")
 
 

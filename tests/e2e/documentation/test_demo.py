@@ -150,7 +150,7 @@ def test_the_demo_s_applications_change_hands_and_leave(home: Path) -> None:
 def test_the_curl_examples_print_what_the_page_shows(home: Path) -> None:
     page = (ROOT / "docs" / "api.md").read_text()
     examples = re.findall(r"^    (curl [^\n]*)\n\n```\n(.*?)```", page, re.MULTILINE | re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     with served(home) as address:
         for command, shown in examples:
             done = subprocess.run(
