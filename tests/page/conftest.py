@@ -16,8 +16,7 @@ from finops.demo.__main__ import CLAIMS_KEY, LOGIN
 from tests.api.service import api, write_tokens
 from tests.demonstration import made, running, that_night
 from tests.e2e.finops import Database
-from tests.page import ledger
-from tests.page.ledger import Ledger
+from tests.page.ledger import Ledger, prepare
 from tests.page.visit import chromium, visit
 
 MONTHS = 14
@@ -65,7 +64,7 @@ class Demo:
 def demo(demonstration: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The demo behind the API."""
     that_night(demonstration)
-    ledger.prepare(demonstration)
+    prepare(demonstration)
     file = tmp_path_factory.mktemp("tokens") / "tokens.toml"
     tokens = write_tokens(file, **CALLERS, nobody=[])
     environment = {
@@ -85,3 +84,15 @@ Visiting = Callable[..., AbstractContextManager[Page]]
 def visiting(browser: Browser) -> Visiting:
     """Opens the page at an address, with a token; it fails where the page errs."""
     return partial(visit, browser)
+
+
+@pytest.fixture(scope="module", params=CALLERS)
+def caller(request: pytest.FixtureRequest) -> str:
+    """Who looks."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def ledger(demo: Demo, caller: str) -> Ledger:
+    """What SQL says that the caller may see."""
+    return demo.ledger(caller)

@@ -14,8 +14,8 @@ OWNED = """
     create temporary table owned as
     select
         application_id as application, group_id as "group", group_path, family, domain, product_id as product, source,
-        to_char(period, 'YYYY-MM') as month, period, usage_unit as unit, usage_quantity as quantity, total_cost as cost,
-        estimated_cost as estimated, currency, daily_cost
+        to_char(period, 'YYYY-MM') as month, period, charge_category, usage_unit as unit, usage_quantity as quantity,
+        total_cost as cost, estimated_cost as estimated, currency, daily_cost
     from finops.fact_releve
     inner join finops.dim_application_owner using (application_id)
     inner join finops.dim_group using (group_id)
@@ -23,55 +23,59 @@ OWNED = """
 """
 
 
+DAYS = """
+    create temporary table owned_days as
+    select owned.*, cast(day as date) as day, daily_cost[cast(day as date) - period + 1] as day_cost
+    from owned
+    cross join generate_series(period, period + interval '1 month' - interval '1 day', interval '1 day') as day
+"""
+# What is in no cost, under the owner of its application, or of what nobody claims.
+BESIDE = """
+    create temporary table {name} as
+    select {table}.*, to_char(period, 'YYYY-MM') as month, coalesce(group_path, array['unallocated']) as group_path
+    from finops.{table}
+    left join finops.dim_application_owner
+        on {table}.application_id = dim_application_owner.application_id
+            and valid_from < period + interval '1 month'
+            and coalesce(valid_to, 'infinity') >= period + interval '1 month'
+    left join finops.dim_group using (group_id)
+"""
+
+
 def prepare(database: Database) -> None:
-    """Give each relevé its owner, for this connection."""
-    database.execute(OWNED.encode())
+    """Give each relevé, each reject and each charge that is set apart its owner, for this connection."""
+    for statement in (
+        OWNED,
+        BESIDE.format(name="rejected", table="rejected_usage"),
+        BESIDE.format(name="apart", table="set_apart_charges"),
+        DAYS,
+    ):
+        database.execute(statement.encode())
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The relevés of a caller."""
+    """The relevés that a caller sees, or those of them that belong to a group or to one below it."""
 
     database: Database
     groups: Sequence[str] | Literal["*"]
+    within: str | None = None
 
-    def by(self, *keys: str, of: str = "cost", **only: Any) -> dict[Any, Decimal]:
-        """Exact sums by these columns, of the rows where other columns have these values, or one of them."""
+    def by(self, *keys: str, of: str = "sum(cost)", table: str = "owned", **only: Any) -> dict[Any, Any]:
+        """Exact sums by these columns, of the rows where other columns have this value, or one of these."""
         names = [f'"{key}"' for key in keys]
-        conditions = [f'"{name.rstrip("_")}" = any(%s)' for name in only]
+        conditions = [f'"{name}" = any(%s)' for name in only]
         values = [value if isinstance(value, list) else [value] for value in only.values()]
-        if self.groups != "*":
-            conditions.append("group_path && %s")
-            values.append(list(self.groups))
-        columns = ", ".join([*names, f"sum({of})"])
+        for groups in (None if self.groups == "*" else list(self.groups), [self.within] if self.within else None):
+            if groups is not None:
+                conditions.append("group_path && %s")
+                values.append(groups)
         where = f"where {' and '.join(conditions)}" if conditions else ""
         grouped = f"group by {', '.join(names)}" if names else ""
-        statement = f"select {columns} from owned {where} {grouped}"  # noqa: S608 - the columns above
+        statement = f"select {', '.join([*names, of])} from {table} {where} {grouped}"  # noqa: S608 - the names above
         rows = self.database.execute(statement.encode(), values)
         return {(row[0] if len(keys) == 1 else row[:-1]): row[-1] for row in rows if row[-1] is not None}
 
-    def sum(self, of: str = "cost", **only: Any) -> Decimal:
+    def sum(self, of: str = "sum(cost)", table: str = "owned", **only: Any) -> Any:
         """The exact sum of all of them."""
-        return self.by(of=of, **only).get((), Decimal())
-
-    def rejected(self, months: Sequence[str]) -> Decimal:
-        """The known amount of what could not be valued, under the names of the caller's applications."""
-        return self._beside("rejected_usage", "coalesce(amount, 0)", months)
-
-    def set_apart(self, months: Sequence[str]) -> Decimal:
-        """What is kept beside the costs of the caller's applications."""
-        return self._beside("set_apart_charges", "total_cost", months)
-
-    def _beside(self, table: str, amount: str, months: Sequence[str]) -> Decimal:
-        statement = f"""
-            select coalesce(sum({amount}), 0) from finops.{table} as beside
-            left join finops.dim_application_owner as owner
-                on beside.application_id = owner.application_id and valid_from < period + interval '1 month'
-                    and coalesce(valid_to, 'infinity') >= period + interval '1 month'
-            left join finops.dim_group on dim_group.group_id = coalesce(owner.group_id, 'unallocated')
-            where to_char(period, 'YYYY-MM') = any(%s) and (%s::text[] is null or group_path && %s)
-        """  # noqa: S608 - the names above
-        groups = None if self.groups == "*" else list(self.groups)
-        row = self.database.execute(statement.encode(), [list(months), groups, groups]).fetchone()
-        assert row
-        return Decimal(row[0])
+        return self.by(of=of, table=table, **only).get((), Decimal())

@@ -42,10 +42,10 @@ def table(page: Page, tile: str, number: int = 0) -> dict[str, Row]:
     """The lines of a tile's table, by what they are of, in order."""
     found = page.locator(f"[data-tile={tile}]").evaluate(TABLES)[number]
     return {
-        name: Row(
+        name or f"{index}": Row(
             {key: value for key, value, _ in cells if value is not None}, {key: text.strip() for key, _, text in cells}
         )
-        for name, cells in found
+        for index, (name, cells) in enumerate(found)
     }
 
 
