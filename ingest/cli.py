@@ -65,6 +65,7 @@ for command in (
     nightly.serve_schedule_command,
     reports.runs_command,
     reports.coverage_command,
+    reports.records_command,
     reports.doctor_command,
     reports.metrics_command,
     access.access_group,

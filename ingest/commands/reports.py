@@ -1,4 +1,4 @@
-"""Commands that say how things stand: runs, coverage, doctor, metrics."""
+"""Commands that say how things stand: runs, coverage, records, doctor, metrics."""
 
 from __future__ import annotations
 
@@ -35,6 +35,23 @@ def coverage_command(period: list[Period] | None, limit: int) -> None:
     from finops.ingest.reports import coverage
 
     coverage.show(period, limit)
+
+
+@click.command("records")
+@click.option("--period", callback=to_periods, metavar=MONTHS, required=True, help="The months of the figure.")
+@click.option("--application", metavar="ID", help="Only this application.")
+@click.option("--group", metavar="ID", help="Only applications that this group, or one below it, owned in the month.")
+@click.option("--product", metavar="ID", help="Only this product.")
+@click.option("--source", metavar="NAME", help="Only this source.")
+@click.option("--limit", default=20, show_default=True, type=ROWS, help="How many lines of each month and source.")
+def records_command(period: list[Period], limit: int, **wanted: str | None) -> None:
+    """Show the source records behind a figure: each usage line with its price and rate, and its record as it landed.
+
+    Example: finops records --period 2026-11 --application SHOP-WEB --product vm.vcpu
+    """
+    from finops.ingest.reports import records
+
+    records.show(period, records.Wanted(**wanted), limit)
 
 
 @click.command("doctor")

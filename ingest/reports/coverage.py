@@ -89,7 +89,7 @@ def show(periods: Sequence[Period] | None, limit: int) -> None:
         FinopsError: when nothing was published.
     """
     with connect_ready() as connection:
-        first, last = _published(connection)
+        first, last = published(connection)
         wanted = periods or [last]
         months, title = [period.first for period in wanted], listed(wanted)
         values: dict[str, object] = {"months": months, "limit": limit, **FORMATS}
@@ -129,8 +129,12 @@ def caveats(connection: Connection, run_id: str) -> list[str]:
     return [*notes(run), *missing]
 
 
-def _published(connection: Connection) -> tuple[Period, Period]:
-    """Return the first and the last month that have relevés."""
+def published(connection: Connection) -> tuple[Period, Period]:
+    """Return the first and the last month that have relevés.
+
+    Raises:
+        FinopsError: when nothing was published.
+    """
     if exists(connection, "finops.mv_source_month"):
         months = connection.cursor(row_factory=tuple_row).execute(PUBLISHED).fetchall()
         if months != [(None, None)]:

@@ -92,6 +92,8 @@ def test_the_documented_services_become_relevés_without_any_python(database: Da
         " order by source"
     ).fetchall()
     assert reconciled == [("http.helpdesk", "PUBLISHED", 5, 4, 1), ("http.platform", "PUBLISHED", 4, 4, 0)]
+    records = run("records", "--period", "2026-10", "--application", "SHOP-WEB").stdout
+    assert ['"opened":12' in records, '"opened":8' in records, '"opened":1}' in records] == [True, True, False]
 
 
 @pytest.mark.usefixtures("services")
