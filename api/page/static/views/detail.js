@@ -77,7 +77,8 @@ function groups({ group_id: id, parent_group_id: above }, all) {
 function owners(path) {
   const title = t("owners");
   return tile("owners", { title, rows: 3 }, async () => {
-    const { data: rows } = await get(`${path}/owners`);
+    const { data } = await get(`${path}/owners`);
+    const rows = data.map((row) => ({ ...row, id: `${row.group_id} ${row.valid_from ?? ""}` }));
     const columns = [
       { key: "group_name", label: t("by.group"), href: (row) => link("group", { id: row.group_id }), heads: true },
       { key: "group_id", label: "Id", wide: true },
