@@ -33,8 +33,10 @@ from finops.api.auth.caller import EVERYTHING, Identity
 from finops.api.auth.claims import sign
 from finops.api.backstage.cost_insights.intervals import Intervals, parse
 from finops.api.backstage.queries import GROUP, GROUP_DAYS_BY_APPLICATION, GROUP_DAYS_BY_FAMILY, TOTAL_DAYS
+from finops.api.costs.days import DayQuery
 from finops.api.costs.filters import SCOPES
 from finops.api.costs.query import Comparison, CostQuery
+from finops.api.costs.series import SeriesQuery
 from finops.api.database import DATA_VERSION, session_options
 from finops.api.months import shifted
 from finops.api.settings import Settings
@@ -43,6 +45,7 @@ from finops.ingest.database import connect
 
 LAST = date.fromisoformat(LAST_PERIOD)
 YEAR = (shifted(LAST, -11), LAST)
+MONTH_BEFORE = Comparison(shifted(LAST, -1), shifted(LAST, -1), 1)
 ROUNDS = 5
 SECONDS = 10.0
 FIVE_MILLION = Scale(applications=2334, months=36, products=60)
@@ -81,6 +84,24 @@ def of_costs(query: CostQuery, scope: str = "", value: str = "") -> list[Stateme
     """What /v1 asks of the database."""
     exists: list[Statement] = [(SCOPES[scope].encode(), {"value": value})] if scope else []
     return [(DATA_VERSION.encode(), {}), *exists, (query.page().encode(), query.parameters)]
+
+
+def of_series(dimension: str) -> list[Statement]:
+    """What /v1/series asks of the database, of the company's 13 months."""
+    first = shifted(LAST, -12)
+    before = Comparison(shifted(first, -1), MONTH_BEFORE.last, 1)
+    cells = SeriesQuery(first, LAST, [dimension, "month"], top=8)
+    return [*of_costs(CostQuery(first, LAST, ["month"], base=before)), (cells.cells().encode(), cells.parameters)]
+
+
+def of_days(dimension: str) -> list[Statement]:
+    """What /v1/days asks of the database, of the company's last month."""
+    query = CostQuery(LAST, LAST, [dimension], order="-cost", top=8)
+    days = DayQuery(query, [f"APP-{number:05}" for number in range(1, 9)])
+    return [
+        *of_costs(query),
+        *((text.encode(), days.parameters) for text in (days.parts(), days.whole(), days.sources())),
+    ]
 
 
 def of_cost_insights(intervals: Intervals, *queries: str, group: str | None = None) -> list[Statement]:
@@ -141,6 +162,29 @@ def questions(scale: Scale) -> list[Question]:
             [""],
             lambda _: of_costs(CostQuery(LAST, LAST, ["application"], order="-cost", top=10, limit=101)),
             prepare=False,
+        ),
+        Question(
+            "the page: the company's 13 months by domain",
+            f"/v1/series?from={shifted(LAST, -12):%Y-%m}&to={LAST:%Y-%m}",
+            [""],
+            lambda _: of_series("domain"),
+            max_ms=200,
+        ),
+        Question(
+            "the page: the top 10 applications of a month",
+            f"/v1/costs?group_by=application&top=10&compare=previous&from={LAST:%Y-%m}&to={LAST:%Y-%m}",
+            [""],
+            lambda _: of_costs(CostQuery(LAST, LAST, ["application"], base=MONTH_BEFORE, order="-cost", top=10)),
+            prepare=False,
+            max_ms=200,
+        ),
+        Question(
+            "the page: the company's month by day",
+            f"/v1/days?month={LAST:%Y-%m}&group_by=application",
+            [""],
+            lambda _: of_days("application"),
+            prepare=False,
+            max_ms=200,
         ),
         Question(
             "Cost Insights: a group's 180 days",

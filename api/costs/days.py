@@ -30,10 +30,19 @@ class SourceDays:
 
 @dataclass(frozen=True)
 class DayQuery:
-    """The days behind the lines of one month; `shown` are the keys of the most expensive, all others are one part."""
+    """The days behind the lines of one month; `shown` are the keys of the most expensive."""
 
     lines: CostQuery
     shown: Sequence[str]
+
+    @property
+    def column(self) -> str:
+        """That of the keys."""
+        return COLUMNS[self.lines.dimensions[0]]
+
+    def view(self, *columns: str) -> str:
+        """The smallest that has the days and these columns."""
+        return smallest([*columns, *(COLUMNS[name] for name in self.lines.filters), "daily_cost"])
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -41,12 +50,13 @@ class DayQuery:
         months = {"first_period": self.lines.first, "end": shifted(self.lines.last, 1)}
         return {**self.lines.parameters, **months, "shown": list(self.shown)}
 
-    def days(self) -> str:
-        """`DailyCosts`, whose part is the place of the line, and empty for all that is not shown."""
-        column = COLUMNS[self.lines.dimensions[0]]
-        view = smallest([column, *(COLUMNS[name] for name in self.lines.filters), "daily_cost"])
-        place = f"coalesce(cast(array_position(cast(%(shown)s as text []), {column}) as text), '')"
-        return daily(view, place, f"true {self.lines.conditions()}")
+    def whole(self) -> str:
+        """`DailyCosts` of everything: of a company, from a view that is far smaller than that of its applications."""
+        return daily(self.view(), "cast('' as text)", f"true {self.lines.conditions()}")
+
+    def parts(self) -> str:
+        """`DailyCosts` of what is shown."""
+        return daily(self.view(self.column), self.column, f"{self.column} = any(%(shown)s) {self.lines.conditions()}")
 
     def sources(self) -> str:
         """`SourceDays` of the sources that the caller has costs of."""
@@ -61,39 +71,42 @@ class DayQuery:
 
 def days(  # noqa: PLR0913, PLR0917
     rows: Sequence[CostRow],
-    found: Sequence[DailyCosts],
+    whole: Sequence[DailyCosts],
+    parts: Sequence[DailyCosts],
     sources: Sequence[SourceDays],
     query: CostQuery,
     dimension: DailyDimension,
     version: DataVersion,
     scope: dict[ScopeDimension, str],
 ) -> Days:
-    """Each line of the month and the total, day by day.
+    """Each line of the month and the total, day by day: the line of all others is what the shown ones leave of it.
 
     Raises:
         ProblemError: 422 where costs are in several currencies.
     """
-    dates = [query.first + timedelta(days=number) for number in range((shifted(query.first, 1) - query.first).days)]
     around = envelope(rows[0], query, version, scope)
+    dates = [query.first + timedelta(days=number) for number in range((shifted(query.first, 1) - query.first).days)]
+    total = _sums((row.days for row in whole), len(dates))
+    shown = {
+        row.k0: _sums((part.days for part in parts if part.part == row.k0), len(dates))
+        for row in rows
+        if row.cost is not None and not row.folded
+    }
+    others = [money.difference(day, money.total(amounts)) for day, *amounts in zip(total, *shown.values(), strict=True)]
     complete = min((source.complete_date for source in sources), default=None)
     return Days(
         **around,
         group_by=dimension,
         line_count=rows[0].line_count,
-        days=[
-            DayTotal(date=day, cost=cost)
-            for day, cost in zip(dates, _sums((row.days for row in found), len(dates)), strict=True)
-        ],
+        days=[DayTotal(date=day, cost=cost) for day, cost in zip(dates, total, strict=True)],
         data=[
             DailyLine(
                 keys={} if row.folded else {dimension: row.k0},
                 cost=row.cost,
                 folded=row.folded,
-                days=_sums(
-                    (part.days for part in found if part.part == ("" if row.folded else str(place))), len(dates)
-                ),
+                days=others if row.folded else shown[row.k0],
             )
-            for place, row in enumerate(rows, 1)
+            for row in rows
             if row.cost is not None
         ],
         complete_until=complete if complete and complete >= query.first else None,

@@ -62,6 +62,7 @@ _PRODUCTS = {
 # The views of costs and their columns, smallest first.
 VIEWS: Mapping[str, set[str]] = {
     "visible_group_periods": _MONTHS | {"unallocated_cost"},
+    "visible_group_families": _MONTHS | {"domain", "family", "source", "unallocated_cost"},
     "visible_app_months": _MONTHS | {"application_id"},
     "visible_group_costs": _MONTHS | _PRODUCTS | {"unallocated_cost"},
     "visible_app_families": _MONTHS | {"application_id", "domain", "family"},

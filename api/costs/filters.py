@@ -115,7 +115,7 @@ def months(span: Span, version: DataVersion) -> tuple[date, date]:
     Raises:
         ProblemError: 422 where the first comes after the last, or there are too many.
     """
-    fallback = version.last_period or version.refreshed_at.date().replace(day=1)
+    fallback = last_month(version)
     last = span.to or max(fallback, span.from_ or fallback)
     first = span.from_
     if first is None:
@@ -129,6 +129,11 @@ def months(span: Span, version: DataVersion) -> tuple[date, date]:
     if distance(first, last) >= MAX_MONTHS:
         raise invalid("from", f"{distance(first, last) + 1} months: ask for {MAX_MONTHS} at most")
     return first, last
+
+
+def last_month(version: DataVersion) -> date:
+    """The last one that was published; where none was, that of the last run."""
+    return version.last_period or version.refreshed_at.date().replace(day=1)
 
 
 def base(first: date, last: date, dimensions: Sequence[str], version: DataVersion) -> Comparison | None:

@@ -13,14 +13,13 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from finops.api.costs import service
 from finops.api.costs.days import DayQuery, SourceDays, days, days_table
 from finops.api.costs.dimensions import DailyCosts, ScopeDimension
-from finops.api.costs.filters import Scope, base, check, filters, months
+from finops.api.costs.filters import Scope, base, check, filters, last_month, months
 from finops.api.costs.parameters import (
     TEXT,
     CostParameters,
     DayParameters,
     HistoryParameters,
     SeriesParameters,
-    Span,
     UsageParameters,
 )
 from finops.api.costs.query import CostQuery
@@ -118,14 +117,16 @@ async def costs_by_day(data_request: DataRequestDep, parameters: Annotated[DayPa
     """The days of one month: of the most expensive, of all others, and of the total, which is their sum."""
     async with data_request.snapshot() as (connection, version):
         scope = await _scope(data_request.request).found(connection)
-        _, month = months(Span.model_construct(to=parameters.month), version)
+        month = parameters.month or last_month(version)
         only = await filters(connection, parameters, scope)
         query = CostQuery(month, month, [parameters.group_by], only, order="-cost", top=parameters.top)
         rows = await connection.rows(service.CostRow, query.page(), query.parameters, prepare=query.prepare)
         by_day = DayQuery(query, [row.k0 for row in rows if row.cost is not None and not row.folded])
-        found = await connection.rows(DailyCosts, by_day.days(), by_day.parameters, prepare=query.prepare)
+        parts = await connection.rows(DailyCosts, by_day.parts(), by_day.parameters, prepare=query.prepare)
+        is_all = len(by_day.shown) == rows[0].line_count
+        whole = parts if is_all else await connection.rows(DailyCosts, by_day.whole(), by_day.parameters)
         sources = await connection.rows(SourceDays, by_day.sources(), by_day.parameters)
-    body = days(rows, found, sources, query, parameters.group_by, version, scope.shown)
+    body = days(rows, whole, parts, sources, query, parameters.group_by, version, scope.shown)
     return data_request.table(*days_table(body)) if data_request.media_type == CSV else data_request.json(body)
 
 

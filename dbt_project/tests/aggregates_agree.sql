@@ -1,7 +1,7 @@
 -- Relevés and aggregates have the same cost: in a build, of the months that it publishes; by hand, of all months.
 {%- set relations = [
     ref('fact_releve'), ref('agg_app_family_month'), ref('agg_group_product_month'), ref('mv_cost_app_month'),
-    ref('mv_cost_domain_period'), ref('mv_cost_family_period'), ref('mv_cost_group_period')
+    ref('mv_cost_domain_period'), ref('mv_cost_family_period'), ref('mv_cost_group_period'), ref('mv_group_family_month')
 ] %}
 with published as (
 

@@ -33,6 +33,9 @@ def test_it_measures_the_api_beside_its_floors(server: Embedded, database: Datab
         "the company's top 10 products, a year",
         "the company by application, a year",
         "the company's top 10 applications, a month",
+        "the page: the company's 13 months by domain",
+        "the page: the top 10 applications of a month",
+        "the page: the company's month by day",
         "Cost Insights: a group's 180 days",
         "Cost Insights: the company's 180 days",
     ]

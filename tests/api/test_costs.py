@@ -19,7 +19,7 @@ from finops.api import months
 from finops.api.costs.dimensions import VIEWS, Dimension
 from finops.api.costs.query import Comparison, CostQuery
 from finops.api.costs.routes import EXAMPLES
-from finops.api.costs.schemas import Costs, History
+from finops.api.costs.schemas import Costs, Days, Envelope, History, Series, Usage
 from finops.api.settings import Scope
 from finops.ingest.periods import DAYS_THAT_KEEP_THE_PREVIOUS_MONTH_OPEN
 from tests.api.service import Service, Shared, republish, say_who_calls
@@ -521,10 +521,15 @@ def test_a_domain_that_the_company_added_is_served_like_the_others(changed: tupl
     assert [row["domain"] for row in service.json("/v1/domains")["data"]] == ["public_cloud", "saas"]
 
 
-def test_the_examples_of_the_specification_are_answers_that_it_allows() -> None:
-    for model, example in ((Costs, EXAMPLES["costs"]), (History, EXAMPLES["history"])):
-        text = {**example, "from": "2026-10-01", "to": "2026-10-01", "open_months": [], "compared_with": None}
-        assert model.model_validate(text).currency == "EUR"
+@pytest.mark.parametrize("model", [Costs, History, Series, Days, Usage])
+def test_an_example_of_the_specification_is_an_answer_that_it_allows(model: type[Envelope]) -> None:
+    example = EXAMPLES[model.__name__.lower()]
+    text = {**example, "from": "2026-10-01", "to": "2026-10-01", "open_months": [], "compared_with": None}
+    total = Decimal(example["total"]["cost"])
+    assert (model.model_validate(text).currency, sum(Decimal(line["cost"]) for line in example["data"])) == (
+        "EUR",
+        total,
+    )
 
 
 @pytest.mark.parametrize("groups", ["*", ["storefront", "payments"]])

@@ -26,6 +26,7 @@ VIEWS = {
     "visible_app_months": "mv_cost_app_month",
     "visible_app_families": "agg_app_family_month",
     "visible_group_costs": "agg_group_product_month",
+    "visible_group_families": "mv_group_family_month",
     "visible_group_periods": "mv_cost_group_period",
     "visible_products": "mv_group_product",
     "visible_rejects": "agg_rejected_month",
