@@ -86,7 +86,9 @@ class HistoryParameters(Selection):
 class SeriesParameters(HistoryParameters):
     """Which costs, over which steps, and what each series is of."""
 
-    group_by: SeriesDimension = Field(default="domain", description="What a series is of")
+    group_by: list[SeriesDimension] = Field(
+        default=["domain"], min_length=1, max_length=1, description="What a series is of: one"
+    )
     top: int = Field(
         default=8, ge=1, le=20, description="Only the most expensive, and one more with the sum of all others"
     )
@@ -96,7 +98,9 @@ class DayParameters(Filters):
     """Which month, day by day, and what each line is of."""
 
     month: Month | None = Field(default=None, description="By default the last one published")
-    group_by: DailyDimension = Field(default="family", description="What a line is of")
+    group_by: list[DailyDimension] = Field(
+        default=["family"], min_length=1, max_length=1, description="What a line is of: one"
+    )
     top: int = Field(
         default=8, ge=1, le=20, description="Only the most expensive, and one more with the sum of all others"
     )

@@ -105,7 +105,7 @@ async def costs_over_time(data_request: DataRequestDep, parameters: Annotated[Se
         scope = await _scope(data_request.request).found(connection)
         query = await _over_time(connection, parameters, scope, version)
         rows = await connection.rows(service.CostRow, query.page(), query.parameters)
-        dimensions = [parameters.group_by, parameters.granularity]
+        dimensions = [*parameters.group_by, parameters.granularity]
         by_series = SeriesQuery(query.first, query.last, dimensions, query.filters, top=parameters.top)
         cells = await connection.rows(Cell, by_series.cells(), by_series.parameters, prepare=by_series.prepare)
     body = series(rows, cells, query, parameters, version, scope.shown)
@@ -119,14 +119,14 @@ async def costs_by_day(data_request: DataRequestDep, parameters: Annotated[DayPa
         scope = await _scope(data_request.request).found(connection)
         month = parameters.month or last_month(version)
         only = await filters(connection, parameters, scope)
-        query = CostQuery(month, month, [parameters.group_by], only, order="-cost", top=parameters.top)
+        query = CostQuery(month, month, parameters.group_by, only, order="-cost", top=parameters.top)
         rows = await connection.rows(service.CostRow, query.page(), query.parameters, prepare=query.prepare)
         by_day = DayQuery(query, [row.k0 for row in rows if row.cost is not None and not row.folded])
         parts = await connection.rows(DailyCosts, by_day.parts(), by_day.parameters, prepare=query.prepare)
         is_all = len(by_day.shown) == rows[0].line_count
         whole = parts if is_all else await connection.rows(DailyCosts, by_day.whole(), by_day.parameters)
         sources = await connection.rows(SourceDays, by_day.sources(), by_day.parameters)
-    body = days(rows, whole, parts, sources, query, parameters.group_by, version, scope.shown)
+    body = days(rows, whole, parts, sources, query, parameters.group_by[0], version, scope.shown)
     return data_request.table(*days_table(body)) if data_request.media_type == CSV else data_request.json(body)
 
 

@@ -77,10 +77,12 @@ def series(  # noqa: PLR0913, PLR0917
     return Series(
         **envelope(rows[0], query, version, scope),
         granularity=parameters.granularity,
-        group_by=parameters.group_by,
+        group_by=parameters.group_by[0],
         line_count=cells[0].line_count if cells else 0,
         points=total,
-        data=[_line(by_period, parameters.group_by, [point.period for point in total]) for by_period in found.values()],
+        data=[
+            _line(by_period, parameters.group_by[0], [point.period for point in total]) for by_period in found.values()
+        ],
     )
 
 

@@ -106,7 +106,7 @@ def test_a_csv_has_what_json_has(shared: Shared) -> None:
 def test_it_says_which_days_are_missing_and_which_only_a_share(service: Service, costs: Database) -> None:
     assert "complete_until" in service.json("/v1/days")
     costs.execute("update finops.etl_reconciliations set measured_days = '{1,2,4}', estimated_days = '{3}'")
-    costs.execute("update finops.etl_accepted set measure = 'metered', window_end = window_date + 31")
+    costs.execute("update finops.etl_extractions set measure = 'metered', window_end = window_date + 31")
     republish(costs)
     body = service.json("/v1/applications/SHOP-WEB/days?month=2026-10&source=focus.nimbus")
     assert body["complete_until"] == "2026-10-04"

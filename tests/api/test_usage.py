@@ -98,7 +98,7 @@ def test_what_has_no_quantity_or_another_unit_is_a_line_of_its_own(service: Serv
             f"insert into finops.fact_releve ({columns}, id, charge_category, usage_unit, usage_quantity, total_cost,"  # noqa: S608 - of this file's own words
             f" daily_cost) select {columns}, gen_random_uuid(), %s, %s, %s, %s::numeric,"
             " array[%s::numeric] || array_fill(0::numeric, array[30]) from finops.fact_releve"
-            " where application_id = 'SEARCH'",
+            " where application_id = 'SEARCH' and usage_quantity = 1",
             [category, unit, quantity, cost, cost],
         )
         assert number < 4
