@@ -55,10 +55,7 @@ def figures(page: Page, tile: str) -> dict[str, list[Decimal]]:
     return {name: [Decimal(value) for value in values] for name, values in found}
 
 
-def amount(text: str) -> Decimal:
-    """The number that a reader sees, in French or in English."""
+def amount(text: str, mark: str = ".") -> Decimal:
+    """The number that a reader sees, with this decimal mark."""
     sign = -1 if re.search(r"[-−]", text) else 1
-    digits = re.sub(r"[^\d.,]", "", text)
-    decimals = "," if re.search(r",\d\d$", digits) else "."
-    thousands = "." if decimals == "," else ","
-    return sign * Decimal(digits.replace(thousands, "").replace(decimals, "."))
+    return sign * Decimal(re.sub(rf"[^\d{re.escape(mark)}]", "", text).replace(mark, "."))

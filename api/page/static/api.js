@@ -24,7 +24,8 @@ export function leave() {
 
 export async function get(path, query = "") {
   const headers = { Accept: "application/json" };
-  if (token.get()) headers.Authorization = `Bearer ${token.get()}`;
+  const used = token.get();
+  if (used) headers.Authorization = `Bearer ${used}`;
   let answer;
   try {
     answer = await fetch(address(path, query), { headers, signal: leaving.signal });
@@ -34,7 +35,8 @@ export async function get(path, query = "") {
   }
   const body = await answer.json().catch(() => ({}));
   if (answer.ok) return body;
-  if (answer.status === 401) dispatchEvent(new Event("unknown-caller"));
+  // a late answer says nothing of a token that was typed in since
+  if (answer.status === 401 && used === token.get()) dispatchEvent(new Event("unknown-caller"));
   throw new Problem(answer.status, body.detail ?? answer.statusText);
 }
 

@@ -31,7 +31,7 @@ function styled(currency) {
 export const money = (amount, currency, options) => number(amount, { ...styled(currency), ...options });
 export const change = (amount, currency) => money(amount, currency, signed);
 export const short = (amount, currency) =>
-  money(amount, currency, { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 });
+  money(amount, currency, { notation: "compact", maximumSignificantDigits: 3 });
 const inPercent = { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 };
 export const percent = (ratio) => number(ratio, inPercent);
 export const growth = (ratio) => number(ratio, { ...inPercent, ...signed });
