@@ -51,21 +51,20 @@ export const shortMonth = (text) => (text.includes("Q") ? text : dated(text, { m
 export const date = (text) => dated(text, { day: "numeric", month: "short", year: "numeric" });
 export const shortDate = (text) => dated(text, { day: "numeric", month: "short" });
 const moment = { dateStyle: "medium", timeStyle: "short" };
-// Days as spans: 3–7 Nov.
-export function spans(days) {
-  const found = [];
-  for (const text of days) {
-    const last = found.at(-1);
-    if (last && day(text) - last[1] === DAY) last[1] = day(text);
-    else found.push([day(text), day(text)]);
-  }
-  const form = format(Intl.DateTimeFormat, { timeZone: "UTC", day: "numeric", month: "short" });
-  return found.map(([first, last]) => form.formatRange(first, last));
-}
 export const time = (text) => format(Intl.DateTimeFormat, moment).format(new Date(text));
 const ranged = (first, last, options) =>
   format(Intl.DateTimeFormat, { timeZone: "UTC", ...options }).formatRange(day(first), day(last));
 export const days = (first, last) => ranged(first, last, { day: "numeric", month: "short", year: "numeric" });
+// Days that follow each other are one span.
+export function spans(dates) {
+  const found = [];
+  for (const date of dates) {
+    const last = found.at(-1);
+    if (last && day(date) - day(last[1]) <= DAY) last[1] = date;
+    else found.push([date, date]);
+  }
+  return found.map(([first, last]) => days(first, last));
+}
 export const months = (first, last) => ranged(first, last, { month: "short", year: "numeric" });
 export const list = (items) => format(Intl.ListFormat, { type: "conjunction" }).format(items);
 

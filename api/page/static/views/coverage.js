@@ -22,7 +22,6 @@ const WIDE = ["rejected_lines", "unpriced_lines", "set_apart"];
 const EXTRA = ["allocated", "estimated_days"];
 const MOST_RANGES = 4; // of missing days, in a cell
 const MOST_GAPS = 200;
-const A_DAY = 24 * 60 * 60 * 1000;
 
 export function coverage(me) {
   const { from, to } = period(me);
@@ -95,16 +94,10 @@ function bySource({ rows, total }, api) {
   return listed("sources", columns({ ...named, ...facts() }), all, api, t("coverage.none"));
 }
 
-// Days that follow each other are one range.
 function ranges({ dates }) {
-  const found = [];
-  for (const date of dates) {
-    const last = found.at(-1);
-    if (last && new Date(date) - new Date(last[1]) <= A_DAY) last[1] = date;
-    else found.push([date, date]);
-  }
-  const shown = found.slice(0, MOST_RANGES).map(([first, last]) => i18n.days(first, last));
-  return i18n.list(found.length > MOST_RANGES ? [...shown, t("others", { count: found.length - MOST_RANGES })] : shown);
+  const found = i18n.spans(dates);
+  const others = t("others", { count: found.length - MOST_RANGES });
+  return i18n.list(found.length > MOST_RANGES ? [...found.slice(0, MOST_RANGES), others] : found);
 }
 
 // What no application claims, and what was rejected: the largest first, each with what mends it.

@@ -7,7 +7,7 @@ import * as i18n from "../i18n.js";
 import { consumption } from "../products.js";
 import { FILTERS, go, here, link, reread, selection, state } from "../state.js";
 import { headline, trend } from "../summary.js";
-import { table } from "../table.js";
+import { columns, listed } from "../table.js";
 import { tile } from "../tile.js";
 import { ranking } from "./overview.js";
 
@@ -75,18 +75,16 @@ function groups({ group_id: id, parent_group_id: above }, all) {
 }
 
 function owners(path) {
-  const title = t("owners");
-  return tile("owners", { title, rows: 3 }, async () => {
+  return tile("owners", { rows: 3 }, async () => {
     const { data } = await get(`${path}/owners`);
     const rows = data.map((row) => ({ ...row, id: `${row.group_id} ${row.valid_from ?? ""}` }));
-    const columns = [
-      { key: "group_name", label: t("by.group"), href: (row) => link("group", { id: row.group_id }), heads: true },
-      { key: "group_id", label: "Id", wide: true },
-      { key: "valid_from", label: t("from"), kind: "date", node: (row) => !row.valid_from && t("owned.always") },
-      { key: "valid_to", label: t("to"), kind: "date", node: (row) => !row.valid_to && t("owned.still") },
-    ].map((column) => ({ ...column, value: (row) => row[column.key] }));
-    const content = table(columns, rows, { caption: title, empty: t("owners.none") });
-    return { content, tables: [{ file: "owners", columns, rows }], api: [`${path}/owners`] };
+    const found = columns({
+      group_name: { href: (row) => link("group", { id: row.group_id }), heads: true },
+      group_id: { wide: true },
+      valid_from: { kind: "date", node: (row) => !row.valid_from && t("owned.always") },
+      valid_to: { kind: "date", node: (row) => !row.valid_to && t("owned.still") },
+    });
+    return listed("owners", found, rows, [`${path}/owners`], t("owners.none"));
   });
 }
 
