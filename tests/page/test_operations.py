@@ -9,6 +9,7 @@ import pytest
 from tests.page.conftest import Demo, Visiting
 from tests.page.ledger import Ledger
 from tests.page.reading import table
+from tests.page.visit import drawn
 
 pytestmark = pytest.mark.page
 
@@ -87,3 +88,16 @@ def test_the_catalogue_has_the_rate_of_each_month(demo: Demo, visiting: Visiting
     wanted = {(month, f"1 {currency} → {other}"): rate for month, currency, other, rate in rates}
     assert {key: Decimal(value) for key, value in said.items()} == wanted
     assert wanted
+
+
+def test_the_catalogue_is_searched_by_a_part_of_a_name_and_the_address_keeps_it(demo: Demo, visiting: Visiting) -> None:
+    with visiting(f"{demo.url}/?view=catalogue", demo.tokens["everything"]) as page:
+        every = table(page, "products")
+        page.get_by_placeholder("Product").fill("GITLAB")
+        found = table(page, "products")
+        assert "q=GITLAB" in page.url
+        page.reload()
+        drawn(page)
+        assert table(page, "products") == found
+    assert {*found} == {name for name, row in every.items() if "gitlab" in f"{name} {row.texts['product']}".lower()}
+    assert 0 < len(found) < len(every)
