@@ -4,8 +4,8 @@ A stranger is a request without a credential, or with one that is not known here
 of 64 bits with IPv6, since one caller has as many addresses), and ten times as many of all addresses, are answered as
 any other. Those beyond it wait, and the more of them wait, the longer: then they are refused, whatever they ask for.
 Probes are answered all the same, after half a second, since an attacker may share the address of who watches over this
-process. So are the files of the page, which browsers fetch without a credential: they are counted apart, and ten times
-as many are answered at once. Known callers behind the same address are not counted.
+process. So are the files of the page, which browsers fetch without a credential: they are counted apart, and thirty
+times as many are answered at once. Known callers behind the same address are not counted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PAUSE = 0.5  # seconds: Kubernetes gives a probe one, if it is told nothing else
 REFUSALS = 100  # a second
 MAX_WAITING = 2000
 ADDRESSES = 10  # that may use up what they are allowed before all others are refused
-FILES = 10  # of the page, for each other request: it is about a dozen of them
+FILES = 30  # of the page, for each other request: it is about as many of them
 NETWORK = 64  # bits
 
 

@@ -4,4 +4,5 @@ SwaggerUIBundle({
   url: new URL("openapi.json", document.baseURI).href,
   validatorUrl: null,
   deepLinking: true,
+  defaultModelsExpandDepth: 0,
 });

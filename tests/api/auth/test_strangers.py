@@ -104,7 +104,7 @@ def test_a_page_load_takes_nothing_from_other_strangers_and_is_never_refused(gua
     others = at_once(guarded, "/v1/costs", ALLOWED)
     assert {answer.status_code for answer in others} == {401}
     assert guarded.get("/v1/costs", token="").status_code == 429
-    # the files are counted on their own: beyond ten times as many, each of them waits
+    # the files are counted on their own: beyond thirty times as many, each of them waits
     at_once(guarded, "/", ALLOWED * FILES)
     for path in ("/", "/docs", "/page/0000000000000000/app.js"):
         answer = guarded.get(path, token="")
