@@ -107,7 +107,7 @@ export default {
   "column.unit_price_ratio": "Price %",
   "column.cost_ratio": "Cost %",
   records: "Its source records, on the machine of the nightly:",
-  days: "Day by day",
+  days: "Day by day, {month}",
   "days.label": "Bars of the cost of each day, divided by {by}; the figures are in the table below",
   "days.whole": "Complete: every source has delivered every day.",
   "days.until": "Complete until {date}: up to that day, every source has delivered.",

@@ -107,7 +107,7 @@ export default {
   "column.unit_price_ratio": "Prix %",
   "column.cost_ratio": "Coût %",
   records: "Ses données source, sur la machine de l’exécution nocturne :",
-  days: "Jour par jour",
+  days: "Jour par jour, {month}",
   "days.label": "Barres du coût de chaque jour, réparti par {by} ; les chiffres sont dans le tableau ci-dessous",
   "days.whole": "Complet : chaque source a livré chaque jour.",
   "days.until": "Complet jusqu’au {date} : jusqu’à ce jour, chaque source a livré.",

@@ -105,7 +105,9 @@ function days(me, path, by, complete) {
     points: answer.days.map(({ date, cost }) => ({ period: date, cost })),
     data: answer.data.map((line) => ({ ...line, points: line.days.map((cost) => ({ cost, estimated: "0" })) })),
   }));
-  const more = { name: "days", title: t("days"), step: i18n.shortDate, file: `days-${month}-by-${by}`, said: trust };
+  const title = t("days", { month: i18n.month(month) });
+  const file = `days-${month}-by-${by}`;
+  const more = { name: "days", title, step: i18n.shortDate, file, said: trust };
   const shown = trend(series, { by, api: [path, query], ...more });
   shown.querySelector("h2").after(h("form.controls", {}, select("month", t("month"), months, month, { change })));
   return shown;
