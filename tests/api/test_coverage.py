@@ -157,6 +157,10 @@ def test_a_source_that_is_misspelt_is_not_a_zero(shared: Shared, path: str) -> N
     assert shared.problem(path, 422, "nothing", source="focus.nimbus")["errors"][0]["allowed"] == []
     assert shared.problem(path, 422, from_="2026-11", to="2026-10")["errors"][0]["parameter"] == "from"
     assert shared.problem(path, 422, family="Compute")["errors"][0]["parameter"] == "family"
+    if path == "/v1/coverage":
+        error = {"parameter": "currency", "detail": "nothing that you may see is of 'eur'", "allowed": ["EUR"]}
+        assert shared.problem(path, 422, currency="eur")["errors"] == [error]
+        assert shared.json(path, currency="EUR") == shared.json(path)
     for selection in ({"source": "focus.nimbus"}, {"domain": "public_cloud"}, {"source": ["focus.nimbus"]}):
         assert shared.json(path, **selection) == shared.json(path)
 

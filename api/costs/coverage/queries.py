@@ -18,6 +18,12 @@ SOURCES = f"""
         union all
         select source, domain from finops_api.source_periods as months where {_MEASURED}
     ) as known order by 1, 2"""
+CURRENCIES = """
+    select currency from finops_api.visible_group_periods
+    union
+    select currency from finops_api.visible_rejects
+    union
+    select currency from finops_api.visible_set_apart"""
 COVERAGE_COLUMNS = (
     "source,domain,period,currency,cost,allocated,unallocated,estimated,rejected,rejected_lines,unpriced_lines,set_apart,"
     "measured_days,estimated_days,missing_days,days_to_come,missing_dates,complete_until"

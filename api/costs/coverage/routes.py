@@ -47,8 +47,6 @@ async def coverage(data_request: DataRequestDep, parameters: Annotated[CoverageP
     async with data_request.snapshot() as (connection, version):
         first, last = months(parameters, version)
         wanted = await _filters(connection, parameters)
-        if parameters.currency:
-            wanted["currency"] = parameters.currency
         values = {"first": first, "last": last, **wanted}
         if data_request.media_type == CSV:
             return await data_request.csv(connection, queries.coverage(*wanted, text=True), values)
@@ -102,20 +100,16 @@ def _position(row: Mapping[str, Any]) -> list[str]:
 
 
 async def _filters(connection: Connection, parameters: CoverageParameters | GapParameters) -> dict[str, Sequence[str]]:
-    """The sources and domains that were asked for.
+    """The sources, domains and currency that were asked for.
 
     Raises:
         ProblemError: 422 for one that the caller has nothing of: a typing error must not look like zero.
     """
-    wanted: dict[str, Sequence[str]] = {
-        name: values for name in ("domain", "source") if (values := getattr(parameters, name))
-    }
-    if not wanted:
-        return {}
-    known = await connection.rows(dict, queries.SOURCES)
+    wanted = parameters.model_dump(include={"domain", "source", "currency"}, exclude_defaults=True)
     faults = []
     for name, values in wanted.items():
-        allowed = sorted({row[name] for row in known})
+        query = queries.CURRENCIES if name == "currency" else queries.SOURCES
+        allowed = sorted({row[name] for row in await connection.rows(dict, query)})
         faults += [
             Fault(parameter=name, detail=f"nothing that you may see is of '{value}'", allowed=allowed[:MAX_ALLOWED])
             for value in values
