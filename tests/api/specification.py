@@ -16,6 +16,7 @@ KNOWN = {
     "group_id": "storefront",
     "domain": "public_cloud",
     "family": "Integration",
+    "run_id": "86a7b04b-43e8-4dca-8e68-01d9e96b0222",
     "product": "nimbus.queue",
     "month": "2026-10",
     "source": "focus.nimbus",
