@@ -72,6 +72,7 @@ def demo(demonstration: Database, tmp_path_factory: pytest.TempPathFactory) -> I
         "FINOPS_API_TOKENS_FILE": str(file),
         "FINOPS_API_CLAIMS_KEY": CLAIMS_KEY,
         "FINOPS_API_RATE_LIMIT": "",
+        "FINOPS_API_STRANGER_LIMIT": "",  # each visit begins as one
     }
     with api(environment=environment) as service:
         yield Demo(service.url, tokens, demonstration)

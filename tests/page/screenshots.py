@@ -1,7 +1,8 @@
 """Pictures of the page's main views on the demo: `make screenshots`.
 
-All of them go to build/screenshots, and those of the README to docs/images. The demo's day is fixed, and so is the
-night in which it was published: a picture changes only where the page, a figure or a font does.
+All of them go to build/screenshots, at their whole length; the tops of two go to docs/images, for the README. The
+demo's day is fixed, and so is the night in which it was published: a picture changes only where the page, a figure or a
+font does.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FloatRect, Page
 
 from finops.demo.__main__ import CLAIMS_KEY, LOGIN
 from tests.api.service import api, write_tokens
 from tests.conftest import ROOT
 from tests.demonstration import made, running, that_night
-from tests.page.visit import PHONE, chromium, visit
+from tests.page.visit import LAPTOP, PHONE, chromium, visit
 
 FOLDER = ROOT / "build" / "screenshots"
 IMAGES = ROOT / "docs" / "images"
-README = {"overview": "overview", "application": "application"}
+README = {"overview": 880, "application": 1000}  # pixels of height
 VIEWS = {
     "overview": "",
     "group": "?view=group&id=digital",
@@ -71,8 +72,6 @@ def main() -> None:
         with serving() as (url, token):
             for shot in SHOTS:
                 take(browser, url, token, shot)
-    for name, picture in README.items():
-        shutil.copy(FOLDER / f"{name}.png", IMAGES / f"{picture}.png")
 
 
 @contextmanager
@@ -82,17 +81,22 @@ def serving() -> Iterator[tuple[str, str]]:
         file = Path(folder) / "tokens.toml"
         token = write_tokens(file, everything="*")["everything"]
         environment = {"PGUSER": LOGIN, "FINOPS_API_TOKENS_FILE": str(file), "FINOPS_API_CLAIMS_KEY": CLAIMS_KEY}
-        with api(environment={**environment, "FINOPS_API_RATE_LIMIT": ""}) as service:
+        limits = {"FINOPS_API_RATE_LIMIT": "", "FINOPS_API_STRANGER_LIMIT": ""}
+        with api(environment={**environment, **limits}) as service:
             yield service.url, token
 
 
 def take(browser: Browser, url: str, token: str, shot: Shot) -> None:
     """Write one picture, of the whole length of the view."""
-    with visit(browser, f"{url}/{VIEWS[shot.view]}", token, **shot.options) as page:
+    options = {"timezone_id": "Europe/Paris", **shot.options}
+    with visit(browser, f"{url}/{VIEWS[shot.view]}", token, **options) as page:
         if shot.is_printed:
             page.emulate_media(media="print", color_scheme="light")
         settled(page)
-        page.screenshot(path=FOLDER / f"{shot.name}.png", full_page=True, animations="disabled")
+        page.screenshot(path=FOLDER / f"{shot.name}.png", full_page=True)
+        if height := README.get(shot.name):
+            clip: FloatRect = {"x": 0, "y": 0, "width": LAPTOP["width"], "height": height}
+            page.screenshot(path=IMAGES / f"{shot.name}.png", full_page=True, clip=clip)
 
 
 def settled(page: Page) -> None:
