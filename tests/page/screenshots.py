@@ -25,7 +25,9 @@ from tests.page.visit import LAPTOP, PHONE, chromium, visit
 
 FOLDER = ROOT / "build" / "screenshots"
 IMAGES = ROOT / "docs" / "images"
-README = {"overview": 880, "application": 1000}  # pixels of height
+# Down to where.
+README = {"overview": "[data-tile=trend]", "application": "[data-tile=products] tbody tr:nth-child(8)"}
+MARGIN = 12
 VIEWS = {
     "overview": "",
     "group": "?view=group&id=digital",
@@ -94,8 +96,9 @@ def take(browser: Browser, url: str, token: str, shot: Shot) -> None:
             page.emulate_media(media="print", color_scheme="light")
         settled(page)
         page.screenshot(path=FOLDER / f"{shot.name}.png", full_page=True)
-        if height := README.get(shot.name):
-            clip: FloatRect = {"x": 0, "y": 0, "width": LAPTOP["width"], "height": height}
+        if last := README.get(shot.name):
+            bottom = page.locator(last).first.evaluate("(element) => element.getBoundingClientRect().bottom + scrollY")
+            clip: FloatRect = {"x": 0, "y": 0, "width": LAPTOP["width"], "height": round(bottom) + MARGIN}
             page.screenshot(path=IMAGES / f"{shot.name}.png", full_page=True, clip=clip)
 
 

@@ -13,6 +13,7 @@ from tests.pictures import lines
 
 README = (ROOT / "README.md").read_text()
 FILES = [FOLDER / f"{picture.name}.svg" for picture in PICTURES]
+SCREENSHOTS = sorted(FOLDER.glob("*.png"))
 each_picture = pytest.mark.parametrize("picture", FILES, ids=lambda path: path.name)
 
 
@@ -23,7 +24,13 @@ def test_a_picture_is_small_and_loads_nothing(picture: Path) -> None:
     assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)|@import|@font-face|url\((?!#)|<image|<script", svg) == []
 
 
-@each_picture
+def test_a_screenshot_is_small() -> None:
+    sizes = {picture.name: picture.stat().st_size for picture in SCREENSHOTS}
+    assert len(sizes) == 2
+    assert {name: size for name, size in sizes.items() if size > 200_000} == {}
+
+
+@pytest.mark.parametrize("picture", [*FILES, *SCREENSHOTS], ids=lambda path: path.name)
 def test_a_picture_is_in_the_readme_with_a_text_for_whoever_can_t_see_it(picture: Path) -> None:
     alternative = re.search(rf"!\[([^\]]+)\]\(docs/images/{picture.name}\)", README)
     assert alternative is not None
