@@ -13,7 +13,7 @@ import { reprocess } from "./coverage.js";
 const { t } = i18n;
 const CHOICES = { kind: ["nightly", "reprocess", "adhoc"], status: ["SUCCESS", "FAILED", "RUNNING"] };
 const SHOWN = 30;
-const MOST_MONTHS = 3; // that changed, in a line of the list
+const MOST_MONTHS = 3; // the last that changed, in a line of the list
 const CUT = 120; // characters of an error or a reason there
 const TONES = { SUCCESS: "good", PUBLISHED: "good", FAILED: "bad", BLOCKED: "bad", REFUSED: "bad" };
 
@@ -36,7 +36,7 @@ function list() {
     const options = [["", t("all")], ...values.map((value) => [value, t(`${name}.${value}`)])];
     return select(name, t(`column.${name}`), options, state.get(name) ?? "", { replaced: { cursor: null } });
   });
-  const found = tile("runs", { rows: 20 }, async () => {
+  const found = tile("runs", { rows: 6 }, async () => {
     const { data, currency, next } = await get("runs", query);
     const rows = data.map((run) => ({ ...run, id: run.run_id, currency }));
     const foot = next && h("p", {}, a(here({ cursor: next }), t("runs.older")));
@@ -67,7 +67,7 @@ function about(most) {
 
 // By how much the cost of each month changed.
 function changes({ changes: found, currency }, most = found.length) {
-  const lines = found.slice(0, most).map(({ period, amount }) => {
+  const lines = found.slice(-most).map(({ period, amount }) => {
     const by = h(`span.${direction(amount)}`, { "data-value": amount, title: amount }, i18n.change(amount, currency));
     return h("div", {}, i18n.shortMonth(period), " ", by);
   });
@@ -76,7 +76,7 @@ function changes({ changes: found, currency }, most = found.length) {
 
 function one(id) {
   const more = { started_by: {}, reason: {}, error: {}, waiting: { value: () => undefined, node: waiting } };
-  const found = tile("run", { rows: 20 }, async () => {
+  const found = tile("run", { rows: 6 }, async () => {
     const run = await get(named("runs", id));
     const parts = Object.entries({ scopes: scopes(run), steps: steps(run) });
     const below = parts.map(([name, { content }]) => [h("h3", {}, t(`tile.${name}`)), content]);
