@@ -26,8 +26,7 @@ from tests.page.visit import LAPTOP, PHONE, chromium, visit
 FOLDER = ROOT / "build" / "screenshots"
 IMAGES = ROOT / "docs" / "images"
 # Down to where.
-README = {"overview": "[data-tile=trend]", "application": "[data-tile=products] tbody tr:nth-child(8)"}
-MARGIN = 12
+README = {"overview": "[data-tile=trend]", "application": "[data-tile=products] tbody tr:nth-child(6)"}
 VIEWS = {
     "overview": "",
     "group": "?view=group&id=digital",
@@ -98,7 +97,7 @@ def take(browser: Browser, url: str, token: str, shot: Shot) -> None:
         page.screenshot(path=FOLDER / f"{shot.name}.png", full_page=True)
         if last := README.get(shot.name):
             bottom = page.locator(last).first.evaluate("(element) => element.getBoundingClientRect().bottom + scrollY")
-            clip: FloatRect = {"x": 0, "y": 0, "width": LAPTOP["width"], "height": round(bottom) + MARGIN}
+            clip: FloatRect = {"x": 0, "y": 0, "width": LAPTOP["width"], "height": round(bottom)}
             page.screenshot(path=IMAGES / f"{shot.name}.png", full_page=True, clip=clip)
 
 
