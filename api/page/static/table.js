@@ -57,7 +57,7 @@ export function listed(name, columns, rows, api, empty) {
 // One row, with its columns below each other.
 export function facts(columns, row) {
   const known = columns.filter(({ value, node }) => ![undefined, false].includes(value(row) ?? node?.(row)));
-  const items = known.map((column) => [h("dt", {}, column.label), cell({ ...column, tag: "dd" }, row)]);
+  const items = known.map((column) => [h("dt", {}, column.label), cell({ ...column, tag: "dd", wide: false }, row)]);
   return h("dl.facts", {}, items);
 }
 
