@@ -92,7 +92,7 @@ function waiting({ waiting: found }) {
   const periods = [...new Set(found.map(({ period }) => period))].sort();
   const lines = periods.map((period) => {
     const sources = found.filter((scope) => scope.period === period).map(({ source }) => source);
-    return h("div", {}, `${i18n.month(period)}: ${i18n.list(sources)}`);
+    return h("div", {}, `${i18n.month(period)} – ${i18n.list(sources)}`);
   });
   return found.length > 0 && [lines, h("div", {}, t("runs.waiting"), " ", reprocess(periods))];
 }
