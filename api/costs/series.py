@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from finops.api import money
-from finops.api.costs.dimensions import ScopeDimension, SeriesDimension
+from finops.api.costs.dimensions import Dimension, ScopeDimension
 from finops.api.costs.parameters import SeriesParameters
 from finops.api.costs.query import TEXTS, CostQuery
-from finops.api.costs.schemas import Series, SeriesLine, SeriesPoint
+from finops.api.costs.schemas import Point, Series, SeriesLine, SeriesPoint
 from finops.api.costs.service import CostRow, envelope, points
 from finops.api.money import ZERO
 from finops.api.months import DataVersion
@@ -20,11 +20,10 @@ from finops.api.months import DataVersion
 
 @dataclass
 class Cell:
-    """What one series cost in one month or quarter; all others have no name, and say how many they are."""
+    """What one of the most expensive cost in one month or quarter, and how many things there are."""
 
     place: int
-    name: str | None
-    folded: int | None
+    name: str
     line_count: int
     period: str
     cost: Decimal
@@ -32,29 +31,24 @@ class Cell:
 
 
 class SeriesQuery(CostQuery):
-    """Of a dimension and a step: the cells of the `top` most expensive and of all others, who are one."""
+    """Of a dimension and a step: the cells of the `top` most expensive."""
 
     def cells(self) -> str:
-        """`Cell`, in the order of the series."""
+        """`Cell`, in the order of the series: months of what is not shown are not added up one by one."""
+        period = TEXTS[self.dimensions[1]].format(name="k1").replace(" as k1", " as period")
         return f"""
             with {self._lines()},
             placed as (
-                select k0, row_number() over (order by sum(cost) desc, k0 collate "C") as place
-                from grouped group by k0
-            ),
-            cells as (
-                select least(place, %(top)s + 1) as place, k1, min(k0) filter (where place <= %(top)s) as name,
-                    sum(cost) as cost, sum(estimated) as estimated
-                from grouped inner join placed using (k0)
-                group by 1, 2
-            ),
-            counted as (select count(*) as line_count from placed)
-            select place, name, case when place > %(top)s then line_count - %(top)s end as folded, line_count,
-                {TEXTS[self.dimensions[1]].format(name="k1").replace(" as k1", " as period")},
-                trim_scale(cost) as cost, trim_scale(estimated) as estimated
-            from cells cross join counted
-            order by place
-        """
+                select k0, count(*) over () as line_count,
+                    row_number() over (order by sum(cost) desc, k0 collate "C") as place
+                from lines group by k0
+            )
+            select place, k0 as name, line_count, {period},
+                trim_scale(sum(cost)) as cost, trim_scale(sum(estimated)) as estimated
+            from lines inner join placed using (k0)
+            where place <= %(top)s
+            group by place, k0, line_count, k1
+            order by place"""
 
 
 def series(  # noqa: PLR0913, PLR0917
@@ -67,38 +61,55 @@ def series(  # noqa: PLR0913, PLR0917
 ) -> Series:
     """The history of the total, of `rows` and their query, and that of each series: a point for each of its points.
 
+    The series of all others is what the shown ones leave of the total.
+
     Raises:
         ProblemError: 422 where costs are in several currencies.
     """
     total = points(rows, query, parameters.granularity, version)
-    found: dict[int, dict[str, Cell]] = defaultdict(dict)
+    [dimension] = parameters.group_by
+    by_name: dict[str, dict[str, Cell]] = defaultdict(dict)
     for cell in cells:
-        found[cell.place][cell.period] = cell
+        by_name[cell.name][cell.period] = cell
+    lines = [
+        _line({dimension: name}, [_point(point.period, found.get(point.period)) for point in total])
+        for name, found in by_name.items()
+    ]
+    line_count = cells[0].line_count if cells else 0
+    if line_count > len(lines):
+        shown = zip(*(line.points for line in lines), strict=True)
+        others = [_less(point, parts) for point, parts in zip(total, shown, strict=True)]
+        lines.append(_line({}, others, folded=line_count - len(lines)))
     return Series(
         **envelope(rows[0], query, version, scope),
         granularity=parameters.granularity,
-        group_by=parameters.group_by[0],
-        line_count=cells[0].line_count if cells else 0,
+        group_by=dimension,
+        line_count=line_count,
         points=total,
-        data=[
-            _line(by_period, parameters.group_by[0], [point.period for point in total]) for by_period in found.values()
-        ],
+        data=lines,
     )
 
 
-def _line(by_period: dict[str, Cell], dimension: SeriesDimension, periods: Sequence[str]) -> SeriesLine:
-    """A series, from its cells: months without a cost have none."""
-    any_cell = next(iter(by_period.values()))
+def _line(keys: dict[Dimension, str], found: list[SeriesPoint], folded: int | None = None) -> SeriesLine:
     return SeriesLine(
-        keys={dimension: any_cell.name} if any_cell.name is not None else {},
-        cost=money.total(cell.cost for cell in by_period.values()),
-        estimated=money.total(cell.estimated for cell in by_period.values()),
-        folded=any_cell.folded,
-        points=[
-            SeriesPoint(period=period, cost=cell.cost if cell else ZERO, estimated=cell.estimated if cell else ZERO)
-            for period in periods
-            for cell in (by_period.get(period),)
-        ],
+        keys=keys,
+        cost=money.total(point.cost for point in found),
+        estimated=money.total(point.estimated for point in found),
+        folded=folded,
+        points=found,
+    )
+
+
+def _point(period: str, cell: Cell | None) -> SeriesPoint:
+    """A month without a cost has no cell."""
+    return SeriesPoint(period=period, cost=cell.cost if cell else ZERO, estimated=cell.estimated if cell else ZERO)
+
+
+def _less(total: Point, parts: Sequence[SeriesPoint]) -> SeriesPoint:
+    return SeriesPoint(
+        period=total.period,
+        cost=money.difference(total.cost, money.total(part.cost for part in parts)),
+        estimated=money.difference(total.estimated, money.total(part.estimated for part in parts)),
     )
 
 
