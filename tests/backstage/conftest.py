@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import pytest
 
-from finops.demo.__main__ import CLAIMS_KEY
 from tests.api.service import api, write_tokens
 from tests.backstage.browser import Page, render
 from tests.backstage.server import Backstage, serving
@@ -51,19 +50,21 @@ def built(installed: Path) -> Path:
 @pytest.fixture(scope="session")
 def demonstration() -> Iterator[Database]:
     """The demo's database under libpq's variables; the connection is for looking."""
-    with made(months=3) as folder, running(folder) as connection:
+    with made(months=7) as folder, running(folder) as connection:
         yield connection
 
 
 @contextmanager
-def backstage(files: Path, folder: Path) -> Iterator[Backstage]:
-    """Backstage with the configuration of docs/backstage, in front of an API that asks for the token there."""
+def backstage(files: Path, folder: Path, claims_key: str) -> Iterator[Backstage]:
+    """Backstage with the configuration of docs/backstage, in front of an API that asks for the token there.
+
+    The key is the database's: that of the demo, or of the tests.
+    """
     tokens = folder / "tokens.toml"
     token = write_tokens(tokens, backstage="*")["backstage"]
+    environment = {"FINOPS_API_TOKENS_FILE": str(tokens), "FINOPS_API_CLAIMS_KEY": claims_key}
     with (
-        api(
-            token=token, environment={"FINOPS_API_TOKENS_FILE": str(tokens), "FINOPS_API_CLAIMS_KEY": CLAIMS_KEY}
-        ) as service,
+        api(token=token, environment=environment) as service,
         serving(files, CONFIG, {"FINOPS_API_URL": service.url, "FINOPS_API_TOKEN": token}) as page,
     ):
         yield page
