@@ -46,7 +46,6 @@ OLDER = (
         "entity_ref,\n        catalogued.system_ref",
     ),
     ("aggregates/mv_cost_app_quarter.sql", *WITHOUT_COUNT),
-    ("aggregates/agg_group_product_month.sql", "", "        count(*) as releve_count,\n"),
     ("aggregates/agg_group_product_month.sql", "", "        sum(releves.usage_quantity) as usage_quantity,\n"),
     ("api/visible_group_costs.sql", "", "        'usage_quantity',\n"),
     (
