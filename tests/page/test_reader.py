@@ -65,6 +65,14 @@ def test_nothing_sticks_out_and_nothing_moves(demo: Demo, visiting: Visiting, vi
         sane(page)
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_rankings_fit_a_phone(demo: Demo, visiting: Visiting, locale: str) -> None:
+    with visiting(demo.url, demo.tokens["everything"], viewport=PHONE, locale=locale) as page:
+        tables = page.locator("[data-tile^=top-] .scroll, [data-tile=movers] .scroll")
+        assert tables.count() == 4
+        assert tables.evaluate_all("all => all.map((table) => table.scrollWidth - table.clientWidth)") == [0, 0, 0, 0]
+
+
 @each_view
 @pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
 def test_what_is_shown_is_the_exact_amount_in_cents(demo: Demo, visiting: Visiting, view: str, locale: str) -> None:
