@@ -85,6 +85,8 @@ def test_a_group_has_rankings_of_its_own(opened: Opened, by: str) -> None:
 
 
 def test_each_product_has_its_quantity_price_and_cost_beside_the_month_before(opened: Opened) -> None:
+    opened.page.goto(opened.address)  # without what another test has opened
+    drawn(opened.page)
     shown: dict[str, Row] = {}
     tables = opened.page.locator("[data-tile=products] table").count()
     for number in range(tables):

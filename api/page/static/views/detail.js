@@ -38,7 +38,7 @@ async function detail(me, kind) {
   const top = controls(me, { title: line[`${kind}_name`], below, extra: [divided] });
   const path = named(`${kind}s`, id);
   const owned = kind === "application" && owners(path);
-  if (!line.first_period) return [top, h("section.tile", {}, t("never.cost")), owned].filter(Boolean);
+  if (!line.first_period) return [top, h("div.tiles", {}, h("section.tile", {}, t("never.cost")), owned)];
   const { from, to: last, complete } = period(me);
   const costs = selection(me, FILTERS, { from, to: last, group_by: by });
   const series = get(`${path}/series`, costs);
