@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
+import click
 from playwright.sync_api import Browser, Page
 
 from bench.aggregates import CARELESS, Scale, build, fill
 from bench.answers import Server, serve
 from bench.measure import Cost, Goal, Result, database
+from tests.chromium import found
 from tests.demonstration import made, running
 from tests.page.visit import chromium, drawn, sign_in
 
@@ -30,6 +32,9 @@ KIB = """
 
 def run(short: bool) -> Iterator[Result]:  # noqa: FBT001 as every bench has it
     """The overview of the demo, and of a large company."""
+    if found() is None:
+        click.echo("page: not measured, for no Chromium is in PATH", err=True)
+        return
     scale = SHORT if short else FULL
     with chromium() as browser:
         with made(months=14) as folder, running(folder), serve() as server:
