@@ -2,11 +2,11 @@
 
 import { get, leave, token } from "./api.js";
 import { drawCharts } from "./charts.js";
-import { a, announce, h } from "./element.js";
+import { a, announce, h, plain } from "./element.js";
 import { LANGUAGES, language, t, time } from "./i18n.js";
 import { search } from "./search.js";
 import { go, link, reread, state } from "./state.js";
-import { allDrawn } from "./tile.js";
+import { allDrawn, failure } from "./tile.js";
 import { catalogue } from "./views/catalogue.js";
 import { coverage } from "./views/coverage.js";
 import { application, group } from "./views/detail.js";
@@ -77,7 +77,7 @@ function frame(me, name) {
     h("a.brand", { href: link("overview"), "data-here": true }, "FinOps"),
     h("nav", { "aria-label": t("views") }, links),
     search(),
-    h("div.settings", {}, languages(), theme(), token.get() && signOut()),
+    settings(),
   );
 }
 
@@ -92,40 +92,21 @@ function foot(me) {
 const seen = ({ groups }) => (groups.length ? t("sees.groups", { groups: groups.join(", ") }) : t("sees.nothing"));
 const licences = () => document.getElementById("chart-library").src.replace("chart.js", "licences.txt");
 
-function languages() {
-  return LANGUAGES.map((name) =>
-    h(
-      "button.plain",
-      { type: "button", lang: name, "aria-pressed": `${name === language}`, click: () => choose("language", name) },
-      name.toUpperCase(),
-    ),
+// What this reader chose is kept, and the page is drawn again in it.
+function settings() {
+  const chosen = (what, value) => () => (localStorage.setItem(what, value), location.reload());
+  const isDark = document.documentElement.dataset.theme === "dark";
+  const languages = LANGUAGES.map((name) =>
+    plain(name.toUpperCase(), chosen("language", name), { lang: name, "aria-pressed": `${name === language}` }),
   );
-}
-
-function choose(what, value) {
-  localStorage.setItem(what, value);
-  location.reload();
-}
-
-function theme() {
-  const root = document.documentElement;
-  const isDark = () => root.dataset.theme === "dark";
-  const button = h("button.plain", { type: "button", "aria-pressed": `${isDark()}`, click: turn }, t("dark"));
-  function turn() {
-    localStorage.setItem("theme", isDark() ? "light" : "dark");
-    inTheme(localStorage.getItem("theme"));
-    button.setAttribute("aria-pressed", `${isDark()}`);
-  }
-  return button;
+  const dark = plain(t("dark"), chosen("theme", isDark ? "light" : "dark"), { "aria-pressed": `${isDark}` });
+  const signOut = token.get() && plain(t("token.forget"), () => (token.forget(), location.reload()));
+  return h("div.settings", {}, languages, dark, signOut);
 }
 
 function inTheme(name) {
   document.documentElement.dataset.theme = name;
   drawCharts({ again: true });
-}
-
-function signOut() {
-  return h("button.plain", { type: "button", click: () => (token.forget(), location.reload()) }, t("token.forget"));
 }
 
 function nothingYet({ everything, groups }) {
@@ -135,10 +116,7 @@ function nothingYet({ everything, groups }) {
 
 function failed(error) {
   if (error.name === "AbortError" || error.status === 401) return;
-  if (!("status" in error)) console.error(error);
-  const text = error.status === 0 ? t("api.away") : error.message;
-  const again = h("button", { type: "button", click: () => show() }, t("again"));
-  main.replaceChildren(h("section.notice", { role: "alert" }, h("h1", {}, t("api.failed")), h("p", {}, text), again));
+  main.replaceChildren(h("section.notice", {}, h("h1", {}, t("api.failed")), failure(error, () => show())));
 }
 
 // A proxy passes its caller's credential on; without one, a token is typed in once, for this session of the browser.
@@ -152,20 +130,16 @@ function askForToken() {
     token.set(input.value.trim());
     show();
   }
-  header.replaceChildren(h("span.brand", {}, "FinOps"), h("div.settings", {}, languages(), theme()));
+  header.replaceChildren(h("span.brand", {}, "FinOps"), settings());
   footer.replaceChildren();
-  main.replaceChildren(
-    h(
-      "form.notice",
-      { submit: enter },
-      h("h1", {}, t("token.title")),
-      was && h("p.failure", { role: "alert" }, t("token.unknown")),
-      h("p", {}, t("token.text")),
-      h("label", { for: "token" }, t("token.label")),
-      input,
-      h("button", { type: "submit" }, t("token.enter")),
-    ),
-  );
+  const parts = [
+    h("h1", {}, t("token.title")),
+    was && h("p.failure", { role: "alert" }, t("token.unknown")),
+    h("p", {}, t("token.text")),
+    h("label", { for: "token" }, t("token.label")),
+  ];
+  const form = { submit: enter };
+  main.replaceChildren(h("form.notice", form, parts, input, h("button", { type: "submit" }, t("token.enter"))));
   input.focus();
 }
 

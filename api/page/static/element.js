@@ -15,6 +15,8 @@ export function h(name, attributes = {}, ...children) {
 
 export const a = (href, ...children) => h("a", { href, "data-here": href.startsWith("?") }, ...children);
 
+export const plain = (text, click, more) => h("button.plain", { type: "button", click, ...more }, text);
+
 export function announce(text) {
   document.getElementById("status").textContent = text;
 }

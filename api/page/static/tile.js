@@ -2,7 +2,7 @@
 
 import { address } from "./api.js";
 import { drawCharts } from "./charts.js";
-import { h } from "./element.js";
+import { h, plain } from "./element.js";
 import { t } from "./i18n.js";
 import { state } from "./state.js";
 import { csv, spreadsheet } from "./table.js";
@@ -46,7 +46,7 @@ export function tile(name, { title = t(`tile.${name}`), rows = 4, span = 12 }, l
   return section;
 }
 
-function failure(error, again) {
+export function failure(error, again) {
   if (!("status" in error)) console.error(error);
   const text = error.status === 0 ? t("api.away") : error.message || t("api.failed");
   const button = h("button", { type: "button", click: again }, t("again"));
@@ -55,14 +55,12 @@ function failure(error, again) {
 
 function downloads({ tables = [], api }) {
   const links = tables.flatMap(({ file, columns, rows, label }) => [
-    button(label ? `${label}: ${t("csv.exact")}` : t("csv.exact"), () => save(`${file}.csv`, csv(columns, rows))),
-    button(t("csv.rounded"), () => save(`${file}-${t("csv.rounded.file")}.csv`, spreadsheet(columns, rows))),
+    plain(label ? `${label}: ${t("csv.exact")}` : t("csv.exact"), () => save(`${file}.csv`, csv(columns, rows))),
+    plain(t("csv.rounded"), () => save(`${file}-${t("csv.rounded.file")}.csv`, spreadsheet(columns, rows))),
   ]);
   if (api) links.push(h("a", { href: address(...api) }, "API"));
   return links;
 }
-
-const button = (text, click) => h("button.plain", { type: "button", click }, text);
 
 function save(name, text) {
   const span = [state.get("from"), state.get("to")].filter(Boolean).join("-");
