@@ -133,6 +133,8 @@ class CostQuery:
         names = self._names
         more = "".join(f", {name}" for name in self.summed)
         sums = "".join(f", sum({name}) as {name}" for name in self.summed)
+        # What is new this month cost nothing before; by month, a line may have no month before it that was published.
+        previous = "coalesce(sum(previous), 0)" if self.base and not self.by_step else "sum(previous)"
         rank = RANKS.get(self.order, SAME_RANK)
         texts = (TEXTS.get(key, "{name}").format(name=name) for name, key in zip(names, self.dimensions, strict=True))
         return f"""
@@ -144,7 +146,7 @@ class CostQuery:
             grouped as (
                 select {_listed(names)}, currency, coalesce(sum(cost), 0) as cost,
                     coalesce(sum(estimated), 0) as estimated, coalesce(sum(unallocated), 0) as unallocated,
-                    sum(previous) as previous {sums}
+                    {previous} as previous {sums}
                 from lines group by {_listed(names)}, currency
             ),
             ranked as (

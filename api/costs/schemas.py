@@ -29,7 +29,9 @@ class Compared(BaseModel):
 
     cost: Money
     estimated: Estimated
-    previous: Money | None = Field(default=None, description="Absent where nothing is compared, or there is no base")
+    previous: Money | None = Field(
+        default=None, description="0 where there was no cost; absent where nothing is compared, or there is no base"
+    )
     delta: Delta | None = Field(default=None, description="Absent where there is no base to compare with")
 
 

@@ -40,6 +40,12 @@ export async function get(path, query = "") {
   throw new Problem(answer.status, body.detail ?? answer.statusText);
 }
 
+// An answer that several tiles show: asked for once, and again after it failed.
+export function shared(ask) {
+  let answer;
+  return () => (answer ??= ask().catch((error) => ((answer = undefined), Promise.reject(error))));
+}
+
 // All lines of a list, page after page.
 export async function all(path, query = "") {
   const lines = [];

@@ -12,9 +12,7 @@ const COLOURS = 8;
 const property = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 export const colour = (index, folded = false) => property(folded ? "--others" : `--series-${(index % COLOURS) + 1}`);
 
-function pale(hex) {
-  return `${hex}73`;
-}
+const pale = (hex) => `${hex}73`;
 
 function hatched(hex, background) {
   const size = 6 * devicePixelRatio;
@@ -49,51 +47,35 @@ export function stackedBars(series, steps, { currency, label, onSelect }) {
       const guess = { ...bar, label: name, series: index, exact: estimated, isEstimate: true };
       return [solid, { ...guess, data: part((_, amount) => amount), backgroundColor: hatched(hex, background) }];
     });
-    return new Chart(canvas, {
-      type: "bar",
-      data: { labels: steps.map(({ label: text, isOpen }) => (isOpen ? [text, t("open.short")] : text)), datasets },
-      options: {
-        ...shared(currency),
-        scales: { x: axis({ stacked: true }), y: amounts({ stacked: true }, currency) },
-        onClick: ({ native }, _, chart) => {
-          const [hit] = chart.getElementsAtEventForMode(native, "point", { intersect: true }, true);
-          if (hit) onSelect?.(series[datasets[hit.datasetIndex].series]);
-        },
-      },
-    });
+    const labels = steps.map(({ label: text, isOpen }) => (isOpen ? [text, t("open.short")] : text));
+    const onClick = ({ native }, _, chart) => {
+      const [hit] = chart.getElementsAtEventForMode(native, "point", { intersect: true }, true);
+      if (hit) onSelect(series[datasets[hit.datasetIndex].series]);
+    };
+    const scales = { x: axis({ stacked: true }), y: amounts({ stacked: true }, currency) };
+    const options = { ...shared(currency), scales, onClick };
+    return new Chart(canvas, { type: "bar", data: { labels, datasets }, options });
   });
 }
 
-// Lines on axes of their own: how a quantity and its price moved. `lines` are {name, values, show}.
-export function lines(series, steps, { label, height = "small" }) {
-  return chart(height, label, (canvas) => {
-    const datasets = series.map(({ name, values, show }, index) => ({
-      label: name,
-      data: values.map((value) => (value === undefined ? null : Number(value))),
-      exact: values,
-      show,
-      yAxisID: `y${index}`,
-      borderColor: colour(index),
-      backgroundColor: colour(index),
-      borderWidth: 2,
-      pointRadius: 2,
-      tension: 0,
-    }));
-    const axes = series.map(({ show }, index) => [
-      `y${index}`,
-      axis({
-        position: index ? "right" : "left",
-        beginAtZero: true, // so that a line rises as much as its figures do
-        ticks: { ...ticks(), color: colour(index), callback: show, maxTicksLimit: 4 },
-      }),
-    ]);
-    const options = shared();
-    options.plugins.legend = { display: true, labels: { color: property("--quiet"), boxWidth: 12 } };
-    return new Chart(canvas, {
-      type: "line",
-      data: { labels: steps, datasets },
-      options: { ...options, scales: { x: axis({}), ...Object.fromEntries(axes) } },
+// Lines on axes of their own: how a quantity and its price moved. `series` are {name, values, show}.
+export function lines(series, steps, { label }) {
+  return chart("small", label, (canvas) => {
+    const line = { borderWidth: 2, pointRadius: 2 };
+    const datasets = series.map(({ name, values, show }, index) => {
+      const data = values.map((value) => (value === undefined ? null : Number(value)));
+      const colours = { borderColor: colour(index), backgroundColor: colour(index) };
+      return { ...line, ...colours, label: name, data, exact: values, show, yAxisID: `y${index}` };
     });
+    const scales = { x: axis({}) };
+    series.forEach(({ show }, index) => {
+      const marks = { ...ticks(), color: colour(index), callback: show, maxTicksLimit: 4 };
+      // from zero, so that a line rises as much as its figures do
+      scales[`y${index}`] = axis({ position: index ? "right" : "left", beginAtZero: true, ticks: marks });
+    });
+    const options = { ...shared(), scales };
+    options.plugins.legend = { display: true, labels: { color: property("--quiet"), boxWidth: 12 } };
+    return new Chart(canvas, { type: "line", data: { labels: steps, datasets }, options });
   });
 }
 
@@ -124,19 +106,13 @@ function shared(currency) {
     const text = dataset.show ? dataset.show(exact) : i18n.money(exact, currency);
     return ` ${dataset.label}: ${text}${dataset.isEstimate ? ` ${t("estimated.of.it")}` : ""}`;
   };
+  const filter = ({ dataset, dataIndex }) => Number(dataset.exact[dataIndex]) !== 0;
+  const itemSort = (one, other) => other.datasetIndex - one.datasetIndex;
   return {
     animation: false,
-    responsive: true,
     maintainAspectRatio: false,
     interaction: { mode: "index", intersect: false },
-    plugins: {
-      legend: { display: false },
-      tooltip: {
-        callbacks: { label: shown },
-        filter: ({ dataset, dataIndex }) => Number(dataset.exact[dataIndex]) !== 0,
-        itemSort: (one, other) => other.datasetIndex - one.datasetIndex,
-      },
-    },
+    plugins: { legend: { display: false }, tooltip: { callbacks: { label: shown }, filter, itemSort } },
   };
 }
 

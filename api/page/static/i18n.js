@@ -7,11 +7,13 @@ const MESSAGES = { en, fr };
 export const LANGUAGES = Object.keys(MESSAGES);
 export const language = localStorage.getItem("language") ?? (navigator.language.startsWith("fr") ? "fr" : "en");
 const locale = navigator.languages.find((name) => name.startsWith(language)) ?? language;
+const plural = new Intl.PluralRules(language);
 document.documentElement.lang = language;
 
 // A text with its values: {name} is replaced. A key that is not a message is shown as it is, such as a domain's id.
 export function t(key, values = {}) {
-  const text = MESSAGES[language][key] ?? en[key] ?? key.replace(/^[a-z]+\./, "");
+  const isOne = values.count !== undefined && plural.select(values.count) === "one";
+  const text = (isOne && MESSAGES[language][`${key}.one`]) || MESSAGES[language][key] || key.replace(/^[a-z]+\./, "");
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
@@ -68,14 +70,10 @@ export function spans(dates) {
 export const months = (first, last) => ranged(first, last, { month: "short", year: "numeric" });
 export const list = (items) => format(Intl.ListFormat, { type: "conjunction" }).format(items);
 
-// What something took, in its two largest units.
 export function duration(seconds) {
-  const inUnit = (value, unit, digits = 0) =>
-    number(value, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: digits });
-  if (seconds < 60) return inUnit(seconds, "second", 1);
-  const [larger, smaller, size] = seconds < 3600 ? ["minute", "second", 60] : ["hour", "minute", 3600];
-  const rest = Math.floor((seconds % size) / (size / 60));
-  return `${inUnit(Math.floor(seconds / size), larger)} ${inUnit(rest, smaller)}`;
+  const whole = Math.round(seconds);
+  const parts = { hours: Math.floor(whole / 3600), minutes: Math.floor((whole % 3600) / 60), seconds: whole % 60 };
+  return format(Intl.DurationFormat, { style: "short", secondsDisplay: "always" }).format(parts);
 }
 
 // How a spreadsheet of this language reads a cell: decimals, and what is between cells.

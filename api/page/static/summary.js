@@ -4,7 +4,7 @@ import { a, h } from "./element.js";
 import { legend, stackedBars } from "./charts.js";
 import * as i18n from "./i18n.js";
 import { go, here, link } from "./state.js";
-import { direction, table } from "./table.js";
+import { columns as columnsOf, direction, table } from "./table.js";
 import { tile } from "./tile.js";
 
 const { t } = i18n;
@@ -12,12 +12,12 @@ const { t } = i18n;
 // The month so far, the last complete one against the one before it, and what is in doubt about all months shown.
 export function headline(series, complete) {
   return tile("headline", { title: t("headline"), rows: 4 }, async () => {
-    const { points, currency, coverage, total } = await series;
+    const { points, currency, coverage, total } = await series();
     const last = points.at(-1);
     const whole = points.find(({ period }) => period === complete);
     const figures = [
       last?.is_open && figure("so-far", t("so.far", { month: i18n.month(last.period) }), last, currency, t("open")),
-      whole && !whole.is_open && figure("complete", i18n.month(whole.period), whole, currency, against(whole, currency)),
+      whole && !whole.is_open && figure("complete", i18n.month(complete), whole, currency, against(whole, currency)),
       figure("total", t("months.shown", { count: points.length }), total, currency),
       doubts(coverage, currency),
     ];
@@ -69,28 +69,26 @@ function doubts(coverage, currency) {
 export function trend(series, { by, api, name = "trend", title = t("trend"), ...other }) {
   const { step = i18n.shortMonth, file = `costs-by-${by}`, said = signs } = other;
   return tile(name, { title, rows: 12 }, async () => {
-    const answer = await series;
+    const answer = await series();
     const { points, data, currency } = answer;
-    const kinds = { group: "group", application: "application" };
     const shown = data.map((line) => ({
-      name: line.folded ? t("others", { count: line.folded }) : label(by, line.keys[by]),
+      name: label(by, line),
       folded: Boolean(line.folded),
       values: line.points.map(({ cost }) => cost),
       estimated: line.points.map(({ estimated }) => estimated),
-      href: address(by, line.keys[by], kinds),
+      href: line.folded ? undefined : leading(by, line.keys[by]),
     }));
     const steps = points.map(({ period, is_open: isOpen }) => ({ label: step(period), isOpen }));
-    const rows = figures(by, answer);
-    const columns = [
-      { key: by, label: t(`by.${by}`), value: (row) => row.name, heads: true },
-      ...points.map(({ period }, index) => ({
-        key: period,
-        label: step(period),
-        kind: "money",
-        value: (row) => row.values[index],
-      })),
-      { key: "total", label: t("total"), kind: "money", value: (row) => row.cost },
-    ];
+    const rows = data.map(({ keys, cost }, index) => ({ ...shown[index], id: keys[by] ?? "others", cost, currency }));
+    const values = points.map(({ cost }) => cost);
+    rows.push({ id: "total", name: t("total"), className: "total", values, cost: answer.total.cost, currency });
+    const money = (label, value) => ({ label, kind: "money", value });
+    const month = ({ period }, index) => [period, money(step(period), (row) => row.values[index])];
+    const columns = columnsOf({
+      [by]: { label: t(`by.${by}`), value: (row) => row.name, heads: true },
+      ...Object.fromEntries(points.map(month)),
+      total: money(t("total"), (row) => row.cost),
+    });
     const onSelect = ({ href }) => href && go(href);
     if (!data.length) return { content: h("p.empty", {}, t("no.cost")), foot: h("p", {}, said(answer)), api };
     return {
@@ -106,24 +104,14 @@ export function trend(series, { by, api, name = "trend", title = t("trend"), ...
   });
 }
 
-const label = (by, key) => (by === "domain" ? t(`domain.${key}`) : key);
-
-function address(by, key, kinds) {
-  if (key === undefined) return undefined;
-  return kinds[by] ? link(kinds[by], { id: key }) : here({ [by]: key, by: null });
+function label(by, { folded, keys }) {
+  if (folded) return t("others", { count: folded });
+  return by === "domain" ? t(`domain.${keys[by]}`) : keys[by];
 }
 
-function figures(by, { points, data, currency, total }) {
-  const lines = data.map((line) => ({
-    id: line.keys[by] ?? "others",
-    name: line.folded ? t("others", { count: line.folded }) : label(by, line.keys[by]),
-    values: line.points.map(({ cost }) => cost),
-    cost: line.cost,
-    currency,
-  }));
-  const values = points.map(({ cost }) => cost);
-  return [...lines, { id: "total", name: t("total"), className: "total", values, cost: total.cost, currency }];
-}
+// To the view of what is named, or to this one of it alone.
+const leading = (by, key) =>
+  ["group", "application"].includes(by) ? link(by, { id: key }) : here({ [by]: key, by: null });
 
 // What hatched and pale mean, where something is.
 function signs({ points, data }) {

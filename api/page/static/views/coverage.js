@@ -1,6 +1,6 @@
 // What can be trusted: what is allocated, measured and valued, by source and month; and what to mend first.
 
-import { get } from "../api.js";
+import { get, shared } from "../api.js";
 import { controls, period } from "../controls.js";
 import { sum } from "../decimals.js";
 import { h } from "../element.js";
@@ -26,9 +26,8 @@ const MOST_GAPS = 200;
 export function coverage(me) {
   const { from, to } = period(me);
   const query = selection(me, FILTERS, { from, to });
-  const answer = get("coverage", query).then(added);
-  answer.catch(() => {}); // each tile says so
-  const part = (name, rows, draw) => tile(name, { rows }, async () => draw(await answer, ["coverage", query]));
+  const answer = shared(() => get("coverage", query).then(added));
+  const part = (name, rows, draw) => tile(name, { rows }, async () => draw(await answer(), ["coverage", query]));
   const tiles = [part("coverage", 6, headline), part("months", 13, matrix), gaps(query), part("sources", 13, bySource)];
   return [controls(me, { title: t("coverage.title"), filters: FILTERS, applied: FILTERS }), h("div.tiles", {}, tiles)];
 }

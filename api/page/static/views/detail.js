@@ -1,6 +1,6 @@
 // One group or one application: what it costs, of which products, on which days, and who owns it.
 
-import { all, get, named } from "../api.js";
+import { all, get, named, shared } from "../api.js";
 import { controls, period, select } from "../controls.js";
 import { a, h } from "../element.js";
 import * as i18n from "../i18n.js";
@@ -41,8 +41,7 @@ async function detail(me, kind) {
   if (!line.first_period) return [top, h("div.tiles", {}, h("section.tile", {}, t("never.cost")), owned)];
   const { from, to: last, complete } = period(me);
   const costs = selection(me, FILTERS, { from, to: last, group_by: by });
-  const series = get(`${path}/series`, costs);
-  series.catch(() => {}); // each tile says so
+  const series = shared(() => get(`${path}/series`, costs));
   const tiles = [
     headline(series, complete),
     trend(series, { by, api: [`${path}/series`, costs] }),
@@ -100,11 +99,12 @@ function days(me, path, by, complete) {
     shown.replaceWith(other);
     other.querySelector("select").focus();
   };
-  const series = get(path, query).then((answer) => ({
-    ...answer,
-    points: answer.days.map(({ date, cost }) => ({ period: date, cost })),
-    data: answer.data.map((line) => ({ ...line, points: line.days.map((cost) => ({ cost, estimated: "0" })) })),
-  }));
+  const series = async () => {
+    const answer = await get(path, query);
+    const points = answer.days.map(({ date, cost }) => ({ period: date, cost }));
+    const data = answer.data.map((line) => ({ ...line, points: line.days.map((cost) => ({ cost, estimated: "0" })) }));
+    return { ...answer, points, data };
+  };
   const title = t("days", { month: i18n.month(month) });
   const file = `days-${month}-by-${by}`;
   const more = { name: "days", title, step: i18n.shortDate, file, said: trust };

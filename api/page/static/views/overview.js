@@ -1,12 +1,12 @@
 // What everything costs: so far this month, the last complete one, the year, and what moved.
 
-import { get } from "../api.js";
+import { get, shared } from "../api.js";
 import { controls, period, select } from "../controls.js";
 import { h } from "../element.js";
 import { t, month } from "../i18n.js";
 import { FILTERS, here, link, selection, state } from "../state.js";
 import { headline, trend } from "../summary.js";
-import { table } from "../table.js";
+import { columns as columnsOf, table } from "../table.js";
 import { tile } from "../tile.js";
 
 const BY = ["domain", "family", "group", "application", "product", "source"];
@@ -16,33 +16,23 @@ const MOVERS = 5;
 export function overview(me) {
   const { from, to, complete } = period(me);
   const by = BY.includes(state.get("by")) ? state.get("by") : "domain";
-  const year = selection(me, FILTERS);
-  year.set("from", from);
-  year.set("to", to);
-  year.set("group_by", by);
-  const series = get("series", year);
-  series.catch(() => {}); // each tile says so
+  const year = selection(me, FILTERS, { from, to, group_by: by });
+  const series = shared(() => get("series", year));
   const byDimension = select("by", t("by"), BY.map((name) => [name, t(`by.${name}`)]), by);
   return [
     controls(me, { title: t("overview.title"), extra: [byDimension] }),
-    h(
-      "div.tiles",
-      {},
+    h("div.tiles", {}, [
       headline(series, complete),
       trend(series, { by, api: ["series", year] }),
       ranking(me, "application", complete),
       ranking(me, "group", complete),
       movers(me, complete),
-    ),
+    ]),
   ];
 }
 
-function inMonth(me, complete, by, more) {
-  const query = selection(me, FILTERS);
-  const month = { from: complete, to: complete, group_by: by, compare: "previous", ...more };
-  for (const [name, value] of Object.entries(month)) query.set(name, value);
-  return query;
-}
+const inMonth = (me, complete, by, more) =>
+  selection(me, FILTERS, { from: complete, to: complete, group_by: by, compare: "previous", ...more });
 
 // The most expensive ones of a month, each with what it was in the month before.
 export function ranking(me, by, complete, path = "") {
@@ -63,13 +53,10 @@ export function ranking(me, by, complete, path = "") {
   });
 }
 
-const amounts = ({ cost, previous, delta }, currency) => ({
-  cost,
-  previous,
-  delta: delta?.amount,
-  ratio: delta?.ratio,
-  currency,
-});
+const amounts = ({ cost, previous, delta = {} }, currency) => {
+  const { amount, ratio } = delta;
+  return { cost, previous, delta: amount, ratio, currency };
+};
 
 function compared(line, by, { currency }) {
   const id = line.keys[by];
@@ -78,32 +65,28 @@ function compared(line, by, { currency }) {
   return { id: id ?? "others", name, href, className: line.folded && "others", ...amounts(line, currency) };
 }
 
-function comparison(by) {
-  return [
-    { key: by, label: t(`by.${by}`), value: (row) => row.name, href: (row) => row.href, heads: true },
-    { key: "cost", label: t("cost"), kind: "money", value: (row) => row.cost },
-    { key: "previous", label: t("previous"), kind: "money", value: (row) => row.previous, wide: true },
-    { key: "delta", label: t("change"), kind: "change", value: (row) => row.delta },
-    { key: "ratio", label: "%", kind: "growth", value: (row) => row.ratio },
-  ];
-}
+const comparison = (by) =>
+  columnsOf({
+    [by]: { label: t(`by.${by}`), value: (row) => row.name, href: (row) => row.href, heads: true },
+    cost: "money",
+    previous: { kind: "money", wide: true },
+    delta: "change",
+    ratio: { label: "%", kind: "growth", node: ({ previous, cost }) => previous === "0" && cost !== "0" && t("new") },
+  });
 
 // Where the cost of a month went up most, and down most, against the month before.
 function movers(me, complete) {
   const title = t("movers", { month: month(complete) });
   return tile("movers", { title, rows: MOVERS + 2 }, async () => {
-    const side = (order) => get("costs", inMonth(me, complete, "application", { order, limit: MOVERS }));
-    const [up, down] = await Promise.all([side("-delta"), side("delta")]);
+    const ask = (order) => get("costs", inMonth(me, complete, "application", { order, limit: MOVERS }));
+    const [up, down] = await Promise.all([ask("-delta"), ask("delta")]);
     const columns = comparison("application");
-    const isUp = ({ delta }) => delta && !delta.startsWith("-") && Number(delta) !== 0;
-    const isDown = ({ delta }) => delta?.startsWith("-");
-    const tables = [
-      [up, isUp, "up"],
-      [down, isDown, "down"],
-    ].map(([answer, wanted, name]) => {
+    const side = (name, answer, wanted) => {
       const rows = answer.data.map((line) => compared(line, "application", answer)).filter(wanted);
       return { file: `movers-${name}-${complete}`, label: t(`movers.${name}`), columns, rows };
-    });
+    };
+    const moved = (sign) => (row) => row.delta !== undefined && Number(row.delta) * sign > 0;
+    const tables = [side("up", up, moved(1)), side("down", down, moved(-1))];
     const halves = tables.map(({ label, rows }) =>
       h("div", {}, h("h3", {}, label), table(columns, rows, { caption: `${title}: ${label}`, empty: t("movers.none") })),
     );
