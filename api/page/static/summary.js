@@ -11,7 +11,7 @@ const { t } = i18n;
 
 // The month so far, the last complete one against the one before it, and what is in doubt about all months shown.
 export function headline(series, complete) {
-  return tile("headline", { title: t("headline"), rows: 4 }, async () => {
+  return tile("headline", { title: t("headline"), rows: 3.7 }, async () => {
     const { points, currency, coverage, total } = await series();
     const last = points.at(-1);
     const whole = points.find(({ period }) => period === complete);
