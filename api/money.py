@@ -87,7 +87,8 @@ def share(part: Decimal, whole: Decimal) -> Decimal | None:
     """The part ÷ the whole, to 6 places without zeros at the end; None where the whole is zero."""
     if not whole:
         return None
-    return SHARES.normalize(SHARES.quantize(SHARES.divide(part, whole), SHARE_PLACES))
+    rounded = SHARES.quantize(SHARES.divide(part, whole), SHARE_PLACES)
+    return SHARES.normalize(SHARES.plus(rounded))  # plus: a zero has no sign
 
 
 def change(previous: Decimal, current: Decimal) -> tuple[Decimal, Decimal | None]:

@@ -61,7 +61,7 @@ def overview(browser: Browser, server: Server, what: str, limit: float) -> Resul
             cpu.append(server.cpu() - before)
     goals = [
         Goal("ms to the last tile", median(times), limit),
-        Goal("KiB, when first opened", size, float("inf")),
+        Goal("KiB, when first opened", size, 400),
     ]
     costs = Cost(median(floors) / 1000, 0, 0), Cost(median(times) / 1000, median(cpu), server.mib())
     return Result(f"first view of the page, {what}", *costs, goals)

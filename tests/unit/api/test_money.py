@@ -18,6 +18,8 @@ from finops.api.money import change, difference, digits, share, total
         ("-2", "3", "-0.666667"),
         ("1", "4", "0.25"),
         ("5", "5", "1"),
+        ("0", "-5", "0"),  # a zero has no sign
+        ("-0.0000001", "1", "0"),
         ("1", "0", None),
     ],
 )
