@@ -111,7 +111,7 @@ function gaps(asked) {
       subject: { value: subject, heads: true },
       amount: { kind: "money", node: ({ amount }) => amount === undefined && t("unknown") },
       reason: { show: ({ reason }) => t(`reason.${reason}`) },
-      remedy: { kind: "prose", value: ({ reason }) => t(`remedy.${reason}`) },
+      remedy: { value: ({ reason }) => t(`remedy.${reason}`), extra: true },
       source: { kind: "word", wide: true },
       group: { kind: "word", wide: true },
       months: { kind: "word", value: (row) => i18n.months(row.first_period, row.last_period), wide: true },
@@ -121,7 +121,9 @@ function gaps(asked) {
     const then = rows.length > 0 && h("p.then", {}, t("gaps.then"), " ", command);
     const foot = rows.length > 0 && h("p", {}, t(next ? "gaps.most" : "gaps.all", { count: i18n.count(rows.length) }));
     const shown = listed("gaps", found, rows, ["gaps", query], t("gaps.none"));
-    return { ...shown, content: [shown.content, then], foot };
+    const reasons = [...new Set(rows.map(({ reason }) => reason))];
+    const remedies = reasons.map((reason) => [h("dt", {}, t(`reason.${reason}`)), h("dd", {}, t(`remedy.${reason}`))]);
+    return { ...shown, content: [shown.content, h("dl.facts", {}, remedies), then], foot };
   });
 }
 
