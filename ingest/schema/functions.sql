@@ -129,3 +129,8 @@ language sql stable as $$
             )
         )
 $$;
+
+-- finops.quotient for the API's role, which can name nothing in the schema finops. A unit price of sums is a quotient of theirs.
+create or replace function finops_api.quotient(amount numeric, divisor numeric) returns numeric
+language sql immutable parallel safe
+return finops.quotient(amount, divisor);

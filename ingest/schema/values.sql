@@ -322,11 +322,6 @@ begin atomic
     from (select amount * 1.000000000000000000000000 / nullif(divisor, 0) as quotient) as exact;
 end;
 
--- The same for the API's role, which can name nothing in the schema finops: of sums, it has to be worked out after them.
-create or replace function finops_api.quotient(amount numeric, divisor numeric) returns numeric
-language sql immutable parallel safe
-return finops.quotient(amount, divisor);
-
 -- A relevé's identity is its grain, so that a reprocess gives it the same id. A JSON array keeps a null and a '' apart.
 create or replace function finops.releve_id(
     period date, source text, application_id text, product_id text, family text, charge_category text, unit text,
