@@ -116,11 +116,8 @@ class CostQuery:
     def _lines(self) -> str:
         """Sums by key, and each of them with its rank."""
         view = self.view
-        unallocated = (
-            "case when application_id = 'UNALLOCATED' then total_cost end"
-            if "application_id" in self.views[view]
-            else "unallocated_cost"
-        )
+        of_application = "case when application_id = 'UNALLOCATED' then total_cost end"
+        unallocated = of_application if "application_id" in self.views[view] else "unallocated_cost"
         filters = self.conditions()
         base = (
             f"""
@@ -135,7 +132,6 @@ class CostQuery:
         sums = "".join(f", sum({name}) as {name}" for name in self.summed)
         # What is new this month cost nothing before; by month, a line may have no month before it that was published.
         previous = "coalesce(sum(previous), 0)" if self.base and not self.by_step else "sum(previous)"
-        rank = RANKS.get(self.order, SAME_RANK)
         texts = (TEXTS.get(key, "{name}").format(name=name) for name, key in zip(names, self.dimensions, strict=True))
         return f"""
             lines as (
@@ -150,7 +146,8 @@ class CostQuery:
                 from lines group by {_listed(names)}, currency
             ),
             ranked as (
-                select {_listed(texts)}, currency, cost, estimated, previous {more}, trim_scale({rank}) as rank
+                select {_listed(texts)}, currency, cost, estimated, previous {more},
+                    trim_scale({RANKS.get(self.order, SAME_RANK)}) as rank
                 from grouped
             )"""
 
