@@ -25,22 +25,25 @@ def test_the_runs_are_those_of_sql(demo: Demo, visiting: Visiting) -> None:
             row = shown[run]
             assert (row.values["kind"], row.values["status"]) == (kind, status)
             assert row.amounts("records") == [records]
-            assert len(changes) > 3
             said = page.locator(f"[data-row='{run}'] [data-key=changes] [data-value]")
             first = [Decimal(value) for value in said.evaluate_all("all => all.map(({dataset}) => dataset.value)")]
+            assert len(first) == min(3, len(changes))
             assert set(first) <= {Decimal(amount) for amount in changes.values()}
+    assert max(len(changes) for *_, changes in runs) > 3
 
 
 def test_one_run_has_its_steps_and_what_became_of_each_source_and_month(demo: Demo, visiting: Visiting) -> None:
+    [(run,)] = demo.database.execute(
+        "select run_id::text from finops.etl_reconciliations group by 1 order by count(*) desc limit 1"
+    )
     rows = demo.database.execute(
-        "select run_id::text, source || ' ' || to_char(period, 'YYYY-MM'), status from finops.etl_reconciliations"
+        "select source || ' ' || to_char(period, 'YYYY-MM'), status from finops.etl_reconciliations where run_id = %s",
+        [run],
     ).fetchall()
-    steps = demo.database.execute("select count(*) from finops.etl_steps where run_id::text = %s", [rows[0][0]])
-    with visiting(f"{demo.url}/?view=runs&run={rows[0][0]}", demo.tokens["everything"]) as page:
+    steps = demo.database.execute("select count(*) from finops.etl_steps where run_id = %s", [run])
+    with visiting(f"{demo.url}/?view=runs&run={run}", demo.tokens["everything"]) as page:
         scopes = table(page, "run", 0)
-        assert {name: row.values["status"] for name, row in scopes.items()} == {
-            name: status for _, name, status in rows
-        }
+        assert {name: row.values["status"] for name, row in scopes.items()} == dict(rows)
         after = sum((Decimal(row.values.get("cost_after", "0")) for row in scopes.values()), Decimal())
         assert after == demo.ledger("everything").sum()
         assert (len(table(page, "run", 1)),) == steps.fetchone()
