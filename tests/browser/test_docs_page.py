@@ -93,7 +93,7 @@ def test_the_lineage_of_the_relevés_goes_from_raw_tables_to_whoever_reads_them(
     chromium: str, site: str, tmp_path: Path
 ) -> None:
     beside = lineage(chromium, site, tmp_path, OPEN)
-    assert {"int_usage_valued", "fact_releve", "mv_cost_app_month", "mv_cost_domain_period"} <= beside
+    assert {"int_usage_valued", "fact_releve", "agg_app_family_month", "agg_group_product_month"} <= beside
     whole = lineage(chromium, site, tmp_path, OPEN, WIDEN)
     upstream = {"raw_open_legacy.cmdb_vm", "stg_cmdb__vm", "stg_focus", "int_usage_lines", "prices"}
     downstream = {"mv_cost_app_month", "visible_app_costs", "API: costs and history", "Backstage: Cost Insights"}
