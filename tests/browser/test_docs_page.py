@@ -95,8 +95,9 @@ def test_the_lineage_of_the_relevés_goes_from_raw_tables_to_whoever_reads_them(
     beside = lineage(chromium, site, tmp_path, OPEN)
     assert {"int_usage_valued", "fact_releve", "agg_app_family_month", "agg_group_product_month"} <= beside
     whole = lineage(chromium, site, tmp_path, OPEN, WIDEN)
-    upstream = {"raw_open_legacy.cmdb_vm", "stg_cmdb__vm", "stg_focus", "int_usage_lines", "prices"}
-    downstream = {"mv_cost_app_month", "visible_app_costs", "API: costs and history", "Backstage: Cost Insights"}
+    upstream = {"raw_open_legacy.cmdb_vm", "stg_cmdb__vm", "stg_focus", "int_usage_lines", "reference.prices"}
+    readers = {"API: costs, history, days and consumption", "Backstage: Cost Insights"}
+    downstream = {"mv_cost_app_month", "visible_app_costs", *readers}
     assert (upstream | downstream) - whole == set()
     assert {name for name in whole if name.startswith("rejects_and_duplicates")} == set()  # a unit test
 
