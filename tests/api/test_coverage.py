@@ -152,13 +152,13 @@ def test_amounts_of_two_currencies_are_not_added(service: Service, costs: Databa
 
 @pytest.mark.parametrize("path", ["/v1/coverage", "/v1/gaps"])
 def test_a_source_that_is_misspelt_is_not_a_zero(shared: Shared, path: str) -> None:
-    error = {"parameter": "source", "detail": "nothing that you may see is of 'aws'", "allowed": ["focus.nimbus"]}
+    error = {"parameter": "source", "detail": "'aws' is not a source that you may see", "allowed": ["focus.nimbus"]}
     assert shared.problem(path, 422, source="aws")["errors"] == [error]
     assert shared.problem(path, 422, "nothing", source="focus.nimbus")["errors"][0]["allowed"] == []
     assert shared.problem(path, 422, from_="2026-11", to="2026-10")["errors"][0]["parameter"] == "from"
     assert shared.problem(path, 422, family="Compute")["errors"][0]["parameter"] == "family"
     if path == "/v1/coverage":
-        error = {"parameter": "currency", "detail": "nothing that you may see is of 'eur'", "allowed": ["EUR"]}
+        error = {"parameter": "currency", "detail": "'eur' is not a currency that you may see", "allowed": ["EUR"]}
         assert shared.problem(path, 422, currency="eur")["errors"] == [error]
         assert shared.json(path, currency="EUR") == shared.json(path)
     for selection in ({"source": "focus.nimbus"}, {"domain": "public_cloud"}, {"source": ["focus.nimbus"]}):

@@ -111,7 +111,7 @@ async def _filters(connection: Connection, parameters: CoverageParameters | GapP
         query = queries.CURRENCIES if name == "currency" else queries.SOURCES
         allowed = sorted({row[name] for row in await connection.rows(dict, query)})
         faults += [
-            Fault(parameter=name, detail=f"nothing that you may see is of '{value}'", allowed=allowed[:MAX_ALLOWED])
+            Fault(parameter=name, detail=f"'{value}' is not a {name} that you may see", allowed=allowed[:MAX_ALLOWED])
             for value in values
             if value not in allowed
         ]

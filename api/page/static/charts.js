@@ -10,7 +10,7 @@ const charts = new Map(); // canvas → how to draw it, and again in the colours
 const COLOURS = 8;
 
 const property = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-export const colour = (index, folded = false) => property(folded ? "--others" : `--series-${(index % COLOURS) + 1}`);
+const colour = (index, folded = false) => property(folded ? "--others" : `--series-${(index % COLOURS) + 1}`);
 
 const pale = (hex) => `${hex}73`;
 

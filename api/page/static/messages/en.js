@@ -106,7 +106,6 @@ export default {
   "column.quantity": "Quantity",
   "column.unit_price": "Unit price",
   month: "Month",
-  day: "Day",
   "column.quantity_ratio": "Quantity %",
   "column.unit_price_ratio": "Price %",
   "column.cost_ratio": "Cost %",

@@ -107,7 +107,6 @@ export default {
   "column.quantity": "Quantité",
   "column.unit_price": "Prix unitaire",
   month: "Mois",
-  day: "Jour",
   "column.quantity_ratio": "Quantité %",
   "column.unit_price_ratio": "Prix %",
   "column.cost_ratio": "Coût %",

@@ -4,7 +4,7 @@ import { get, shared } from "../api.js";
 import { controls, period, select } from "../controls.js";
 import { h } from "../element.js";
 import { t, month } from "../i18n.js";
-import { FILTERS, here, link, selection, state } from "../state.js";
+import { FILTERS, link, selection, state } from "../state.js";
 import { headline, trend } from "../summary.js";
 import { columns as columnsOf, table } from "../table.js";
 import { tile } from "../tile.js";
