@@ -6,17 +6,11 @@ send it, on one connection of psycopg.
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -26,9 +20,9 @@ import uvloop
 from psycopg.rows import DictRow, dict_row
 
 from bench.aggregates import APPLICATIONS_OF_A_GROUP, CARELESS, LAST_PERIOD, Scale, build, fill
-from bench.load import Target, saturate
+from bench.load import saturate
 from bench.measure import Cost, Goal, Result, database
-from finops.api.auth import tokens
+from bench.server import KEY, Server, serve
 from finops.api.auth.caller import EVERYTHING, Identity
 from finops.api.auth.claims import sign
 from finops.api.backstage.cost_insights.intervals import Intervals, parse
@@ -40,8 +34,6 @@ from finops.api.costs.series import SeriesQuery
 from finops.api.database import DATA_VERSION, session_options
 from finops.api.months import shifted
 from finops.api.settings import Settings
-from finops.ingest.access import new_claim_key, store_claim_key
-from finops.ingest.database import connect
 
 LAST = date.fromisoformat(LAST_PERIOD)
 YEAR = (shifted(LAST, -11), LAST)
@@ -50,7 +42,6 @@ ROUNDS = 5
 SECONDS = 10.0
 FIVE_MILLION = Scale(applications=2334, months=36, products=60)
 HALF_A_MILLION = Scale(applications=234, months=36, products=60)
-KEY = new_claim_key()
 CALLER = Identity("bench", EVERYTHING)
 Connection = psycopg.Connection[DictRow]
 Statement = tuple[bytes, dict[str, Any]]
@@ -202,55 +193,6 @@ def questions(scale: Scale) -> list[Question]:
             lambda _: of_cost_insights(parse(days), TOTAL_DAYS),
         ),
     ]
-
-
-@dataclass(frozen=True)
-class Server:
-    """The running API."""
-
-    url: str
-    token: str
-    process: psutil.Process
-
-    def target(self, *paths: str) -> Target:
-        """These paths of it."""
-        return Target(self.url, self.token, paths)
-
-    def mib(self) -> float:
-        """Its memory."""
-        return float(self.process.memory_info().rss / (1 << 20))
-
-    def cpu(self) -> float:
-        """Its CPU seconds so far."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
-
-
-@contextmanager
-def serve() -> Iterator[Server]:
-    """`finops-api serve`, on the database of libpq's variables."""
-    with connect(role=None) as connection:
-        store_claim_key(connection, KEY)
-    with tempfile.TemporaryDirectory() as folder:
-        token, entry = tokens.create("bench", date(2099, 1, 1), "*")
-        (Path(folder) / "tokens.toml").write_text(entry, encoding="utf-8")
-        environment = {
-            **os.environ,
-            "FINOPS_API_TOKENS_FILE": f"{folder}/tokens.toml",
-            "FINOPS_API_RATE_LIMIT": "",
-            "FINOPS_API_CLAIMS_KEY": KEY,
-        }
-        command = [str(Path(sys.executable).with_name("finops-api")), "serve", "--port", "0"]
-        log = Path(folder) / "log"
-        with log.open("w") as output, subprocess.Popen(command, env=environment, stderr=output) as process:
-            try:
-                while not (found := re.search(r"running on (http://[0-9.:]+)", log.read_text(encoding="utf-8"))):
-                    if process.poll() is not None:
-                        raise RuntimeError(log.read_text(encoding="utf-8"))
-                    time.sleep(0.1)
-                yield Server(found[1], token, psutil.Process(process.pid))
-            finally:
-                process.terminate()
 
 
 def alone(question: Question, connection: Connection, seconds: float) -> list[float]:

@@ -23,9 +23,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.aggregates import CARELESS, Scale, build, fill
-from bench.answers import ROUNDS, Connection, Question, Server, in_turns, questions, reading, serve
+from bench.answers import ROUNDS, Connection, Question, in_turns, questions, reading
 from bench.load import Target, at_rate, saturate
 from bench.measure import database
+from bench.server import Server, serve
 
 SHARE = 0.8  # of the most requests a second
 MAX_RATIO = 3.0

@@ -13,8 +13,8 @@ import click
 from playwright.sync_api import Browser, Page
 
 from bench.aggregates import CARELESS, Scale, build, fill
-from bench.answers import Server, serve
 from bench.measure import Cost, Goal, Result, database
+from bench.server import Server, serve
 from tests.chromium import found
 from tests.demonstration import made, running
 from tests.page.visit import chromium, drawn, sign_in

@@ -19,9 +19,10 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.aggregates import CARELESS, Scale, build, fill
-from bench.answers import Server, questions, serve
+from bench.answers import questions
 from bench.load import saturate
 from bench.measure import Cost, Goal, Result, database
+from bench.server import Server, serve
 
 STRANGERS = 60
 SCALE = Scale(applications=60, months=24, products=20)
